@@ -1,0 +1,1 @@
+"""switchover: keeps a mail platform reachable."""

@@ -1,0 +1,3 @@
+"""balance."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""directory."""
+
+from __future__ import annotations

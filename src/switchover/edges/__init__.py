@@ -1,0 +1,3 @@
+"""edges."""
+
+from __future__ import annotations

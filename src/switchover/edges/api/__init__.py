@@ -1,0 +1,3 @@
+"""edges/api."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""edges/cli."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""edges/console."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""measure."""
+
+from __future__ import annotations

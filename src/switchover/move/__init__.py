@@ -1,0 +1,3 @@
+"""move."""
+
+from __future__ import annotations

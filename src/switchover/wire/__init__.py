@@ -1,0 +1,3 @@
+"""wire."""
+
+from __future__ import annotations

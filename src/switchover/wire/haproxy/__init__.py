@@ -1,0 +1,3 @@
+"""wire/haproxy."""
+
+from __future__ import annotations
