@@ -1,0 +1,228 @@
+"""YAML text to plain values, with the place of every key and value.
+
+We compose from PyYAML's event stream (libyaml underneath) instead of calling ``yaml.load``: that gives
+us places, duplicate keys as errors, and bounds on size, depth and alias expansion before any memory is
+spent ("billion laughs" files). Only the YAML 1.2 core scalars are understood: ``no`` and ``on`` stay
+text, as administrators mean them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from switchover.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Path = tuple[str | int, ...]
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_NODES = 400_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, object] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value (and its key, in a mapping) stands; lines and columns count from 1."""
+
+    line: int
+    column: int
+    key_line: int
+    key_column: int
+
+
+@dataclass(slots=True)
+class Tree:
+    """Plain values of a document and the place of each, by path (``("services", "mail", "port")``)."""
+
+    value: Any
+    places: dict[Path, Place] = field(default_factory=dict)
+
+    def place_of(self, path: Path) -> Place | None:
+        """Return the place of ``path``, or of its nearest ancestor that stands in the text."""
+        for length in range(len(path), -1, -1):
+            found = self.places.get(path[:length])
+            if found is not None:
+                return found
+        return None
+
+
+def decode(raw: bytes, *, source: str = "") -> str:
+    """Return the text of a platform file; refuses files that are too large or are not UTF-8."""
+    if len(raw) > MAX_BYTES:
+        message = (
+            f"the file has {len(raw):,} bytes; a platform file may have {MAX_BYTES:,} "
+            f"(about 40,000 servers)"
+        )
+        raise _fault(message, source=source, hint="is this really a platform file?")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        raise _fault(
+            f"byte 0x{raw[error.start]:02x} is not UTF-8",
+            line=line,
+            column=column,
+            source=source,
+            hint="save the file as UTF-8",
+        ) from error
+
+
+def read_tree(text: str, *, source: str = "") -> Tree:
+    """Return the values of one YAML document with their places.
+
+    Raises InvalidInput with line and column for broken YAML, duplicate keys, more than one document,
+    tags, or a document beyond the bounds above.
+    """
+    if len(text) > MAX_BYTES:
+        raise _fault("the file is too large for a platform file", source=source)
+    try:
+        return _Composer(yaml.parse(text, Loader=_LOADER), source).compose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _fault(
+            " ".join(part for part in (error.context, error.problem) if part) or "broken YAML",
+            line=mark.line + 1 if mark else None,
+            column=mark.column + 1 if mark else None,
+            source=source,
+        ) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _fault(
+            "a control character that YAML does not allow", line=line, source=source
+        ) from error
+    except yaml.YAMLError as error:
+        raise _fault(f"broken YAML: {error}", source=source) from error
+
+
+def _fault(
+    message: str,
+    *,
+    line: int | None = None,
+    column: int | None = None,
+    source: str = "",
+    hint: str = "",
+) -> InvalidInput:
+    problem = Problem(message=message, line=line, column=column, source=source, hint=hint)
+    return InvalidInput(str(problem), (problem,))
+
+
+def _scalar(event: yaml.ScalarEvent) -> object:
+    text: str = event.value
+    if event.style or (event.tag and event.tag != "!"):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.match(text) and len(text) < 20:
+        return int(text)
+    return float(text) if _FLOAT.match(text) and len(text) < 40 else text
+
+
+class _Composer:
+    """Consumes parser events; recursion is bounded by MAX_DEPTH."""
+
+    def __init__(self, events: Iterator[yaml.Event], source: str) -> None:
+        self.events = events
+        self.source = source
+        self.places: dict[Path, Place] = {}
+        self.anchors: dict[str, tuple[object, int]] = {}
+        self.nodes = 0
+
+    def compose(self) -> Tree:
+        value: object = {}
+        documents = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise self.fault("a second document starts here; use one file each", event)
+                first = next(self.events)
+                value = self.node(first, (), first)
+        return Tree(value=value, places=self.places)
+
+    def fault(self, message: str, event: yaml.Event, hint: str = "") -> InvalidInput:
+        mark = event.start_mark
+        return _fault(
+            message, line=mark.line + 1, column=mark.column + 1, source=self.source, hint=hint
+        )
+
+    def count(self, event: yaml.Event, nodes: int = 1) -> None:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
+            raise self.fault(
+                f"more than {MAX_NODES:,} values after aliases are expanded", event, "is it a bomb?"
+            )
+
+    def node(self, event: yaml.Event, path: Path, key: yaml.Event) -> object:
+        mark, key_mark = event.start_mark, key.start_mark
+        self.places[path] = Place(
+            mark.line + 1, mark.column + 1, key_mark.line + 1, key_mark.column + 1
+        )
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event)
+        self.count(event)
+        before = self.nodes - 1
+        value = self.collect(event, path)
+        if event.anchor:
+            self.anchors[event.anchor] = (value, self.nodes - before)
+        return value
+
+    def alias(self, event: yaml.AliasEvent) -> object:
+        if event.anchor not in self.anchors:
+            raise self.fault(f"alias *{event.anchor} has no anchor before it", event)
+        value, nodes = self.anchors[event.anchor]
+        self.count(event, nodes)
+        return value
+
+    def collect(self, event: yaml.Event, path: Path) -> object:
+        tag = getattr(event, "tag", None)
+        if tag and not tag.startswith("tag:yaml.org,2002:") and tag != "!":
+            raise self.fault(f"the tag {tag} is not understood", event, "remove it")
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event)
+        if len(path) >= MAX_DEPTH:
+            raise self.fault(f"nested deeper than {MAX_DEPTH} levels", event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(path)
+        return self.mapping(path)
+
+    def sequence(self, path: Path) -> list[object]:
+        items: list[object] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(event, (*path, len(items)), event))
+        return items
+
+    def mapping(self, path: Path) -> dict[str | int, object]:
+        items: dict[str | int, object] = {}
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            if not isinstance(key, yaml.ScalarEvent):
+                raise self.fault("a key must be a plain word", key)
+            self.count(key)
+            name = _scalar(key)
+            # Host names and workloads are text even where they look like something else.
+            if not isinstance(name, int) or isinstance(name, bool):
+                name = key.value
+            if name in items:
+                first = self.places[(*path, name)]
+                raise self.fault(
+                    f"the key {name!r} stands here a second time (first in line {first.key_line})",
+                    key,
+                    "remove one or rename it",
+                )
+            items[name] = self.node(next(self.events), (*path, name), key)
+        return items
