@@ -132,7 +132,7 @@ def _path_in_tree(tree: Tree, location: tuple[int | str, ...]) -> Path:
     for part in location:
         if isinstance(value, dict) and part in value:
             path, value = (*path, part), value[part]
-        elif isinstance(value, dict) and part not in {"[key]"} and part == location[-1]:
+        elif isinstance(value, dict) and part != "[key]" and part == location[-1]:
             path = (*path, part)
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             path, value = (*path, part), value[part]

@@ -14,7 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z")
 _WORKLOAD = re.compile(r"([a-z0-9][a-z0-9-]{0,38}/)?[a-z0-9][a-z0-9-]{0,38}\Z")
-_HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z"
+)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?\Z")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,127}\Z")

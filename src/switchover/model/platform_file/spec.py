@@ -175,7 +175,7 @@ class HealthSpec(TimingSpec):
     workloads: Annotated[
         dict[WorkloadName, WorkloadHealthSpec],
         Field(description="Check and timing per workload."),
-    ] = {}  # noqa: RUF012 - pydantic copies defaults
+    ] = {}
 
 
 class WorkloadSpec(Section):
@@ -186,7 +186,7 @@ class WorkloadSpec(Section):
     port: Annotated[Port, Field(description="Port on the real server.")]
     transport: Annotated[Transport, Field(description="clear, tls or starttls.")]
     clear_port: Annotated[Port | None, Field(description="Same workload without TLS.")] = None
-    paths: Annotated[list[UrlPath], Field(description="URL path prefixes (HTTP).")] = []  # noqa: RUF012
+    paths: Annotated[list[UrlPath], Field(description="URL path prefixes (HTTP).")] = []
     check: Annotated[CheckSpec | None, Field(description="Health conversation.")] = None
     server_timeout: Annotated[
         Duration, Field(description="Longest silence of the server that is normal.")
@@ -230,11 +230,11 @@ class ServerSpec(Section):
         list[WorkloadName],
         BeforeValidator(_as_list),
         Field(description="Workloads or protocols whose ports take the PROXY protocol (v2)."),
-    ] = []  # noqa: RUF012
+    ] = []
     ports: Annotated[
         dict[Port, Port],
         Field(description="Real port where it differs from the template, by template port."),
-    ] = {}  # noqa: RUF012
+    ] = {}
     product: Annotated[
         str | None,
         Field(
@@ -258,9 +258,9 @@ class ServiceServerSpec(Section):
     max_connections: Annotated[
         Count | None, Field(description="More connections than this wait in the queue.")
     ] = None
-    backup: Annotated[
-        bool, Field(description="Used only while no other server is healthy.")
-    ] = False
+    backup: Annotated[bool, Field(description="Used only while no other server is healthy.")] = (
+        False
+    )
 
 
 def _as_server(value: object) -> object:
@@ -288,7 +288,7 @@ class TlsSpec(Section):
         list[FileName],
         BeforeValidator(_as_list),
         Field(description="PEM file(s) with certificate, chain and key, shown to clients."),
-    ] = []  # noqa: RUF012
+    ] = []
     server_ca: Annotated[
         FileName | None,
         Field(description="PEM file with the authority that signed the servers' certificates."),
@@ -365,12 +365,12 @@ class ServiceSpec(Section):
         Field(
             description="Host names clients use: a list, or one per workload (l4-names).",
         ),
-    ] = []  # noqa: RUF012
+    ] = []
     workloads: Annotated[
         list[WorkloadName],
         BeforeValidator(_as_list),
         Field(description="What this service carries (l4-names: the keys of names)."),
-    ] = []  # noqa: RUF012
+    ] = []
     servers: Annotated[
         list[Annotated[ServiceServerSpec, BeforeValidator(_as_server)]],
         BeforeValidator(_as_list),
@@ -395,19 +395,19 @@ class ServiceSpec(Section):
     limits: Annotated[LimitsSpec, Field(description="Bounds on connections.")] = LimitsSpec()
     allow: Annotated[
         list[Network], BeforeValidator(_as_list), Field(description="Only these sources.")
-    ] = []  # noqa: RUF012
+    ] = []
     deny: Annotated[
         list[Network], BeforeValidator(_as_list), Field(description="Not these sources.")
-    ] = []  # noqa: RUF012
+    ] = []
     allow_restricted: Annotated[
         list[Network],
         BeforeValidator(_as_list),
         Field(description="Sources that may use restricted workloads (ecp, powershell)."),
-    ] = []  # noqa: RUF012
+    ] = []
     timeouts: Annotated[
         dict[WorkloadName, Duration],
         Field(description="Server timeout per workload, where it differs from the template."),
-    ] = {}  # noqa: RUF012
+    ] = {}
     accept_proxy: Annotated[
         bool, Field(description="Clients come through a balancer that sends the PROXY protocol.")
     ] = False
@@ -456,13 +456,13 @@ class PlatformSpec(Section):
     engine: Annotated[EngineSpec, Field(description="Settings of the engine.")] = EngineSpec()
     templates: Annotated[
         dict[Name, TemplateSpec], Field(description="Own templates beside the shipped ones.")
-    ] = {}  # noqa: RUF012
+    ] = {}
     servers: Annotated[dict[Name, ServerSpec], Field(description="Real servers.")]
-    services: Annotated[dict[Name, ServiceSpec], Field(description="Virtual services.")] = {}  # noqa: RUF012
+    services: Annotated[dict[Name, ServiceSpec], Field(description="Virtual services.")] = {}
     internal_names: Annotated[
         list[InternalNameSpec],
         Field(description="Other names that must lead to a service (Outlook Anywhere inside)."),
-    ] = []  # noqa: RUF012
+    ] = []
 
 
 def json_schema() -> dict[str, Any]:

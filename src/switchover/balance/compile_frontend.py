@@ -1,0 +1,214 @@
+"""The listening side of a virtual service: binds, access, routing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.model.platform_file.spec import Layout, LogDepth
+from switchover.wire.haproxy.config import Bind, Frontend
+from switchover.wire.haproxy.render import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchover.balance.compile import EngineFacts
+    from switchover.balance.virtual_service import CarriedWorkload, VirtualService
+
+CLIENT_HELLO_SECONDS = 5
+
+
+def frontends_of(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]:
+    """Yield the frontends of a service: its own, one per own address, redirector, sorry page."""
+    if service.layout is Layout.L7 and service.is_http:
+        yield _l7(service, facts)
+    elif service.layout is Layout.L4_NAMES:
+        yield from _l4_names(service, facts)
+    else:
+        yield _stream(service, facts, service.name, service.address, service.pools()[0].backend)
+    if service.redirect_from:
+        yield _redirector(service, facts)
+    if has_sorry_frontend(service):
+        yield _sorry_page(service, facts)
+
+
+def has_sorry_frontend(service: VirtualService) -> bool:
+    """True when a page must be shown by a layout that does not decrypt: it gets its own TLS end."""
+    return bool(service.sorry and service.sorry.page and service.layout is not Layout.L7)
+
+
+def sorry_endpoint(service: VirtualService, facts: EngineFacts) -> str:
+    """Return the abstract socket on which the sorry page of a service is served."""
+    return f"abns@switchover-{facts.token}-{service.name}"
+
+
+def client_timeout(workloads: tuple[CarriedWorkload, ...]) -> float:
+    """Return the client timeout: never below the longest server timeout behind the frontend."""
+    return max(60.0, *(item.server_timeout_seconds for item in workloads))
+
+
+def _bind(service: VirtualService, address: str, *, http: bool) -> Bind:
+    alpn = ("h2", "http/1.1") if service.http2 else ("http/1.1",)
+    return Bind(
+        address=address,
+        port=service.port,
+        certificates=tuple(f"certs/{name}" for name in service.tls.certificate),
+        alpn=alpn if http and service.tls.certificate else (),
+        minimum_tls=f"TLSv{service.tls.minimum}" if service.tls.certificate else None,
+        accept_proxy=service.accept_proxy,
+    )
+
+
+def _access(service: VirtualService) -> list[str]:
+    # Behind another balancer the real client is known only after its PROXY header (session level).
+    level = "session" if service.accept_proxy else "connection"
+    lines: list[str] = []
+    if service.deny:
+        lines.append(f"tcp-request {level} reject if {{ src -f lists/{service.name}.deny }}")
+    if service.allow:
+        lines.append(f"tcp-request {level} reject unless {{ src -f lists/{service.name}.allow }}")
+    limits = service.limits
+    if limits.connections_per_source or limits.rate_per_source:
+        lines.append("stick-table type ipv6 size 100k expire 60s store conn_cur,conn_rate(10s)")
+        lines.append(f"tcp-request {level} track-sc0 src")
+    if limits.connections_per_source:
+        lines.append(
+            f"tcp-request {level} reject if {{ sc0_conn_cur gt {limits.connections_per_source} }}"
+        )
+    if limits.rate_per_source:
+        lines.append(
+            f"tcp-request {level} reject if {{ sc0_conn_rate gt {limits.rate_per_source} }}"
+        )
+    return lines
+
+
+def _logging(service: VirtualService, log_format: str) -> list[str]:
+    lines = [f"log-format {quoted(log_format)}"] if log_format else []
+    if service.log is LogDepth.ALL:
+        lines.append("no option dontlog-normal")
+    return lines
+
+
+def _l7(service: VirtualService, facts: EngineFacts) -> Frontend:
+    name = service.name
+    lines = [
+        *_logging(service, facts.http_log_format),
+        # Without it an idle keep-alive client meets a closed connection at each reload.
+        "option idle-close-on-response",
+        *_access(service),
+        # A path that climbs could reach a workload that its prefix does not show.
+        "http-request deny deny_status 400 if { path,url_dec -m sub ../ ..\\\\ }",
+        f"http-request set-var(txn.workload) path,lower,concat(/),map_beg(maps/{name}.paths)",
+        "http-request set-header X-Forwarded-For %[src]",
+        "http-request set-header X-Forwarded-Proto https",
+    ]
+    if service.home_path:
+        lines.append(f"http-request redirect location {service.home_path} code 302 if {{ path / }}")
+    restricted = [item.name for item in service.workloads if item.workload.restricted]
+    if restricted and service.allow_restricted:
+        lines.append(
+            f"http-request deny deny_status 403 if {{ var(txn.workload) -m str {' '.join(restricted)} }} "
+            f"!{{ src -f lists/{name}.restricted }}"
+        )
+    lines.append("http-request return status 404 unless { var(txn.workload) -m found }")
+    return Frontend(
+        name=name,
+        mode="http",
+        binds=(_bind(service, service.address, http=True),),
+        client_timeout_seconds=client_timeout(service.workloads),
+        max_connections=service.limits.connections,
+        lines=tuple(lines),
+        routes=(f"use_backend {name}.%[var(txn.workload)]",),
+    )
+
+
+def _stream(
+    service: VirtualService, facts: EngineFacts, name: str, address: str, backend: str
+) -> Frontend:
+    return Frontend(
+        name=name,
+        mode="tcp",
+        binds=(_bind(service, address, http=False),),
+        client_timeout_seconds=client_timeout(service.workloads),
+        max_connections=service.limits.connections,
+        lines=(*_stream_lines(service, facts), *_access(service)),
+        routes=(f"default_backend {backend}",),
+    )
+
+
+def _stream_lines(service: VirtualService, facts: EngineFacts) -> list[str]:
+    return [
+        *_logging(service, facts.tcp_log_format),
+        "option clitcpka",
+        "timeout client-fin 30s",
+    ]
+
+
+def _l4_names(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]:
+    by_name = tuple(item for item in service.workloads if item.address is None)
+    if by_name:
+        found = f"req.ssl_sni,lower,map(maps/{service.name}.names)"
+        yield Frontend(
+            name=service.name,
+            mode="tcp",
+            binds=(_bind(service, service.address, http=False),),
+            client_timeout_seconds=client_timeout(by_name),
+            max_connections=service.limits.connections,
+            lines=(
+                *_stream_lines(service, facts),
+                *_access(service),
+                f"tcp-request inspect-delay {CLIENT_HELLO_SECONDS}s",
+                f"tcp-request content set-var(txn.workload) {found} if {{ req.ssl_hello_type 1 }}",
+                "tcp-request content accept if { var(txn.workload) -m found }",
+                "tcp-request content reject if { req.ssl_hello_type 1 }",
+                "tcp-request content reject if WAIT_END",
+            ),
+            routes=(f"use_backend {service.name}.%[var(txn.workload)]",),
+        )
+    for item in service.workloads:
+        if item.address is not None:
+            name = f"{service.name}.{item.name}"
+            yield _stream(service, facts, name, item.address, name)
+
+
+def _redirector(service: VirtualService, facts: EngineFacts) -> Frontend:
+    port = "" if service.port == 443 else f":{service.port}"
+    host = "req.hdr(host),host_only,lower"
+    lines = [*_logging(service, facts.http_log_format), *_access(service)]
+    if service.names:
+        # Only names of this service are kept: a forged Host must not lead anywhere else.
+        known = f"{{ {host} -f lists/{service.name}.hosts }}"
+        lines += [
+            f"http-request redirect location https://%[{host}]{port}%[pathq] code 301 if {known}",
+            f"http-request redirect location https://{service.names[0]}{port}%[pathq] code 301",
+        ]
+    else:
+        lines.append(f"http-request redirect location https://%[{host}]{port}%[pathq] code 301")
+    return Frontend(
+        name=f"{service.name}.redirect",
+        mode="http",
+        binds=(Bind(address=service.address, port=service.redirect_from),),
+        client_timeout_seconds=15.0,
+        lines=tuple(lines),
+    )
+
+
+def _sorry_page(service: VirtualService, facts: EngineFacts) -> Frontend:
+    sorry = service.sorry
+    certificate = sorry.certificate if sorry else None
+    return Frontend(
+        name=f"{service.name}.sorry",
+        mode="http",
+        binds=(
+            Bind(
+                address=sorry_endpoint(service, facts),
+                certificates=(f"certs/{certificate}",) if certificate else (),
+                alpn=("http/1.1",),
+            ),
+        ),
+        client_timeout_seconds=15.0,
+        lines=(
+            *_logging(service, facts.http_log_format),
+            f"errorfile 503 pages/{service.name}.sorry.http",
+            "http-request deny deny_status 503",
+        ),
+    )

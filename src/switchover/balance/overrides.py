@@ -1,0 +1,125 @@
+"""What operators changed on single servers: drain, maintenance, weight.
+
+Overrides stand beside the platform file and are part of each revision, so that a drain can be seen
+in the history and undone like any other change. They are keyed by service, pool and server; a command
+for a whole server is expanded to every pool it is in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from switchover.errors import Corrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from switchover.balance.virtual_service import Balance
+
+
+class AdminState(StrEnum):
+    """What an operator wants of a server in a pool."""
+
+    READY = "ready"
+    DRAIN = "drain"
+    MAINTENANCE = "maintenance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Target:
+    """One server in one pool."""
+
+    service: str
+    pool: str
+    server: str
+
+    def __str__(self) -> str:
+        """``mail.owa/cas1``, as the engine writes it."""
+        return f"{self.service}.{self.pool}/{self.server}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What differs from the file for one target; ``weight`` is None where the file decides."""
+
+    state: AdminState = AdminState.READY
+    weight: int | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """True when the file alone would say the same."""
+        return self.state is AdminState.READY and self.weight is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """All overrides of a revision, by target."""
+
+    by_target: Mapping[Target, Override] = field(default_factory=dict)
+
+    def get(self, service: str, pool: str, server: str) -> Override:
+        """Return the override of a target; one that changes nothing where there is none."""
+        return self.by_target.get(Target(service=service, pool=pool, server=server), Override())
+
+    def changed(
+        self,
+        targets: Iterable[Target],
+        *,
+        state: AdminState | None = None,
+        weight: int | None = None,
+        reset_weight: bool = False,
+    ) -> Overrides:
+        """Return overrides with ``state`` or ``weight`` set for ``targets``; the rest untouched."""
+        result = dict(self.by_target)
+        for target in targets:
+            current = result.get(target, Override())
+            if state is not None:
+                current = replace(current, state=state)
+            if weight is not None or reset_weight:
+                current = replace(current, weight=weight)
+            result.pop(target, None)
+            if not current.is_nothing:
+                result[target] = current
+        return Overrides(by_target=result)
+
+    def kept_for(self, balance: Balance) -> Overrides:
+        """Return only the overrides whose target still exists in ``balance``."""
+        existing = {
+            Target(service=service.name, pool=pool.label, server=server.name)
+            for service in balance.services
+            for pool in service.pools()
+            for server in service.servers
+        }
+        return Overrides(
+            by_target={key: value for key, value in self.by_target.items() if key in existing}
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return a list of plain mappings in a stable order, for the revision row."""
+        return [
+            {
+                "service": target.service,
+                "pool": target.pool,
+                "server": target.server,
+                "state": override.state.value,
+                "weight": override.weight,
+            }
+            for target, override in sorted(self.by_target.items())
+        ]
+
+    @staticmethod
+    def from_json(rows: list[dict[str, Any]]) -> Overrides:
+        """Return what ``to_json`` wrote; raises Corrupt for anything else."""
+        try:
+            return Overrides(
+                by_target={
+                    Target(
+                        service=row["service"], pool=row["pool"], server=row["server"]
+                    ): Override(state=AdminState(row["state"]), weight=row["weight"])
+                    for row in rows
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"stored overrides can not be read: {error}") from error
