@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from switchover.balance.resolve_rules import ServiceRules, nearest
 from switchover.balance.shipped import refined_check
 from switchover.balance.virtual_service import (
     ALL_WORKLOADS,
@@ -19,11 +19,10 @@ from switchover.model.platform_file.spec import (
     HealthProfile,
     Layout,
     OnDown,
-    PersistenceKind,
     TimingSpec,
     TlsMode,
 )
-from switchover.model.workload import Protocol, Transport, Workload
+from switchover.model.workload import Protocol, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +57,8 @@ class ServiceResolver:
         servers = self._servers()
         workloads = self._workloads(servers)
         if not self.problems and workloads:
-            self._rules(workloads, servers)
+            rules = ServiceRules(self.file, self.name, self.tls_mode())
+            self.problems.extend(rules.check(workloads))
         if self.problems or not workloads:
             return None
         return self._service(servers, workloads)
@@ -76,7 +76,7 @@ class ServiceResolver:
                     "servers",
                     position,
                     message=f"there is no server {item.name!r}",
-                    hint=_nearest(item.name, self.known_servers),
+                    hint=nearest(item.name, self.known_servers),
                 )
             elif item.name in found:
                 self.fault("servers", position, message=f"{item.name!r} is listed twice")
@@ -159,7 +159,7 @@ class ServiceResolver:
             self.fault(
                 *path,
                 message=f"the server {real.name!r} does not have the workload {wish!r}",
-                hint=_nearest(wish, known) or f"it has {', '.join(known) or 'none'}",
+                hint=nearest(wish, known) or f"it has {', '.join(known) or 'none'}",
             )
         return False
 
@@ -192,154 +192,11 @@ class ServiceResolver:
                     self.fault(
                         *section, key,
                         message=f"{key!r} is not a workload of this service",
-                        hint=_nearest(key, known),
+                        hint=nearest(key, known),
                     )  # fmt: skip
 
-    def _rules(
-        self, workloads: tuple[CarriedWorkload, ...], servers: tuple[RealServer, ...]
-    ) -> None:
-        is_http = {item.workload.protocol is Protocol.HTTP for item in workloads}
-        if len(is_http) > 1:
-            self.fault("workloads", message="HTTP and mail workloads need a service each")
-            return
-        http = is_http.pop()
-        self._tls_rules(workloads, http=http)
-        match self.spec.layout:
-            case Layout.L4:
-                self._l4_rules(workloads)
-            case Layout.L4_NAMES:
-                self._l4_names_rules(workloads)
-            case Layout.L7:
-                self._l7_rules(workloads, http=http)
-        self._sorry_rules(http=http)
-        if self.spec.redirect_from and not http:
-            self.fault("redirect_from", message="only HTTP services can be redirected")
-        if self.spec.layout is not Layout.L4 and self.spec.health.workload:
-            self.fault(
-                "health", "workload",
-                message=f"layout {self.spec.layout} judges every workload on its own",
-                hint="remove this key, or use layout l4",
-            )  # fmt: skip
-        if self.spec.persistence.kind is PersistenceKind.COOKIE and not (
-            http and self.spec.layout is Layout.L7
-        ):
-            self.fault(
-                "persistence",
-                message="a cookie needs a decrypted HTTP service (layout l7)",
-                hint="use source, or none: Exchange 2013 and newer need no persistence",
-            )
-
-    def _tls_rules(self, workloads: tuple[CarriedWorkload, ...], *, http: bool) -> None:
-        mode = self._tls_mode()
-        if self.spec.layout is not Layout.L7 and mode is not TlsMode.PASS_THROUGH:
-            self.fault(
-                "tls", "mode", message=f"layout {self.spec.layout} does not decrypt", hint="use l7"
-            )
-        if self.spec.layout is not Layout.L7 and self.spec.tls.certificate:
-            self.fault(
-                "tls", "certificate",
-                message=f"layout {self.spec.layout} shows the servers' own certificate",
-                hint="remove this key, or use layout l7",
-            )  # fmt: skip
-        if self.spec.layout is Layout.L7 and mode is TlsMode.PASS_THROUGH:
-            self.fault("tls", "mode", message="layout l7 decrypts", hint="use re-encrypt or l4")
-        if self.spec.layout is Layout.L7 and not self.spec.tls.certificate:
-            self.fault(
-                "tls", message="layout l7 needs a certificate to show to clients",
-                hint="tls: {certificate: mail.pem}",
-            )  # fmt: skip
-        if mode is TlsMode.OFFLOAD:
-            for item in workloads:
-                if item.workload.clear_port is None:
-                    self.fault(
-                        "tls", "mode", message=f"the workload {item.name!r} has no port without TLS"
-                    )
-        if http and self.spec.layout is Layout.L7 and not self.spec.names:
-            self.fault(
-                "layout",
-                message="an l7 service needs the names clients use: checks and certificates need one",
-                hint="names: [mail.contoso.example]",
-            )
-
-    def _l4_rules(self, workloads: tuple[CarriedWorkload, ...]) -> None:
-        if isinstance(self.spec.names, dict):
-            self.fault("names", message="layout l4 has one namespace", hint="use l4-names")
-        ports = {item.workload.port for item in workloads}
-        if len(ports) > 1:
-            self.fault(
-                "workloads",
-                message=f"layout l4 passes one port, these workloads use {sorted(ports)}",
-                hint="make a service for each port",
-            )
-        if len({item.workload.check.kind for item in workloads}) > 1:
-            self.fault("workloads", message="one check can not mix HTTP and other conversations")
-        chosen = self.spec.health.workload
-        if chosen and chosen != ALL_WORKLOADS and all(item.name != chosen for item in workloads):
-            self.fault(
-                "health", "workload",
-                message=f"{chosen!r} is not a workload of this service",
-                hint=_nearest(chosen, {item.name for item in workloads} | {ALL_WORKLOADS}),
-            )  # fmt: skip
-
-    def _l4_names_rules(self, workloads: tuple[CarriedWorkload, ...]) -> None:
-        if not isinstance(self.spec.names, dict):
-            self.fault(
-                "names" if self.spec.names else "layout",
-                message="layout l4-names needs a host name for each workload",
-                hint="names: {owa: owa.contoso.example, activesync: eas.contoso.example}",
-            )
-            return
-        hosts: dict[str, str] = {}
-        for item in workloads:
-            path = ("names", item.name)
-            if item.host is None:
-                self.fault("workloads", message=f"the workload {item.name!r} has no name")
-            elif (first := hosts.setdefault(item.host, item.name)) != item.name:
-                self.fault(*path, message=f"{item.host} already belongs to {first!r}")
-            if item.address is None and item.workload.transport is not Transport.TLS:
-                self.fault(
-                    *path,
-                    message=f"{item.name!r} does not begin with TLS, so no name (SNI) can be seen",
-                    hint="give it its own address, or a service of its own",
-                )
-
-    def _l7_rules(self, workloads: tuple[CarriedWorkload, ...], *, http: bool) -> None:
-        if isinstance(self.spec.names, dict):
-            self.fault(
-                "names", message="layout l7 routes by path: list its names", hint="names: [...]"
-            )
-        if not http:
-            if len(workloads) > 1:
-                self.fault("workloads", message="a decrypted mail service carries one workload")
-            elif workloads[0].workload.transport is not Transport.TLS:
-                self.fault(
-                    "layout",
-                    message=f"{workloads[0].name!r} begins in the clear; STARTTLS can not be decrypted",
-                    hint="use layout l4",
-                )
-        paths: dict[str, str] = {}
-        for item in workloads:
-            for path in item.workload.paths:
-                first = paths.setdefault(path, item.name)
-                if first != item.name:
-                    self.fault("workloads", message=f"{first!r} and {item.name!r} both own {path}")
-
-    def _sorry_rules(self, *, http: bool) -> None:
-        sorry = self.spec.sorry
-        if sorry is None:
-            return
-        if (sorry.page is None) == (sorry.address is None):
-            self.fault("sorry", message="give either a page or an address")
-        elif sorry.page and not http:
-            self.fault("sorry", "page", message="only HTTP clients can be shown a page")
-        elif sorry.page and self.spec.layout is not Layout.L7 and not sorry.certificate:
-            self.fault(
-                "sorry", "page",
-                message=f"layout {self.spec.layout} does not decrypt, so the page needs a certificate",
-                hint="sorry: {page: sorry.html, certificate: mail.pem}, or the address of a sorry server",
-            )  # fmt: skip
-
-    def _tls_mode(self) -> TlsMode:
+    def tls_mode(self) -> TlsMode:
+        """Return where TLS ends: as written, else re-encrypted in l7 and untouched elsewhere."""
         if self.spec.tls.mode is not None:
             return self.spec.tls.mode
         return TlsMode.RE_ENCRYPT if self.spec.layout is Layout.L7 else TlsMode.PASS_THROUGH
@@ -363,7 +220,7 @@ class ServiceResolver:
             scheduler=spec.scheduler,
             persistence=spec.persistence,
             tls=spec.tls,
-            tls_mode=self._tls_mode(),
+            tls_mode=self.tls_mode(),
             health_workload=spec.health.workload or ALL_WORKLOADS,
             redirect_from=spec.redirect_from,
             home_path=spec.home_path or self._home_path(workloads),
@@ -406,8 +263,3 @@ def _conversation(workload: Workload) -> tuple[object, ...]:
         workload.check,
         workload.paths,
     )
-
-
-def _nearest(word: str, known: Mapping[str, object] | set[str] | list[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""

@@ -133,6 +133,11 @@ def _scalar(event: yaml.ScalarEvent) -> object:
     return float(text) if _FLOAT.match(text) and len(text) < 40 else text
 
 
+def _position(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
 class _Composer:
     """Consumes parser events; recursion is bounded by MAX_DEPTH."""
 
@@ -156,10 +161,8 @@ class _Composer:
         return Tree(value=value, places=self.places)
 
     def fault(self, message: str, event: yaml.Event, hint: str = "") -> InvalidInput:
-        mark = event.start_mark
-        return _fault(
-            message, line=mark.line + 1, column=mark.column + 1, source=self.source, hint=hint
-        )
+        line, column = _position(event)
+        return _fault(message, line=line, column=column, source=self.source, hint=hint)
 
     def count(self, event: yaml.Event, nodes: int = 1) -> None:
         self.nodes += nodes
@@ -169,17 +172,14 @@ class _Composer:
             )
 
     def node(self, event: yaml.Event, path: Path, key: yaml.Event) -> object:
-        mark, key_mark = event.start_mark, key.start_mark
-        self.places[path] = Place(
-            mark.line + 1, mark.column + 1, key_mark.line + 1, key_mark.column + 1
-        )
+        self.places[path] = Place(*_position(event), *_position(key))
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         self.count(event)
         before = self.nodes - 1
         value = self.collect(event, path)
-        if event.anchor:
-            self.anchors[event.anchor] = (value, self.nodes - before)
+        if anchor := getattr(event, "anchor", None):
+            self.anchors[anchor] = (value, self.nodes - before)
         return value
 
     def alias(self, event: yaml.AliasEvent) -> object:
