@@ -1,0 +1,292 @@
+"""Rows of the balancer's tables to types and back. No decisions here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from switchover.balance.overrides import Overrides
+from switchover.balance.revision import Draft, Origin, Revision, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from psycopg import AsyncConnection
+
+_REVISION = """
+    r.number, r.parent, r.author, r.origin, r.verb, r.reason, r.created_at, r.overrides, r.diff,
+    r.summary, d.content as text,
+    coalesce(
+        (select jsonb_object_agg(a.name, a.digest) from revision_asset a where a.number = r.number),
+        '{}'::jsonb
+    ) as files
+"""
+
+
+def _revision(row: dict[str, Any]) -> Revision:
+    return Revision(
+        **{
+            **row,
+            "origin": Origin(row["origin"]),
+            "verb": Verb(row["verb"]),
+            "overrides": Overrides.from_json(row["overrides"]),
+        }
+    )
+
+
+async def lock_revisions(connection: AsyncConnection[Any]) -> None:
+    """Make changes of the wish wait for each other until the transaction ends."""
+    # A transaction-level advisory lock: readers are never held up.
+    await connection.execute(
+        "-- one change at a time; advisory lock\nselect pg_advisory_xact_lock(7230001)"
+    )
+
+
+async def find_latest(connection: AsyncConnection[Any]) -> Revision | None:
+    """Return the newest revision, None before the first."""
+    return await _find(connection, "order by r.number desc limit 1", ())
+
+
+async def find_revision(connection: AsyncConnection[Any], number: int) -> Revision | None:
+    """Return one revision, None when there is none of that number."""
+    return await _find(connection, "where r.number = %s", (number,))
+
+
+async def _find(
+    connection: AsyncConnection[Any], clause: str, arguments: tuple[object, ...]
+) -> Revision | None:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"-- a revision with text and files; no lock\nselect {_REVISION} from revision r "
+            f"join document d on d.digest = r.document_digest {clause}",
+            arguments,
+        )
+        row = await cursor.fetchone()
+    return _revision(row) if row else None
+
+
+async def latest_number(connection: AsyncConnection[Any]) -> int | None:
+    """Return the number of the newest revision, None before the first."""
+    cursor = await connection.execute(
+        "-- newest revision's number; no lock\nselect max(number) from revision"
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def list_revisions(
+    connection: AsyncConnection[Any], *, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return revisions without text, newest first, older than ``before`` where given."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- history page; no lock
+            select number, parent, author, origin, verb, reason, created_at, summary
+            from revision
+            where %(before)s::bigint is null or number < %(before)s
+            order by number desc
+            limit %(limit)s
+            """,
+            {"before": before, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def insert_document(
+    connection: AsyncConnection[Any], digest: str, text: str, now: datetime
+) -> None:
+    """Keep a platform file's text once."""
+    await connection.execute(
+        """
+        -- keep a text once; row lock
+        insert into document (digest, content, created_at)
+        values (%s, %s, %s)
+        on conflict (digest) do nothing
+        """,
+        (digest, text, now),
+    )
+
+
+async def insert_assets(
+    connection: AsyncConnection[Any], sealed: Mapping[str, bytes], now: datetime
+) -> None:
+    """Keep sealed files once each, by the digest of what is inside."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- keep a file once; row lock
+            insert into asset (digest, sealed, created_at)
+            values (%s, %s, %s)
+            on conflict (digest) do nothing
+            """,
+            [(digest, content, now) for digest, content in sealed.items()],
+        )
+
+
+async def load_assets(connection: AsyncConnection[Any], digests: Iterable[str]) -> dict[str, bytes]:
+    """Return sealed files by digest."""
+    cursor = await connection.execute(
+        "-- files of a revision; no lock\nselect digest, sealed from asset where digest = any(%s)",
+        (list(digests),),
+    )
+    return {row[0]: bytes(row[1]) for row in await cursor.fetchall()}
+
+
+async def insert_revision(
+    connection: AsyncConnection[Any],
+    draft: Draft,
+    *,
+    number: int,
+    parent: int | None,
+    document: str,
+    diff: str,
+    summary: str,
+    now: datetime,
+) -> None:
+    """Write a revision and the files it names; the caller holds ``lock_revisions``."""
+    await connection.execute(
+        """
+        -- a new revision; row lock
+        insert into revision (
+            number, parent, author, origin, verb, reason, created_at, document_digest, overrides,
+            diff, summary
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            number,
+            parent,
+            draft.author,
+            draft.origin.value,
+            draft.verb.value,
+            draft.reason,
+            now,
+            document,
+            Jsonb(draft.overrides.to_json()),
+            diff,
+            summary,
+        ),
+    )
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "-- its files; row lock\ninsert into revision_asset (number, name, digest) values (%s, %s, %s)",
+            [(number, name, digest) for name, digest in draft.files.items()],
+        )
+
+
+async def find_engine(connection: AsyncConnection[Any]) -> dict[str, Any] | None:
+    """Return what was last done to the engine, None before the first time."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("-- state of the engine; no lock\nselect * from engine where id = 1")
+        return await cursor.fetchone()
+
+
+async def save_engine(
+    connection: AsyncConnection[Any],
+    *,
+    applied_revision: int | None,
+    file_digest: str | None,
+    loaded_digest: str | None,
+    accepted_digest: str | None,
+    now: datetime,
+) -> None:
+    """Keep what was done to the engine."""
+    await connection.execute(
+        """
+        -- state of the engine; row lock
+        insert into engine (
+            id, applied_revision, file_digest, loaded_digest, accepted_digest, updated_at
+        )
+        values (1, %s, %s, %s, %s, %s)
+        on conflict (id) do update set
+            applied_revision = excluded.applied_revision,
+            file_digest = excluded.file_digest,
+            loaded_digest = excluded.loaded_digest,
+            accepted_digest = excluded.accepted_digest,
+            updated_at = excluded.updated_at
+        """,
+        (applied_revision, file_digest, loaded_digest, accepted_digest, now),
+    )
+
+
+async def insert_events(
+    connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Append events: (at, kind, severity, service, workload, server, cause, detail)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- append events; no lock beyond the rows
+            insert into event (at, kind, severity, service, workload, server, cause, detail)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [(*row[:-1], Jsonb(row[-1])) for row in rows],
+        )
+
+
+async def list_events(
+    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+) -> list[dict[str, Any]]:
+    """Return events, newest first; ``filters`` may hold before, since, service, workload, server, kind."""
+    values = {
+        key: filters.get(key)
+        for key in ("before", "since", "service", "workload", "server", "kind")
+    }
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- events page; no lock
+            select id, at, kind, severity, service, workload, server, cause, detail
+            from event
+            where (%(before)s::bigint is null or id < %(before)s)
+              and (%(since)s::timestamptz is null or at >= %(since)s)
+              and (%(service)s::text is null or service = %(service)s)
+              and (%(workload)s::text is null or workload = %(workload)s)
+              and (%(server)s::text is null or server = %(server)s)
+              and (%(kind)s::text is null or kind = %(kind)s)
+            order by id desc
+            limit %(limit)s
+            """,
+            {**values, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def add_terminations(
+    connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Add to termination counts: (hour, service, workload, server, state, count)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- count termination states; row lock
+            insert into termination_count (hour, service, workload, server, state, count)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (hour, service, workload, server, state)
+            do update set count = termination_count.count + excluded.count
+            """,
+            rows,
+        )
+
+
+async def list_terminations(
+    connection: AsyncConnection[Any], *, since: datetime
+) -> list[dict[str, Any]]:
+    """Return termination counts per service, workload, server and state since a moment."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- termination states; no lock
+            select service, workload, server, state, sum(count)::bigint as count
+            from termination_count
+            where hour >= %s
+            group by service, workload, server, state
+            order by count desc, service, workload, server, state
+            """,
+            (since,),
+        )
+        return await cursor.fetchall()

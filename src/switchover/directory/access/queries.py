@@ -1,0 +1,82 @@
+"""Rows of ``api_token`` to types and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from switchover.directory.access.role import Role
+from switchover.directory.access.token import Token
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import AsyncConnection
+
+_COLUMNS = "id, name, role, created_at, created_by, expires_at, last_used_at, revoked_at"
+
+
+def _token(row: dict[str, Any]) -> Token:
+    return Token(**{**row, "id": str(row["id"]), "role": Role(row["role"])})
+
+
+async def insert_token(connection: AsyncConnection[Any], token: Token, digest: str) -> None:
+    """Keep a new token."""
+    await connection.execute(
+        """
+        -- keep a new token; row lock only
+        insert into api_token (id, name, role, hash, created_at, created_by, expires_at)
+        values (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            token.id,
+            token.name,
+            token.role.value,
+            digest,
+            token.created_at,
+            token.created_by,
+            token.expires_at,
+        ),
+    )
+
+
+async def find_token(connection: AsyncConnection[Any], digest: str) -> Token | None:
+    """Return the token with that hash, None when there is none."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"-- sign in with a token; no lock\nselect {_COLUMNS} from api_token where hash = %s",
+            (digest,),
+        )
+        row = await cursor.fetchone()
+    return _token(row) if row else None
+
+
+async def list_tokens(connection: AsyncConnection[Any]) -> list[Token]:
+    """Return all tokens, newest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"-- all tokens; no lock\nselect {_COLUMNS} from api_token order by created_at desc, id"
+        )
+        return [_token(row) for row in await cursor.fetchall()]
+
+
+async def touch_token(connection: AsyncConnection[Any], token_id: str, now: datetime) -> None:
+    """Note that a token was used."""
+    await connection.execute(
+        "-- last use; row lock\nupdate api_token set last_used_at = %s where id = %s",
+        (now, token_id),
+    )
+
+
+async def revoke_token(connection: AsyncConnection[Any], token_id: str, now: datetime) -> bool:
+    """End a token; False when there is no such token or it had ended."""
+    cursor = await connection.execute(
+        """
+        -- end a token; row lock
+        update api_token set revoked_at = %s
+        where id::text = %s and revoked_at is null
+        """,
+        (now, token_id),
+    )
+    return cursor.rowcount == 1

@@ -1,0 +1,65 @@
+"""Public verbs on tokens: create, recognise, list, revoke."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.directory.access import queries
+from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.token import NewToken, Token, new_token, token_hash
+from switchover.errors import Corrupt, NotFound
+
+if TYPE_CHECKING:
+    from switchover.store.pool import Database
+
+_TOUCH_AFTER = timedelta(minutes=5)
+"""How stale ``last_used_at`` may be: writing it at each request would cost a write per read."""
+
+
+async def create_token(
+    database: Database, name: str, role: Role, *, actor: Actor, valid_days: float | None
+) -> NewToken:
+    """Return a new token with its secret, which is kept nowhere else.
+
+    Nobody can give more than they have. ``valid_days`` None means that it never expires.
+    """
+    actor.require(role)
+    now = clock.now()
+    expires_at = None if valid_days is None else now + timedelta(days=valid_days)
+    fresh = new_token(name, role, created_by=actor.name, now=now, expires_at=expires_at)
+    digest = token_hash(fresh.secret)
+    if digest is None:
+        raise Corrupt("a new token does not have the form of a token")
+    async with database.transaction() as connection:
+        await queries.insert_token(connection, fresh.token, digest)
+    return fresh
+
+
+async def find_actor(database: Database, secret: str) -> Actor | None:
+    """Return who a bearer token stands for; None when it is unknown, expired or revoked."""
+    digest = token_hash(secret)
+    if digest is None:
+        return None
+    now = clock.now()
+    async with database.transaction() as connection:
+        token = await queries.find_token(connection, digest)
+        if token is None or not token.is_valid(now):
+            return None
+        if token.last_used_at is None or now - token.last_used_at > _TOUCH_AFTER:
+            await queries.touch_token(connection, token.id, now)
+    return Actor(name=token.name, role=token.role)
+
+
+async def list_tokens(database: Database) -> list[Token]:
+    """Return all tokens, newest first."""
+    async with database.transaction() as connection:
+        return await queries.list_tokens(connection)
+
+
+async def revoke_token(database: Database, token_id: str) -> None:
+    """End a token now; raises NotFound when there is no such token that still works."""
+    async with database.transaction() as connection:
+        if not await queries.revoke_token(connection, token_id, clock.now()):
+            raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")
