@@ -42,8 +42,7 @@ class EngineFacts:
     agent_address: str | None
     agent_port: int | None
     system_ca: str
-    http_log_format: str
-    tcp_log_format: str
+    event_socket: str | None = None
     user: str | None = None
     group: str | None = None
     token: str = "0"  # noqa: S105 - part of a socket name
@@ -120,8 +119,7 @@ def _global(balance: Balance, facts: EngineFacts) -> Global:
         user=facts.user,
         group=facts.group,
         connect_seconds=engine.connect_timeout,
-        http_log_format=facts.http_log_format,
-        tcp_log_format=facts.tcp_log_format,
+        event_socket=facts.event_socket,
         peers_socket=facts.peers_socket if needs_peers else None,
     )
 

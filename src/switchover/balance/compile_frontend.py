@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING
 
 from switchover.model.platform_file.spec import Layout, LogDepth
 from switchover.wire.haproxy.config import Bind, Frontend
+from switchover.wire.haproxy.log import (
+    CAPTURE_TLS_NAME,
+    ERROR_LOG_FORMAT,
+    HTTP_LOG_FORMAT,
+    TCP_LOG_FORMAT,
+    WORKLOAD_VARIABLE,
+)
 from switchover.wire.haproxy.render import quoted
 
 if TYPE_CHECKING:
@@ -20,13 +27,13 @@ CLIENT_HELLO_SECONDS = 5
 def frontends_of(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]:
     """Yield the frontends of a service: its own, one per own address, redirector, sorry page."""
     if service.layout is Layout.L7 and service.is_http:
-        yield _l7(service, facts)
+        yield _l7(service)
     elif service.layout is Layout.L4_NAMES:
-        yield from _l4_names(service, facts)
+        yield from _l4_names(service)
     else:
-        yield _stream(service, facts, service.name, service.address, service.pools()[0].backend)
+        yield _stream(service, service.name, service.address, service.pools()[0].backend)
     if service.redirect_from:
-        yield _redirector(service, facts)
+        yield _redirector(service)
     if has_sorry_frontend(service):
         yield _sorry_page(service, facts)
 
@@ -82,22 +89,22 @@ def _access(service: VirtualService) -> list[str]:
 
 
 def _logging(service: VirtualService, log_format: str) -> list[str]:
-    lines = [f"log-format {quoted(log_format)}"] if log_format else []
+    lines = [f"log-format {quoted(log_format)}", f"error-log-format {quoted(ERROR_LOG_FORMAT)}"]
     if service.log is LogDepth.ALL:
         lines.append("no option dontlog-normal")
     return lines
 
 
-def _l7(service: VirtualService, facts: EngineFacts) -> Frontend:
+def _l7(service: VirtualService) -> Frontend:
     name = service.name
     lines = [
-        *_logging(service, facts.http_log_format),
+        *_logging(service, HTTP_LOG_FORMAT),
         # Without it an idle keep-alive client meets a closed connection at each reload.
         "option idle-close-on-response",
         *_access(service),
         # A path that climbs could reach a workload that its prefix does not show.
         "http-request deny deny_status 400 if { path,url_dec -m sub ../ ..\\\\ }",
-        f"http-request set-var(txn.workload) path,lower,concat(/),map_beg(maps/{name}.paths)",
+        f"http-request set-var({WORKLOAD_VARIABLE}) path,lower,concat(/),map_beg(maps/{name}.paths)",
         "http-request set-header X-Forwarded-For %[src]",
         "http-request set-header X-Forwarded-Proto https",
     ]
@@ -106,10 +113,10 @@ def _l7(service: VirtualService, facts: EngineFacts) -> Frontend:
     restricted = [item.name for item in service.workloads if item.workload.restricted]
     if restricted and service.allow_restricted:
         lines.append(
-            f"http-request deny deny_status 403 if {{ var(txn.workload) -m str {' '.join(restricted)} }} "
+            f"http-request deny deny_status 403 if {{ var({WORKLOAD_VARIABLE}) -m str {' '.join(restricted)} }} "
             f"!{{ src -f lists/{name}.restricted }}"
         )
-    lines.append("http-request return status 404 unless { var(txn.workload) -m found }")
+    lines.append(f"http-request return status 404 unless {{ var({WORKLOAD_VARIABLE}) -m found }}")
     return Frontend(
         name=name,
         mode="http",
@@ -117,33 +124,31 @@ def _l7(service: VirtualService, facts: EngineFacts) -> Frontend:
         client_timeout_seconds=client_timeout(service.workloads),
         max_connections=service.limits.connections,
         lines=tuple(lines),
-        routes=(f"use_backend {name}.%[var(txn.workload)]",),
+        routes=(f"use_backend {name}.%[var({WORKLOAD_VARIABLE})]",),
     )
 
 
-def _stream(
-    service: VirtualService, facts: EngineFacts, name: str, address: str, backend: str
-) -> Frontend:
+def _stream(service: VirtualService, name: str, address: str, backend: str) -> Frontend:
     return Frontend(
         name=name,
         mode="tcp",
         binds=(_bind(service, address, http=False),),
         client_timeout_seconds=client_timeout(service.workloads),
         max_connections=service.limits.connections,
-        lines=(*_stream_lines(service, facts), *_access(service)),
+        lines=(*_stream_lines(service), *_access(service)),
         routes=(f"default_backend {backend}",),
     )
 
 
-def _stream_lines(service: VirtualService, facts: EngineFacts) -> list[str]:
+def _stream_lines(service: VirtualService) -> list[str]:
     return [
-        *_logging(service, facts.tcp_log_format),
+        *_logging(service, TCP_LOG_FORMAT),
         "option clitcpka",
         "timeout client-fin 30s",
     ]
 
 
-def _l4_names(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]:
+def _l4_names(service: VirtualService) -> Iterator[Frontend]:
     by_name = tuple(item for item in service.workloads if item.address is None)
     if by_name:
         found = f"req.ssl_sni,lower,map(maps/{service.name}.names)"
@@ -154,26 +159,27 @@ def _l4_names(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]
             client_timeout_seconds=client_timeout(by_name),
             max_connections=service.limits.connections,
             lines=(
-                *_stream_lines(service, facts),
+                *_stream_lines(service),
                 *_access(service),
                 f"tcp-request inspect-delay {CLIENT_HELLO_SECONDS}s",
-                f"tcp-request content set-var(txn.workload) {found} if {{ req.ssl_hello_type 1 }}",
-                "tcp-request content accept if { var(txn.workload) -m found }",
+                f"tcp-request content set-var({WORKLOAD_VARIABLE}) {found} if {{ req.ssl_hello_type 1 }}",
+                CAPTURE_TLS_NAME,
+                f"tcp-request content accept if {{ var({WORKLOAD_VARIABLE}) -m found }}",
                 "tcp-request content reject if { req.ssl_hello_type 1 }",
                 "tcp-request content reject if WAIT_END",
             ),
-            routes=(f"use_backend {service.name}.%[var(txn.workload)]",),
+            routes=(f"use_backend {service.name}.%[var({WORKLOAD_VARIABLE})]",),
         )
     for item in service.workloads:
         if item.address is not None:
             name = f"{service.name}.{item.name}"
-            yield _stream(service, facts, name, item.address, name)
+            yield _stream(service, name, item.address, name)
 
 
-def _redirector(service: VirtualService, facts: EngineFacts) -> Frontend:
+def _redirector(service: VirtualService) -> Frontend:
     port = "" if service.port == 443 else f":{service.port}"
     host = "req.hdr(host),host_only,lower"
-    lines = [*_logging(service, facts.http_log_format), *_access(service)]
+    lines = [*_logging(service, HTTP_LOG_FORMAT), *_access(service)]
     if service.names:
         # Only names of this service are kept: a forged Host must not lead anywhere else.
         known = f"{{ {host} -f lists/{service.name}.hosts }}"
@@ -207,7 +213,7 @@ def _sorry_page(service: VirtualService, facts: EngineFacts) -> Frontend:
         ),
         client_timeout_seconds=15.0,
         lines=(
-            *_logging(service, facts.http_log_format),
+            *_logging(service, HTTP_LOG_FORMAT),
             f"errorfile 503 pages/{service.name}.sorry.http",
             "http-request deny deny_status 503",
         ),

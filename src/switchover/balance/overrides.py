@@ -96,30 +96,33 @@ class Overrides:
             by_target={key: value for key, value in self.by_target.items() if key in existing}
         )
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return a list of plain mappings in a stable order, for the revision row."""
-        return [
-            {
-                "service": target.service,
-                "pool": target.pool,
-                "server": target.server,
-                "state": override.state.value,
-                "weight": override.weight,
-            }
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """Return plain mappings by target (``mail.owa/cas1``), for the revision row."""
+        return {
+            str(target): {"state": override.state.value, "weight": override.weight}
             for target, override in sorted(self.by_target.items())
-        ]
+        }
 
     @staticmethod
-    def from_json(rows: list[dict[str, Any]]) -> Overrides:
+    def from_json(rows: Mapping[str, Mapping[str, Any]]) -> Overrides:
         """Return what ``to_json`` wrote; raises Corrupt for anything else."""
         try:
             return Overrides(
                 by_target={
-                    Target(
-                        service=row["service"], pool=row["pool"], server=row["server"]
-                    ): Override(state=AdminState(row["state"]), weight=row["weight"])
-                    for row in rows
+                    parse_target(key): Override(
+                        state=AdminState(row["state"]), weight=row["weight"]
+                    )
+                    for key, row in rows.items()
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Corrupt(f"stored overrides can not be read: {error}") from error
+
+
+def parse_target(text: str) -> Target:
+    """Return the target written as ``service.pool/server``; raises ValueError for anything else."""
+    backend, _, server = text.partition("/")
+    service, _, pool = backend.partition(".")
+    if not (service and pool and server):
+        raise ValueError(f"{text!r} is not SERVICE.POOL/SERVER")
+    return Target(service=service, pool=pool, server=server)

@@ -242,13 +242,16 @@ async def list_events(
             -- events page; no lock
             select id, at, kind, severity, service, workload, server, cause, detail
             from event
-            where (%(before)s::bigint is null or id < %(before)s)
+            where (
+                %(before)s::bigint is null
+                or (at, id) < (select b.at, b.id from event b where b.id = %(before)s)
+            )
               and (%(since)s::timestamptz is null or at >= %(since)s)
               and (%(service)s::text is null or service = %(service)s)
               and (%(workload)s::text is null or workload = %(workload)s)
               and (%(server)s::text is null or server = %(server)s)
               and (%(kind)s::text is null or kind = %(kind)s)
-            order by id desc
+            order by at desc, id desc
             limit %(limit)s
             """,
             {**values, "limit": limit},
@@ -290,3 +293,79 @@ async def list_terminations(
             (since,),
         )
         return await cursor.fetchall()
+
+
+async def add_minutes(connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Add finished minutes; a minute written before (by a process that died) is added to."""
+    counters = (
+        "sessions", "requests", "bytes_in", "bytes_out", "connect_errors", "response_errors",
+        "retries", "redispatches", "denied", "http_2xx", "http_3xx", "http_4xx", "http_5xx",
+        "failed_checks", "down_seconds",
+    )  # fmt: skip
+    gauges = ("current_sessions_max", "queue_max", "total_ms_avg", "response_ms_avg")
+    keys = ("minute", "service", "workload", "server")
+    columns = (*keys, *counters, *gauges)
+    sums = ", ".join(f"{name} = stat_minute.{name} + excluded.{name}" for name in counters)
+    tops = ", ".join(f"{name} = greatest(stat_minute.{name}, excluded.{name})" for name in gauges)
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            f"-- add minutes; row locks\n"
+            f"insert into stat_minute ({', '.join(columns)}) "
+            f"values ({', '.join(['%s'] * len(columns))}) "
+            f"on conflict ({', '.join(keys)}) do update set {sums}, {tops}",
+            rows,
+        )
+
+
+async def list_minutes(
+    connection: AsyncConnection[Any],
+    *,
+    since: datetime,
+    service: str | None,
+    workload: str | None,
+    server: str | None,
+) -> list[dict[str, Any]]:
+    """Return minutes since a moment, oldest first, narrowed where a name is given."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- statistics page; no lock
+            select *
+            from stat_minute
+            where minute >= %(since)s
+              and (%(service)s::text is null or service = %(service)s)
+              and (%(workload)s::text is null or workload = %(workload)s)
+              and (%(server)s::text is null or server = %(server)s)
+            order by minute, service, workload, server
+            limit 100000
+            """,
+            {"since": since, "service": service, "workload": workload, "server": server},
+        )
+        return await cursor.fetchall()
+
+
+async def roll_up_hours(connection: AsyncConnection[Any], *, since: datetime) -> None:
+    """Write the hours since ``since`` anew from their minutes; safe to repeat."""
+    counters = (
+        "sessions", "requests", "bytes_in", "bytes_out", "connect_errors", "response_errors",
+        "retries", "redispatches", "denied", "http_2xx", "http_3xx", "http_4xx", "http_5xx",
+        "failed_checks", "down_seconds",
+    )  # fmt: skip
+    gauges = ("current_sessions_max", "queue_max")
+    means = ("total_ms_avg", "response_ms_avg")
+    columns = (*counters, *gauges, *means)
+    values = ", ".join(
+        [f"sum({name})" for name in counters]
+        + [f"max({name})" for name in gauges]
+        + [f"avg({name})" for name in means]
+    )
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    await connection.execute(
+        "-- hours from minutes; row locks\n"  # noqa: S608 - constant column lists
+        f"insert into stat_hour (hour, service, workload, server, {', '.join(columns)}) "
+        f"select date_trunc('hour', minute), service, workload, server, {values} "
+        "from stat_minute where minute >= date_trunc('hour', %s::timestamptz) "
+        "group by 1, 2, 3, 4 "
+        f"on conflict (hour, service, workload, server) do update set {updates}",
+        (since,),
+    )

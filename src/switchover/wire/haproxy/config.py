@@ -31,8 +31,7 @@ class Global:
     user: str | None = None
     group: str | None = None
     connect_seconds: float = 5.0
-    http_log_format: str = ""
-    tcp_log_format: str = ""
+    event_socket: str | None = None
     peers_socket: str | None = None
 
 

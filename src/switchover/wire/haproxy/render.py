@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from switchover.errors import Corrupt
+from switchover.wire.haproxy.log import event_ring, log_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,6 +73,8 @@ def quoted(text: str) -> str:
 def _sections(config: EngineConfig) -> Iterator[list[str]]:
     yield _global(config.global_)
     yield _defaults(config.global_)
+    if config.global_.event_socket:
+        yield list(event_ring(config.global_.event_socket))
     if config.global_.peers_socket:
         yield ["peers kept", f"    peer local {config.global_.peers_socket}"]
     for frontend in config.frontends:
@@ -89,7 +92,10 @@ def _global(settings: Global) -> list[str]:
         f"    stats socket {settings.admin_socket} mode 600 level admin expose-fd listeners",
         "    stats timeout 10m",
         f"    server-state-file {settings.state_file}",
-        f"    log {settings.log_socket} len 4096 format raw daemon info",
+        *(
+            f"    {line}"
+            for line in log_target(settings.log_socket, events_ring=settings.event_socket is not None)
+        ),
         f"    maxconn {settings.max_connections}",
         f"    hard-stop-after {milliseconds(settings.hard_stop_seconds)}",
         f"    mworker-max-reloads {settings.max_reloads}",

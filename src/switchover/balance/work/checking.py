@@ -1,0 +1,41 @@
+"""Checking a platform file without a database or engine: faults, lint, and live facts when asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.balance.assets import check_assets
+from switchover.balance.lint import lint
+from switchover.balance.lint.facts import live_targets
+from switchover.balance.probes.live_facts import read_live_facts
+from switchover.balance.probes.machine import read_machine_facts
+from switchover.balance.resolve import resolve
+from switchover.model.platform_file.read import raise_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchover.balance.lint import Finding
+    from switchover.balance.virtual_service import Balance
+    from switchover.model.platform_file.read import PlatformFile
+
+
+async def check_file(
+    file: PlatformFile,
+    read_files: Callable[[Balance], Mapping[str, bytes]],
+    *,
+    live: bool,
+) -> tuple[tuple[Finding, ...], Balance]:
+    """Return the findings of a file and what it describes; raises InvalidInput with every fault.
+
+    ``read_files`` brings the certificates and pages that it names. Nothing is asked of the network
+    unless ``live``.
+    """
+    balance = resolve(file)
+    checked = check_assets(file, balance, read_files(balance))
+    raise_problems(list(checked.problems))
+    facts = await read_live_facts(live_targets(balance)) if live else None
+    machine = await read_machine_facts() if live else None
+    findings = lint(balance, checked.assets, live=facts, machine=machine, now=clock.now())
+    return findings, balance

@@ -1,0 +1,287 @@
+"""The balancer's cycle: load the wish, look at the engine, compare, act or report, say it in a sentence.
+
+Runs every two seconds. It never needs the database to keep traffic going: without one it works with the
+last wish it knows, and with none at all it starts the engine from the files on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.balance import queries
+from switchover.balance.drift import Drift, DriftKind, find_drift
+from switchover.balance.event import Event, Severity
+from switchover.balance.work.engine_room import Means
+from switchover.balance.work.revisions import compile_wish, current_wish
+from switchover.errors import NotFound, SwitchoverError, Unavailable
+from switchover.wire.haproxy.dispatch import send_changes
+from switchover.wire.haproxy.render import digest_files, render_files
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchover.balance.advice import AdviceBoard
+    from switchover.balance.compile import Compiled
+    from switchover.balance.overrides import Target
+    from switchover.balance.work.engine_room import EngineState
+    from switchover.balance.work.events import EventLog
+    from switchover.balance.work.parts import BalancerParts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleReport:
+    """What one cycle found and did."""
+
+    at: datetime
+    sentence: str
+    revision: int | None
+    drifts: tuple[Drift, ...] = ()
+    database_answers: bool = True
+    engine_runs: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Cycle:
+    """Runs cycles; ``report`` is the last one, ``state`` the last look at the engine."""
+
+    parts: BalancerParts
+    events: EventLog
+    advice: AdviceBoard
+    report: CycleReport | None = None
+    state: EngineState | None = None
+    _reported: frozenset[str] = field(default_factory=frozenset)
+    _digests: tuple[str, str] | None = None
+
+    async def run(self) -> CycleReport:
+        """Run one cycle and return its report; never raises for a part that does not answer."""
+        async with self.parts.engine.lock:
+            answers = await self._load_wish()
+            try:
+                report = await self._compare(database_answers=answers)
+            except SwitchoverError as error:
+                report = self._failed(error, database_answers=answers)
+        self._tell(report)
+        self.report = report
+        return report
+
+    async def repair(self) -> tuple[Drift, ...]:
+        """Put right every difference; return what was put right."""
+        async with self.parts.engine.lock:
+            await self._load_wish()
+            compiled = self._require_wish()
+            drifts = await self._find(compiled)
+            changes = [drift.repair for drift in drifts if drift.repair is not None]
+            await send_changes(self.parts.engine.control, changes)
+            if any(drift.repair is None for drift in drifts):
+                self.parts.engine.loaded = None
+                self.parts.accepted_files = None
+                await self.parts.engine.bring(compiled)
+        self.events.add(
+            *(
+                Event(
+                    kind="drift-repaired",
+                    severity=Severity.INFO,
+                    cause=f"put right: {drift.sentence}",
+                    target=drift.target,
+                )
+                for drift in drifts
+            )
+        )
+        await self.run()
+        return drifts
+
+    async def find_drift(self) -> tuple[Drift, ...]:
+        """Look now and return every difference."""
+        async with self.parts.engine.lock:
+            await self._load_wish()
+            return await self._find(self._require_wish())
+
+    def accept_files(self) -> None:
+        """Take the files on disk, as somebody edited them, for wanted until the next change."""
+        self.parts.accepted_files = self.parts.engine.files_digest()
+
+    def _require_wish(self) -> Compiled:
+        if self.parts.wanted is None:
+            raise NotFound("nothing was applied yet; see: switchover apply")
+        return self.parts.wanted[1]
+
+    async def _load_wish(self) -> bool:
+        """Bring ``parts.wanted`` up to date; False when the database does not answer."""
+        parts = self.parts
+        if not parts.is_prepared:
+            return False
+        try:
+            async with parts.database.transaction() as connection:
+                number = await queries.latest_number(connection)
+                if number is None or (parts.wanted and parts.wanted[0] == number):
+                    return True
+                latest = await queries.find_latest(connection)
+                if latest is not None:
+                    wish = await current_wish(parts, connection, latest)
+                    compiled = await asyncio.to_thread(compile_wish, parts, wish)
+                    parts.wanted = (latest.number, compiled)
+        except Unavailable:
+            return False
+        return True
+
+    async def _compare(self, *, database_answers: bool) -> CycleReport:
+        parts = self.parts
+        alive = await parts.engine.process.is_alive()
+        if parts.wanted is None:
+            return await self._without_wish(alive=alive, database_answers=database_answers)
+        number, compiled = parts.wanted
+        if not alive or self._is_unloaded(compiled):
+            brought = await parts.engine.bring(compiled)
+            self.state = await parts.engine.look()
+            sentence = f"revision {number}: engine brought up by {brought.means}"
+            if brought.because:
+                sentence += f" because {brought.because}"
+            if not alive:
+                self.events.add(
+                    Event(kind="engine-started", severity=Severity.WARNING, cause=sentence)
+                )
+            elif brought.means is not Means.NOTHING:
+                self.events.add(
+                    Event(kind="engine-changed", severity=Severity.INFO, cause=sentence)
+                )
+            return self._report(sentence, number, database_answers=database_answers)
+        drifts = await self._find(compiled)
+        words = "in order" if not drifts else f"{len(drifts)} differences: {drifts[0].sentence}"
+        return self._report(
+            f"revision {number}: {words}", number, drifts, database_answers=database_answers
+        )
+
+    def _is_unloaded(self, compiled: Compiled) -> bool:
+        """True when the engine is not known to run this wish.
+
+        After a restart of ours nothing is known; when the files on disk are just those of the wish,
+        the engine has read them and is left alone.
+        """
+        engine = self.parts.engine
+        if engine.loaded is compiled or engine.loaded == compiled:
+            engine.loaded = compiled
+            return False
+        if engine.loaded is None and self._wanted_digest(compiled) == engine.files_digest():
+            engine.loaded = compiled
+            return False
+        return True
+
+    async def _without_wish(self, *, alive: bool, database_answers: bool) -> CycleReport:
+        engine = self.parts.engine
+        if not alive and engine.main_file.is_file() and not database_answers:
+            await engine.process.start()
+            sentence = "the database does not answer: engine started from the files on disk"
+            self.events.add(Event(kind="engine-started", severity=Severity.WARNING, cause=sentence))
+            return self._report(sentence, None, database_answers=False)
+        if alive:
+            self.state = await engine.look()
+        sentence = (
+            "no platform file was applied yet"
+            if database_answers
+            else "the database does not answer and no wish is known; the engine goes on as it is"
+        )
+        return self._report(sentence, None, database_answers=database_answers, engine_runs=alive)
+
+    async def _find(self, compiled: Compiled) -> tuple[Drift, ...]:
+        engine = self.parts.engine
+        state = await engine.look()
+        if self.state is not None and self.state.worker_pid != state.worker_pid:
+            self.events.add(
+                Event(
+                    kind="engine-reloaded",
+                    severity=Severity.INFO,
+                    cause=f"a new worker took over (process {state.worker_pid})",
+                )
+            )
+        self.state = state
+        maps = await engine.look_at_maps(tuple(compiled.config.maps))
+        found = find_drift(
+            compiled, state.servers, maps, advised_weights=self.advice.weights(compiled)
+        )
+        return (*found, *self._file_drift(compiled))
+
+    def _file_drift(self, compiled: Compiled) -> tuple[Drift, ...]:
+        digest = self.parts.engine.files_digest()
+        wanted = self._wanted_digest(compiled)
+        if digest in {wanted, self.parts.accepted_files}:
+            return ()
+        return (
+            Drift(
+                kind=DriftKind.FILE,
+                subject=str(self.parts.engine.current),
+                wanted=f"as written (sha256 {wanted[:12]})",
+                found="missing" if digest is None else f"edited by hand (sha256 {digest[:12]})",
+            ),
+        )
+
+    def _wanted_digest(self, compiled: Compiled) -> str:
+        """Digest of the wanted files; rendering costs milliseconds, so it is remembered."""
+        key = str(id(compiled))
+        if self._digests is None or self._digests[0] != key:
+            self._digests = (key, digest_files(render_files(compiled.config)))
+        return self._digests[1]
+
+    def _report(
+        self,
+        sentence: str,
+        revision: int | None,
+        drifts: tuple[Drift, ...] = (),
+        *,
+        database_answers: bool,
+        engine_runs: bool = True,
+    ) -> CycleReport:
+        if not database_answers:
+            sentence += "; the database does not answer, so nothing can be changed"
+        return CycleReport(
+            at=clock.now(),
+            sentence=sentence,
+            revision=revision,
+            drifts=drifts,
+            database_answers=database_answers,
+            engine_runs=engine_runs,
+        )
+
+    def _failed(self, error: SwitchoverError, *, database_answers: bool) -> CycleReport:
+        number = self.parts.wanted[0] if self.parts.wanted else None
+        return self._report(
+            f"the engine could not be brought to the wish: {error}",
+            number,
+            database_answers=database_answers,
+            engine_runs=False,
+        )
+
+    def _tell(self, report: CycleReport) -> None:
+        """Log a changed sentence and turn new drift into events, each once while it lasts."""
+        if self.report is None or self.report.sentence != report.sentence:
+            logger.info("cycle sentence=%r", report.sentence)
+            if not report.engine_runs and report.revision is not None:
+                self.events.add(
+                    Event(kind="engine-failed", severity=Severity.ERROR, cause=report.sentence)
+                )
+        current = frozenset(drift.sentence for drift in report.drifts)
+        for drift in report.drifts:
+            if drift.sentence not in self._reported:
+                self.events.add(
+                    Event(
+                        kind="drift",
+                        severity=Severity.WARNING,
+                        cause=drift.sentence,
+                        target=drift.target,
+                    )
+                )
+        self._reported = current
+
+
+def drifted_targets(drifts: tuple[Drift, ...]) -> dict[Target, list[Drift]]:
+    """Return the differences of single servers by target, for accepting them."""
+    result: dict[Target, list[Drift]] = {}
+    for drift in drifts:
+        if drift.target is not None and drift.kind in {DriftKind.STATE, DriftKind.WEIGHT}:
+            result.setdefault(drift.target, []).append(drift)
+    return result

@@ -1,0 +1,46 @@
+"""Accepting what was changed behind our back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.balance.drift import Drift, DriftKind
+from switchover.balance.overrides import AdminState
+from switchover.balance.work.cycle import drifted_targets
+from switchover.balance.work.revisions import Intent, accept_overrides
+from switchover.errors import Conflict
+
+if TYPE_CHECKING:
+    from switchover.balance.overrides import Target
+    from switchover.balance.work.cycle import Cycle
+    from switchover.balance.work.parts import BalancerParts
+
+
+async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple[Drift, ...]:
+    """Make every difference that can be the wish the wish, and return them.
+
+    States and weights become a revision. Files edited by hand stay as they are until the next change
+    needs new ones. Addresses and maps come from the platform file: change them there.
+    """
+    drifts = await cycle.find_drift()
+    stubborn = [
+        drift.sentence
+        for drift in drifts
+        if drift.kind in {DriftKind.ADDRESS, DriftKind.MAP, DriftKind.MISSING}
+    ]
+    if stubborn:
+        raise Conflict(
+            f"this is written in the platform file and can only be changed there: {stubborn[0]}; "
+            "apply a changed file, or run: switchover drift repair"
+        )
+    wanted: dict[Target, tuple[AdminState | None, int | None]] = {}
+    for target, items in drifted_targets(drifts).items():
+        state = next((AdminState(i.found) for i in items if i.kind is DriftKind.STATE), None)
+        weight = next((int(i.found) for i in items if i.kind is DriftKind.WEIGHT), None)
+        wanted[target] = (state, weight)
+    if wanted:
+        await accept_overrides(parts, wanted, intent=intent)
+    if any(drift.kind is DriftKind.FILE for drift in drifts):
+        cycle.accept_files()
+    await cycle.run()
+    return drifts

@@ -1,0 +1,130 @@
+"""What the engine says, turned into events, termination counts, statistics and current numbers.
+
+Health lines become events with their cause. Session lines arrive only for connections that did not end
+normally (``option dontlog-normal``); the normal ones are counted by the statistics. Statistics are kept
+as differences between samples of each worker, so a reload loses nothing that was sampled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.balance import queries
+from switchover.balance.health_events import HealthNarrator
+from switchover.balance.minutes import MinuteStatistics
+from switchover.errors import SwitchoverError, Unavailable
+from switchover.wire.haproxy import runtime
+from switchover.wire.haproxy.log import Session, parse_log
+from switchover.wire.haproxy.state import parse_info, parse_processes
+from switchover.wire.haproxy.statistics import (
+    NOTHING,
+    Counters,
+    Row,
+    Sample,
+    WorkerId,
+    count_between,
+    parse_statistics,
+    take_sample,
+)
+
+if TYPE_CHECKING:
+    from switchover.balance.work.events import EventLog
+    from switchover.balance.work.parts import BalancerParts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Observation:
+    """Consumes the engine's log and samples its counters.
+
+    ``rows`` are the last statistics of the current worker, ``totals`` everything counted since this
+    process started, by proxy and name: both are what ``/metrics`` and pages show.
+    """
+
+    parts: BalancerParts
+    events: EventLog
+    narrator: HealthNarrator = field(default_factory=HealthNarrator)
+    rows: tuple[Row, ...] = ()
+    totals: dict[tuple[str, str], Counters] = field(default_factory=dict)
+    terminations: dict[tuple[str, str, str, str], int] = field(
+        default_factory=lambda: defaultdict(int)
+    )
+    minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
+    _samples: dict[WorkerId, Sample] = field(default_factory=dict)
+    _has_baseline: bool = False
+
+    def take_line(self, line: bytes) -> None:
+        """Take one line of the engine's log; never raises, whatever the line holds."""
+        record = parse_log(line)
+        if isinstance(record, Session):
+            self._count(record)
+            return
+        self.events.add(*self.narrator.tell(record))
+
+    def _count(self, session: Session) -> None:
+        service, _, pool = session.backend.partition(".")
+        if session.backend == session.frontend:
+            service, pool = session.frontend, ""
+        state = session.termination[:2]
+        self.terminations[service, pool, session.server, state] += 1
+        self.events.count_termination(service, pool, session.server, state)
+
+    async def sample(self) -> None:
+        """Read the counters of every worker and add what is new to the minute."""
+        if self.parts.engine.process.master_pid is None:
+            return
+        now: dict[WorkerId, Sample] = {}
+        answers = await self.parts.engine.control.send(
+            [runtime.show_info(), runtime.show_statistics()], timeout=10.0
+        )
+        rows = parse_statistics(answers[1].text)
+        info = parse_info(answers[0].text)
+        current = WorkerId(info.pid, info.started_at_epoch)
+        now[current] = take_sample(current, rows)
+        now.update(await self._old_workers())
+        if self._has_baseline:
+            counted = count_between(self._samples, now)
+            for key, counters in counted.items():
+                self.totals[key] = self.totals.get(key, NOTHING).plus(counters)
+            self.minutes.add(clock.now(), counted, rows)
+        self._has_baseline = True
+        self._samples = now
+        self.rows = rows
+
+    async def _old_workers(self) -> dict[WorkerId, Sample]:
+        """Sample the workers that only finish their connections; one may end while we ask."""
+        found: dict[WorkerId, Sample] = {}
+        master = self.parts.engine.process.master
+        try:
+            (processes,) = await master.send([runtime.show_processes()], timeout=5.0)
+            for worker in parse_processes(processes.text).old_workers:
+                commands = [
+                    runtime.to_worker(worker.pid, runtime.show_info()),
+                    runtime.to_worker(worker.pid, runtime.show_statistics()),
+                ]
+                info_answer, answer = await master.send(commands, timeout=5.0)
+                if not (info_answer.is_done and answer.is_done):
+                    continue
+                info = parse_info(info_answer.text)
+                worker_id = WorkerId(info.pid, info.started_at_epoch)
+                found[worker_id] = take_sample(worker_id, parse_statistics(answer.text))
+        except SwitchoverError as error:
+            logger.debug("old workers could not be sampled: %s", error)
+        return found
+
+    async def flush(self) -> None:
+        """Write events, terminations and finished minutes; what can not be written now is kept."""
+        try:
+            await self.events.flush(self.parts.database)
+            rows = self.minutes.finished(clock.now())
+            if rows:
+                async with self.parts.database.transaction() as connection:
+                    await queries.add_minutes(connection, rows)
+                self.minutes.forget(rows)
+        except Unavailable:
+            return

@@ -1,0 +1,40 @@
+"""What the balancer's verbs work with, put together once by ``app``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover.balance.probes.machine import check_ports
+
+if TYPE_CHECKING:
+    from switchover.balance.compile import Compiled, EngineFacts
+    from switchover.balance.lint import MachineFacts
+    from switchover.balance.virtual_service import Balance
+    from switchover.balance.work.engine_room import EngineRoom
+    from switchover.balance.work.revisions import Wish
+    from switchover.store.pool import Database
+    from switchover.store.seal import Sealer
+
+
+@dataclass(slots=True, kw_only=True)
+class BalancerParts:
+    """Collaborators of the balancer's verbs, and the two things worth remembering between calls."""
+
+    database: Database
+    engine: EngineRoom
+    sealer: Sealer
+    facts: EngineFacts
+    machine: MachineFacts
+    is_prepared: bool = False
+    """True once the tables are those of this version."""
+    wish: tuple[tuple[int, str], Wish] | None = None
+    """The last wish read, with its revision's number and text."""
+    wanted: tuple[int, Compiled] | None = None
+    """What the engine should run, so that cycles go on while the database is away."""
+    accepted_files: str | None = field(default=None)
+    """Digest of files edited by hand that an operator accepted."""
+
+    async def preflight(self, balance: Balance, loaded: Compiled | None) -> None:
+        """Raise InvalidInput for an address that is not here or a port that another program has."""
+        await check_ports(balance, loaded)

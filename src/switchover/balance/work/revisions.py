@@ -1,0 +1,342 @@
+"""Changes of the wish: apply, drain, maintain, resume, weight, roll back; each a numbered revision.
+
+A change is acknowledged when the engine has it: the revision is written in a transaction that commits
+after the engine took the configuration. If we die in between, the revision does not exist and the next
+cycle brings the engine back to the last one that does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.balance import queries
+from switchover.balance.assets import Assets, check_assets, file_names
+from switchover.balance.compile import Compiled, compile_engine
+from switchover.balance.lint import lint
+from switchover.balance.overrides import AdminState, Overrides, Target
+from switchover.balance.resolve import resolve
+from switchover.balance.revision import (
+    Draft,
+    Origin,
+    Revision,
+    Verb,
+    count_changes,
+    difference,
+)
+from switchover.balance.targets import expand_target
+from switchover.errors import Conflict, InvalidInput, NotFound
+from switchover.model.platform_file.read import raise_problems, read_platform_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from psycopg import AsyncConnection
+
+    from switchover.balance.lint import Finding
+    from switchover.balance.virtual_service import Balance
+    from switchover.balance.work.engine_room import Brought
+    from switchover.balance.work.parts import BalancerParts
+    from switchover.directory.access.role import Actor
+    from switchover.model.platform_file.read import PlatformFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """Who changes something, through which door and why."""
+
+    actor: Actor
+    origin: Origin
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a revision asks for, ready to be compiled."""
+
+    text: str
+    file: PlatformFile
+    balance: Balance
+    files: Mapping[str, bytes]
+    assets: Assets
+    overrides: Overrides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a change did. ``number`` is None where nothing differed and nothing was written."""
+
+    number: int | None
+    diff: str
+    summary: str
+    findings: tuple[Finding, ...]
+    brought: Brought | None = None
+
+
+async def apply(
+    parts: BalancerParts,
+    text: str,
+    files: Mapping[str, bytes],
+    *,
+    intent: Intent,
+    source: str = "",
+    parent: int | None = None,
+    dry_run: bool = False,
+) -> Outcome:
+    """Make ``text`` the wish and bring the engine to it; with ``dry_run`` only say what would be done.
+
+    ``files`` are the files that the text names, by name; those left out are taken from the latest
+    revision. ``parent`` is the revision the author saw: another latest one is a Conflict. Raises
+    InvalidInput with every fault; then nothing is changed.
+    """
+    async with parts.engine.lock, parts.database.transaction() as connection:
+        await queries.lock_revisions(connection)
+        latest = await queries.find_latest(connection)
+        _require_parent(latest, parent)
+        kept = await _load_files(parts, connection, latest)
+        overrides = latest.overrides if latest else Overrides()
+        wish = await asyncio.to_thread(read_wish, text, {**kept, **files}, overrides, source=source)
+        await parts.preflight(wish.balance, parts.engine.loaded)
+        draft = _draft(wish, intent, Verb.APPLY)
+        return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
+
+
+async def roll_back(
+    parts: BalancerParts, number: int, *, intent: Intent, dry_run: bool = False
+) -> Outcome:
+    """Make an earlier revision the wish again, as a new revision."""
+    async with parts.engine.lock, parts.database.transaction() as connection:
+        await queries.lock_revisions(connection)
+        latest = await queries.find_latest(connection)
+        old = await queries.find_revision(connection, number)
+        if old is None:
+            raise NotFound(f"there is no revision {number}; see: switchover history")
+        files = await _load_files(parts, connection, old)
+        wish = await asyncio.to_thread(read_wish, old.text, files, old.overrides)
+        await parts.preflight(wish.balance, parts.engine.loaded)
+        intent = replace(intent, reason=intent.reason or f"back to revision {number}")
+        draft = _draft(wish, intent, Verb.ROLLBACK)
+        return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
+
+
+async def change_servers(
+    parts: BalancerParts,
+    server: str,
+    *,
+    service: str | None,
+    workload: str | None,
+    intent: Intent,
+    state: AdminState | None = None,
+    weight: int | None = None,
+    reset_weight: bool = False,
+) -> Outcome:
+    """Drain, maintain, resume or weigh a server, everywhere or in one service or workload."""
+    async with parts.engine.lock, parts.database.transaction() as connection:
+        await queries.lock_revisions(connection)
+        latest = await queries.find_latest(connection)
+        if latest is None:
+            raise NotFound("nothing was applied yet; see: switchover apply")
+        wish = await current_wish(parts, connection, latest)
+        targets = expand_target(wish.balance, server, service=service, workload=workload)
+        overrides = wish.overrides.changed(
+            targets, state=state, weight=weight, reset_weight=reset_weight
+        )
+        wish = replace(wish, overrides=overrides)
+        draft = _draft(wish, intent, _verb_of(state))
+        return await _commit(parts, connection, latest, draft, wish)
+
+
+async def accept_overrides(
+    parts: BalancerParts,
+    accepted: Mapping[Target, tuple[AdminState | None, int | None]],
+    *,
+    intent: Intent,
+) -> Outcome:
+    """Make states and weights that were set behind our back the wish."""
+    async with parts.engine.lock, parts.database.transaction() as connection:
+        await queries.lock_revisions(connection)
+        latest = await queries.find_latest(connection)
+        if latest is None:
+            raise NotFound("nothing was applied yet; see: switchover apply")
+        wish = await current_wish(parts, connection, latest)
+        overrides = wish.overrides
+        for target, (state, weight) in accepted.items():
+            overrides = overrides.changed([target], state=state, weight=weight)
+        wish = replace(wish, overrides=overrides)
+        draft = _draft(wish, intent, Verb.ACCEPT)
+        return await _commit(parts, connection, latest, draft, wish)
+
+
+def read_wish(
+    text: str, files: Mapping[str, bytes], overrides: Overrides, *, source: str = ""
+) -> Wish:
+    """Return the wish that text and files describe; raises InvalidInput with every fault. Pure."""
+    file = read_platform_file(text, source=source)
+    balance = resolve(file)
+    checked = check_assets(file, balance, files)
+    raise_problems(list(checked.problems))
+    return Wish(
+        text=text,
+        file=file,
+        balance=balance,
+        files={name: files[name] for name in file_names(balance)},
+        assets=checked.assets,
+        overrides=overrides.kept_for(balance),
+    )
+
+
+def compile_wish(parts: BalancerParts, wish: Wish) -> Compiled:
+    """Return the engine configuration of a wish."""
+    return compile_engine(wish.balance, wish.overrides, wish.files, parts.facts)
+
+
+async def current_wish(
+    parts: BalancerParts, connection: AsyncConnection[Any], latest: Revision
+) -> Wish:
+    """Return the wish of a revision; the last one read is kept, reading it costs most of a change."""
+    key = (latest.number, latest.text)
+    if parts.wish is not None and parts.wish[0] == key:
+        return parts.wish[1]
+    files = await _load_files(parts, connection, latest)
+    wish = await asyncio.to_thread(read_wish, latest.text, files, latest.overrides)
+    parts.wish = (key, wish)
+    return wish
+
+
+async def _commit(
+    parts: BalancerParts,
+    connection: AsyncConnection[Any],
+    latest: Revision | None,
+    draft: Draft,
+    wish: Wish,
+    *,
+    dry_run: bool = False,
+) -> Outcome:
+    diff = difference(latest, draft)
+    findings = lint(wish.balance, wish.assets, machine=parts.machine, now=clock.now())
+    summary = _summary(draft, diff)
+    compiled = await asyncio.to_thread(compile_wish, parts, wish)
+    if dry_run:
+        await parts.engine.check(compiled)
+        return Outcome(number=None, diff=diff, summary=summary, findings=findings)
+    if latest is not None and not diff:
+        brought = await parts.engine.bring(compiled)
+        return Outcome(
+            number=latest.number, diff="", summary="nothing to change", findings=findings,
+            brought=brought,
+        )  # fmt: skip
+    number = (latest.number if latest else 0) + 1
+    before = parts.engine.loaded
+    await _write(parts, connection, latest, draft, wish, number=number, diff=diff, summary=summary)
+    brought = await parts.engine.bring(compiled)
+    try:
+        await connection.commit()
+    except Exception:
+        # The revision is not known to exist, so the engine must not run it.
+        if before is not None:
+            await parts.engine.bring(before)
+        raise
+    parts.wish = ((number, wish.text), wish)
+    parts.wanted = (number, compiled)
+    return Outcome(number=number, diff=diff, summary=summary, findings=findings, brought=brought)
+
+
+async def _write(
+    parts: BalancerParts,
+    connection: AsyncConnection[Any],
+    latest: Revision | None,
+    draft: Draft,
+    wish: Wish,
+    *,
+    number: int,
+    diff: str,
+    summary: str,
+) -> None:
+    now = clock.now()
+    document = hashlib.sha256(draft.text.encode()).hexdigest()
+    known = set(latest.files.values()) if latest else set()
+    sealed = {
+        digest: parts.sealer.seal(wish.files[name], f"asset:{digest}")
+        for name, digest in draft.files.items()
+        if digest not in known
+    }
+    await queries.insert_document(connection, document, draft.text, now)
+    await queries.insert_assets(connection, sealed, now)
+    await queries.insert_revision(
+        connection,
+        draft,
+        number=number,
+        parent=latest.number if latest else None,
+        document=document,
+        diff=diff,
+        summary=summary,
+        now=now,
+    )
+    await queries.save_engine(
+        connection,
+        applied_revision=number,
+        file_digest=None,
+        loaded_digest=None,
+        accepted_digest=None,
+        now=now,
+    )
+
+
+async def _load_files(
+    parts: BalancerParts, connection: AsyncConnection[Any], revision: Revision | None
+) -> dict[str, bytes]:
+    if revision is None or not revision.files:
+        return {}
+    sealed = await queries.load_assets(connection, revision.files.values())
+    return {
+        name: parts.sealer.unseal(sealed[digest], f"asset:{digest}")
+        for name, digest in revision.files.items()
+    }
+
+
+def _draft(wish: Wish, intent: Intent, verb: Verb) -> Draft:
+    return Draft(
+        author=intent.actor.name,
+        origin=intent.origin,
+        verb=verb,
+        reason=intent.reason.strip(),
+        text=wish.text,
+        overrides=wish.overrides,
+        files={name: hashlib.sha256(content).hexdigest() for name, content in wish.files.items()},
+    )
+
+
+def _summary(draft: Draft, diff: str) -> str:
+    added, removed = count_changes(diff)
+    return f"{draft.verb}: {added} lines added, {removed} removed"
+
+
+def _verb_of(state: AdminState | None) -> Verb:
+    match state:
+        case AdminState.DRAIN:
+            return Verb.DRAIN
+        case AdminState.MAINTENANCE:
+            return Verb.MAINTAIN
+        case AdminState.READY:
+            return Verb.RESUME
+        case None:
+            return Verb.WEIGHT
+
+
+def _require_parent(latest: Revision | None, parent: int | None) -> None:
+    number = latest.number if latest else 0
+    if parent is not None and parent != number:
+        raise Conflict(
+            f"revision {number} was made meanwhile, this change was written against {parent}; "
+            "look at: switchover history, then apply again"
+        )
+
+
+def require_text(text: str) -> None:
+    """Raise InvalidInput for an empty platform file, which would take every service away."""
+    if not text.strip():
+        raise InvalidInput("the platform file is empty")

@@ -1,0 +1,188 @@
+"""Wish and observation side by side, for people: services, servers, who is connected, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from switchover.balance import queries
+from switchover.balance.outage import parse_outage
+from switchover.balance.status_words import ServerView, server_view
+from switchover.balance.targets import expand_target
+from switchover.balance.what_if import what_if as predict_outage
+from switchover.balance.what_if_view import to_json
+from switchover.balance.work.revisions import current_wish
+from switchover.errors import NotFound
+from switchover.wire.haproxy import runtime
+from switchover.wire.haproxy.state import parse_sessions
+from switchover.wire.haproxy.statistics import Row, parse_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.balance.overrides import Target
+    from switchover.balance.virtual_service import VirtualService
+    from switchover.balance.work.cycle import Cycle
+    from switchover.balance.work.observation import Observation
+    from switchover.balance.work.parts import BalancerParts
+    from switchover.balance.work.revisions import Wish
+    from switchover.wire.haproxy.binary import EngineVersion
+
+Rows = dict[tuple[str, str], Row]
+
+
+async def load_wish(parts: BalancerParts) -> Wish:
+    """Return the wish of the latest revision; raises NotFound before the first."""
+    async with parts.database.transaction() as connection:
+        latest = await queries.find_latest(connection)
+        if latest is None:
+            raise NotFound("nothing was applied yet; see: switchover apply --help")
+        return await current_wish(parts, connection, latest)
+
+
+async def list_services(parts: BalancerParts, observation: Observation) -> list[dict[str, Any]]:
+    """Return every service with the verdict of each workload."""
+    wish = await load_wish(parts)
+    rows = await _look(parts, observation)
+    return [_service(service, wish, rows) for service in wish.balance.services]
+
+
+async def get_service(parts: BalancerParts, observation: Observation, name: str) -> dict[str, Any]:
+    """Return one service with its grid of servers and workloads."""
+    wish = await load_wish(parts)
+    service = wish.balance.find_service(name)
+    if service is None:
+        raise NotFound(f"there is no service {name!r}; see: switchover service list")
+    return _service(service, wish, await _look(parts, observation))
+
+
+async def list_servers(parts: BalancerParts, observation: Observation) -> list[dict[str, Any]]:
+    """Return every server with its state in each pool."""
+    wish = await load_wish(parts)
+    rows = await _look(parts, observation)
+    return [
+        {
+            "name": server.name,
+            "address": server.address,
+            "site": server.site,
+            "runs": list(server.runs),
+            "pools": [
+                view.body()
+                for service in wish.balance.services
+                if service.find_server(server.name)
+                for view in _views(service, wish, rows)
+                if view.server == server.name
+            ],
+        }
+        for server in wish.balance.servers.values()
+    ]
+
+
+async def list_connections(parts: BalancerParts, server: str) -> list[dict[str, Any]]:
+    """Return who is connected to a server now."""
+    wish = await load_wish(parts)
+    expand_target(wish.balance, server, service=None, workload=None)
+    answer = await parts.engine.control.ask_one(runtime.show_sessions(), timeout=10.0)
+    return [
+        {
+            "client": item.source,
+            "service": item.backend.partition(".")[0],
+            "workload": item.backend.partition(".")[2],
+            "age": item.age,
+        }
+        for item in parse_sessions(answer)
+        if item.server == server
+    ]
+
+
+async def find_targets(
+    parts: BalancerParts, server: str, *, service: str | None, workload: str | None
+) -> tuple[Target, ...]:
+    """Return the pools that a server's name stands for."""
+    wish = await load_wish(parts)
+    return expand_target(wish.balance, server, service=service, workload=workload)
+
+
+async def what_if(parts: BalancerParts, down: tuple[str, ...]) -> dict[str, Any]:
+    """Return what users would feel if these servers or workloads were gone."""
+    wish = await load_wish(parts)
+    outage = parse_outage(wish.balance, down)
+    return to_json(predict_outage(wish.balance, outage, wish.overrides))
+
+
+def status(parts: BalancerParts, cycle: Cycle, version: EngineVersion) -> dict[str, Any]:
+    """Return the state of the engine and of the last cycle."""
+    report = cycle.report
+    state = cycle.state
+    return {
+        "engine": {
+            "version": version.text,
+            "tls_library": version.tls_library,
+            "runs": parts.engine.process.master_pid is not None,
+            "process": parts.engine.process.master_pid,
+            "connections": state.info.connections if state else None,
+            "max_connections": state.info.max_connections if state else None,
+        },
+        "revision": report.revision if report else None,
+        "cycle": report.sentence if report else "no cycle yet",
+        "cycle_at": report.at.isoformat() if report else None,
+        "drift": [drift.sentence for drift in report.drifts] if report else [],
+    }
+
+
+def engine_configuration(parts: BalancerParts) -> str:
+    """Return the main configuration file as it is on disk; raises NotFound before the first."""
+    try:
+        return parts.engine.main_file.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        raise NotFound("there is no engine configuration yet; see: switchover apply") from None
+
+
+async def _look(parts: BalancerParts, observation: Observation) -> Rows:
+    """Return statistics as they are now: a page must not show a server up that just went down."""
+    answer = await parts.engine.control.ask_one(runtime.show_statistics(), timeout=5.0)
+    observation.rows = parse_statistics(answer)
+    return {row.key: row for row in observation.rows}
+
+
+def _service(
+    service: VirtualService, wish: Wish, rows: Mapping[tuple[str, str], Row]
+) -> dict[str, Any]:
+    views = _views(service, wish, rows)
+    front = rows.get((service.name, "FRONTEND"))
+    return {
+        "name": service.name,
+        "title": service.title,
+        "address": service.address,
+        "port": service.port,
+        "layout": service.layout.value,
+        "tls": service.tls_mode.value,
+        "names": list(service.names),
+        "workloads": [item.name for item in service.workloads],
+        "scheduler": service.scheduler.value,
+        "connections": front.sessions_now if front else 0,
+        "pools": [
+            {
+                "workload": pool.label,
+                "workloads": [item.name for item in pool.workloads],
+                "up": sum(view.takes_traffic for view in views if view.pool == pool.label),
+                "servers": [view.body() for view in views if view.pool == pool.label],
+            }
+            for pool in service.pools()
+        ],
+    }
+
+
+def _views(
+    service: VirtualService, wish: Wish, rows: Mapping[tuple[str, str], Row]
+) -> list[ServerView]:
+    return [
+        server_view(
+            service.name,
+            pool.label,
+            real.name,
+            rows.get((pool.backend, real.name)),
+            wish.overrides.get(service.name, pool.label, real.name),
+        )
+        for pool in service.pools()
+        for real in service.servers
+    ]

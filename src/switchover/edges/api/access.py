@@ -1,0 +1,71 @@
+"""Who asks, and whether they may: bearer tokens to actors, a role for every route.
+
+A route without ``needs`` is not reachable: ``server`` refuses to build an application with one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from switchover.app import Switchover
+from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.work import find_actor
+from switchover.errors import Unavailable
+
+_bearer = HTTPBearer(auto_error=False, description="A token from `switchover token create`.")
+
+
+def find_switchover(request: Request) -> Switchover:
+    """Return the running suite that this application serves."""
+    found: Switchover = request.app.state.switchover
+    return found
+
+
+Suite = Annotated[Switchover, Depends(find_switchover)]
+
+
+class Needs:
+    """A dependency that lets a request pass when its token has ``role`` or more."""
+
+    def __init__(self, role: Role) -> None:
+        """Remember the least role."""
+        self.role = role
+
+    async def __call__(
+        self,
+        suite: Suite,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Actor:
+        """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
+        if not suite.balance.is_prepared:
+            raise Unavailable("the database is not ready yet; try again in a moment")
+        actor = await find_actor(suite.database, credentials.credentials) if credentials else None
+        if actor is None:
+            raise HTTPException(
+                401,
+                "a valid token is needed: Authorization: Bearer swo_...",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        actor.require(self.role)
+        return actor
+
+
+VIEWER = Needs(Role.VIEWER)
+OPERATOR = Needs(Role.OPERATOR)
+ADMIN = Needs(Role.ADMIN)
+
+Viewer = Annotated[Actor, Depends(VIEWER)]
+Operator = Annotated[Actor, Depends(OPERATOR)]
+Admin = Annotated[Actor, Depends(ADMIN)]
+
+
+def least_role(route: APIRoute) -> Role | None:
+    """Return the role a route needs, None when it names none."""
+    for dependency in route.dependant.dependencies:
+        if isinstance(dependency.call, Needs):
+            return dependency.call.role
+    return None

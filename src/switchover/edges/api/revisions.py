@@ -1,0 +1,123 @@
+"""Routes of changes: apply, check, history, differences, roll back, schema, what-if."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from switchover.balance.revision import Origin
+from switchover.balance.work import history, revisions
+from switchover.edges.api.access import Admin, Suite, Viewer
+from switchover.edges.api.shapes import outcome_body, revision_body
+from switchover.errors import InvalidInput
+from switchover.model.platform_file.spec import json_schema
+
+router = APIRouter(tags=["changes"])
+MAX_FILE_BYTES = 1024 * 1024
+
+
+class ApplyBody(BaseModel):
+    """A platform file with the files it names."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Annotated[str, Field(max_length=8 * 1024 * 1024, description="The platform file (YAML).")]
+    files: Annotated[
+        dict[str, str],
+        Field(description="Certificates and pages it names, base64; missing ones are kept."),
+    ] = {}
+    reason: Annotated[str, Field(max_length=500, description="Why, for the history.")] = ""
+    source: Annotated[str, Field(max_length=500, description="File name for error places.")] = ""
+    parent: Annotated[
+        int | None,
+        Field(ge=0, description="Latest revision the author saw; another is a conflict."),
+    ] = None
+    dry_run: Annotated[bool, Field(description="Only say what would be done.")] = False
+
+
+class RollbackBody(BaseModel):
+    """Why to go back."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Annotated[str, Field(max_length=500)] = ""
+    dry_run: bool = False
+
+
+def _decode(files: dict[str, str]) -> dict[str, bytes]:
+    decoded = {}
+    for name, content in files.items():
+        try:
+            decoded[name] = base64.b64decode(content, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidInput(f"the file {name!r} is not base64") from None
+        if len(decoded[name]) > MAX_FILE_BYTES:
+            raise InvalidInput(f"the file {name!r} is larger than {MAX_FILE_BYTES:,} bytes")
+    return decoded
+
+
+@router.post("/revisions")
+async def apply(suite: Suite, actor: Admin, body: ApplyBody) -> dict[str, Any]:
+    """Apply a platform file, or say what it would change."""
+    outcome = await revisions.apply(
+        suite.balance,
+        body.text,
+        _decode(body.files),
+        intent=revisions.Intent(actor=actor, origin=Origin.FILE, reason=body.reason),
+        source=body.source,
+        parent=body.parent,
+        dry_run=body.dry_run,
+    )
+    return outcome_body(outcome)
+
+
+@router.get("/revisions")
+async def list_revisions(
+    suite: Suite,
+    actor: Viewer,  # noqa: ARG001 - names the role
+    before: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> dict[str, Any]:
+    """List revisions, newest first."""
+    rows = await history.list_revisions(suite.balance, before=before, limit=limit)
+    following = rows[-1]["number"] if len(rows) == limit else None
+    return {"revisions": rows, "before": following}
+
+
+@router.get("/revisions/{number}")
+async def get_revision(suite: Suite, actor: Viewer, number: int) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """Return one revision whole; 0 is the latest."""
+    return revision_body(await history.get_revision(suite.balance, number))
+
+
+@router.get("/revisions/{number}/text", response_class=PlainTextResponse)
+async def get_text(suite: Suite, actor: Viewer, number: int) -> str:  # noqa: ARG001 - names the role
+    """Return the platform file of a revision; 0 is the latest."""
+    return (await history.get_revision(suite.balance, number)).text
+
+
+@router.get("/revisions/{older}/diff/{newer}")
+async def get_difference(suite: Suite, actor: Viewer, older: int, newer: int) -> dict[str, str]:  # noqa: ARG001 - names the role
+    """Return the difference between two revisions."""
+    return {"diff": await history.get_difference(suite.balance, older, newer)}
+
+
+@router.post("/revisions/{number}/rollback")
+async def roll_back(suite: Suite, actor: Admin, number: int, body: RollbackBody) -> dict[str, Any]:
+    """Make an earlier revision the wish again."""
+    outcome = await revisions.roll_back(
+        suite.balance,
+        number,
+        intent=revisions.Intent(actor=actor, origin=Origin.ROLLBACK, reason=body.reason),
+        dry_run=body.dry_run,
+    )
+    return outcome_body(outcome)
+
+
+@router.get("/schema")
+async def get_schema(actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """Return the JSON Schema of the platform file."""
+    return json_schema()

@@ -1,0 +1,89 @@
+"""Builds the application: routes, errors, and the check that no route is open by accident."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from switchover.edges.api import engine, events, revisions, servers, services, tokens
+from switchover.edges.api.access import least_role
+from switchover.edges.api.errors import answer_error, problem_body
+from switchover.errors import Corrupt, SwitchoverError
+
+if TYPE_CHECKING:
+    from switchover.app import Switchover
+
+OPEN_PATHS = frozenset({"/api/v1/health"})
+"""The only path that answers without a token: whether this process lives, and nothing else."""
+
+_DESCRIPTION = """
+Everything that switchover does, for programs. Every path but `/api/v1/health` needs a token with the role it
+names: `Authorization: Bearer swo_...`. Errors are problem details (RFC 9457) with a sentence that says what
+failed and what to do; a 503 means: the database or engine does not answer, try later.
+"""
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "No valid token."},
+    403: {"description": "The token's role is too small."},
+    404: {"description": "No such thing."},
+    409: {"description": "Its state forbids this now."},
+    422: {"description": "The input is wrong; nothing was changed."},
+    503: {"description": "A part does not answer; try later."},
+}
+
+
+def create_app(switchover: Switchover) -> FastAPI:
+    """Return the application that serves ``switchover``."""
+    app = FastAPI(
+        title="switchover",
+        version=version("switchover"),
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses=_PROBLEMS,
+    )
+    app.state.switchover = switchover
+    for module in (engine, services, servers, revisions, events, tokens):
+        app.include_router(module.router, prefix="/api/v1")
+    app.include_router(engine.metrics_router)
+    app.add_exception_handler(SwitchoverError, answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http)
+    _refuse_open_routes(app)
+    return app
+
+
+def _refuse_open_routes(app: FastAPI) -> None:
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path not in OPEN_PATHS and not least_role(route):
+            raise Corrupt(f"the route {route.path} names no role")
+
+
+async def _answer_validation(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    problems = [
+        {"path": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        for fault in faults
+    ]
+    detail = "; ".join(f"{item['path']}: {item['message']}" for item in problems)
+    return JSONResponse(
+        problem_body("InvalidInput", 422, detail, problems=problems),
+        status_code=422,
+        media_type="application/problem+json",
+    )
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse(
+        problem_body("HTTP error", error.status_code, str(error.detail)),
+        status_code=error.status_code,
+        headers=error.headers,
+        media_type="application/problem+json",
+    )

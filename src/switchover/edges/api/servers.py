@@ -1,0 +1,119 @@
+"""Routes of real servers: list, drain, maintain, resume, weight, who is connected, advice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from switchover import clock
+from switchover.balance.advice import Advice
+from switchover.balance.overrides import AdminState
+from switchover.balance.revision import Origin
+from switchover.balance.work import revisions, views
+from switchover.edges.api.access import Operator, Suite, Viewer
+from switchover.edges.api.shapes import outcome_body
+
+router = APIRouter(tags=["servers"])
+
+
+class Action(StrEnum):
+    """What to do with a server."""
+
+    DRAIN = "drain"
+    MAINTAIN = "maintain"
+    RESUME = "resume"
+
+
+_STATE = {
+    Action.DRAIN: AdminState.DRAIN,
+    Action.MAINTAIN: AdminState.MAINTENANCE,
+    Action.RESUME: AdminState.READY,
+}
+
+
+class ScopeBody(BaseModel):
+    """Where: everywhere, or in one service or one workload; and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    service: Annotated[str | None, Field(max_length=63)] = None
+    workload: Annotated[str | None, Field(max_length=80)] = None
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class WeightBody(ScopeBody):
+    """A weight, or None to take the platform file's again."""
+
+    weight: Annotated[int | None, Field(ge=0, le=256)] = None
+
+
+class AdviceBody(ScopeBody):
+    """Advice from a part of the suite that knows more than a health check."""
+
+    percent: Annotated[int, Field(ge=0, le=100)]
+    seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
+
+
+@router.get("/servers")
+async def list_servers(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """List real servers with their state in every pool."""
+    return {"servers": await views.list_servers(suite.balance, suite.observation)}
+
+
+@router.get("/servers/{server}/connections")
+async def list_connections(suite: Suite, actor: Viewer, server: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """List who is still connected to a server."""
+    return {"connections": await views.list_connections(suite.balance, server)}
+
+
+@router.post("/servers/{server}/{action}")
+async def change_state(
+    suite: Suite, actor: Operator, server: str, action: Action, body: ScopeBody
+) -> dict[str, Any]:
+    """Drain (no new clients), maintain (no traffic, no checks) or resume a server."""
+    outcome = await revisions.change_servers(
+        suite.balance,
+        server,
+        service=body.service,
+        workload=body.workload,
+        intent=revisions.Intent(actor=actor, origin=Origin.API, reason=body.reason),
+        state=_STATE[action],
+    )
+    return outcome_body(outcome)
+
+
+@router.put("/servers/{server}/weight")
+async def change_weight(
+    suite: Suite, actor: Operator, server: str, body: WeightBody
+) -> dict[str, Any]:
+    """Give a server another weight, or the platform file's again."""
+    outcome = await revisions.change_servers(
+        suite.balance,
+        server,
+        service=body.service,
+        workload=body.workload,
+        intent=revisions.Intent(actor=actor, origin=Origin.API, reason=body.reason),
+        weight=body.weight,
+        reset_weight=body.weight is None,
+    )
+    return outcome_body(outcome)
+
+
+@router.put("/servers/{server}/advice")
+async def give_advice(
+    suite: Suite, actor: Operator, server: str, body: AdviceBody
+) -> dict[str, Any]:
+    """Lower a server's share, or take it out with 0 percent, for a while."""
+    targets = await views.find_targets(
+        suite.balance, server, service=body.service, workload=body.workload
+    )
+    until = clock.now() + timedelta(seconds=body.seconds)
+    advice = Advice(
+        percent=body.percent, reason=body.reason or f"advice of {actor.name}", until=until
+    )
+    for target in targets:
+        suite.advice.give(target, advice)
+    return {"targets": [str(target) for target in targets], "until": until.isoformat()}

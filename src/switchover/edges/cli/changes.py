@@ -1,0 +1,249 @@
+"""Commands that change the wish: apply, diff, export, history, rollback, drift."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from switchover.edges.cli.client import Client
+from switchover.edges.cli.options import Data, File, Output, Reason, Yes
+from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+
+if TYPE_CHECKING:
+    from switchover.balance.virtual_service import Balance
+
+_drift = typer.Typer(help="What runs and was not ordered: look, put right, accept.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(apply)
+    app.command()(diff)
+    app.command()(export)
+    app.command()(history)
+    app.command()(rollback)
+    app.add_typer(_drift, name="drift", no_args_is_help=True)
+
+
+def _body(file: Path, *, reason: str, dry_run: bool) -> dict[str, Any]:
+    from switchover.edges.cli.platform_files import (  # noqa: PLC0415 - start-up time
+        read_file,
+        read_named_files,
+    )
+
+    text, parsed = read_file(file)
+    balance = _resolve(parsed)
+    files = {
+        name: base64.b64encode(content).decode()
+        for name, content in read_named_files(file, balance).items()
+    }
+    return {
+        "text": text,
+        "files": files,
+        "reason": reason,
+        "source": str(file),
+        "dry_run": dry_run,
+    }
+
+
+def _resolve(parsed: Any) -> Balance:
+    from switchover.balance.resolve import resolve  # noqa: PLC0415 - start-up time
+
+    return resolve(parsed)
+
+
+def show_diff(text: str) -> None:
+    """Print a difference in colour."""
+    if text:
+        console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
+
+
+def show_findings(findings: list[dict[str, Any]]) -> None:
+    """Print lint findings, the gravest first."""
+    style = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+    for finding in findings:
+        severity = finding["severity"]
+        console.print(
+            f"[{style[severity]}]{severity}[/{style[severity]}] {escape(finding['subject'])}: "
+            f"{escape(finding['message'])} [dim]({finding['code']})[/dim]",
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print(f"  {escape(finding['why'])}", style="dim", highlight=False, soft_wrap=True)
+        console.print(f"  → {escape(finding['what_to_do'])}", highlight=False, soft_wrap=True)
+
+
+def show_outcome(outcome: dict[str, Any]) -> None:
+    """Print what a change did."""
+    engine = outcome.get("engine")
+    if outcome["revision"] is None:
+        console.print(outcome["summary"], highlight=False)
+    elif not outcome["diff"]:
+        console.print(f"revision {outcome['revision']} says this already; nothing to change")
+    else:
+        how = f"{engine['means']} in {engine['seconds'] * 1000:.0f} ms" if engine else "no engine"
+        because = f" ({engine['because']})" if engine and engine["because"] else ""
+        console.print(
+            f"[green]revision {outcome['revision']}[/green] {escape(outcome['summary'])}; "
+            f"engine: {how}{escape(because)}",
+            highlight=False,
+        )
+    show_findings(outcome["findings"])
+
+
+def apply(
+    file: File,
+    reason: Reason = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Make FILE what runs, with the certificates and pages it names.
+
+    Nothing is changed unless everything in it is right. Example: switchover apply farm.yaml -m "third server"
+    """
+    with exits():
+        outcome = Client.find(data).post("/revisions", _body(file, reason=reason, dry_run=dry_run))
+        if output is Format.JSON:
+            print_json(outcome)
+        else:
+            if dry_run:
+                show_diff(outcome["diff"])
+            show_outcome(outcome)
+
+
+def diff(file: File, output: Output = Format.TABLE, data: Data = None) -> None:
+    """Show what apply would change, after the same checks."""
+    with exits():
+        outcome = Client.find(data).post("/revisions", _body(file, reason="", dry_run=True))
+        if output is Format.JSON:
+            print_json(outcome)
+        elif not outcome["diff"]:
+            console.print("no difference")
+        else:
+            show_diff(outcome["diff"])
+
+
+def export(
+    revision: Annotated[int, typer.Argument(help="Revision; 0 is the latest.")] = 0,
+    data: Data = None,
+) -> None:
+    """Print the platform file of a revision. Example: switchover export > farm.yaml"""
+    with exits():
+        sys.stdout.write(Client.find(data).get(f"/revisions/{revision}/text"))
+
+
+def history(
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=500)] = 20,
+    before: Annotated[int | None, typer.Option(help="Only revisions before this one.")] = None,
+    show: Annotated[int | None, typer.Option(help="Show one revision with its difference.")] = None,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """List changes: number, time, author, what and why."""
+    with exits():
+        client = Client.find(data)
+        if show is not None:
+            revision = client.get(f"/revisions/{show}")
+            if output is Format.JSON:
+                print_json(revision)
+            else:
+                console.print(
+                    f"revision {revision['number']} by {escape(revision['author'])} at "
+                    f"{revision['created_at']}: {escape(revision['reason'] or revision['summary'])}"
+                )
+                show_diff(revision["diff"])
+            return
+        page = client.get("/revisions", limit=limit, before=before)
+        if output is Format.JSON:
+            print_json(page)
+            return
+        print_table(
+            ("revision", "time (UTC)", "author", "what", "summary", "reason"),
+            (
+                (
+                    str(row["number"]),
+                    str(row["created_at"])[:19].replace("T", " "),
+                    escape(row["author"]),
+                    row["verb"],
+                    escape(row["summary"]),
+                    escape(row["reason"]),
+                )
+                for row in page["revisions"]
+            ),
+            title="Revisions",
+        )
+
+
+def rollback(
+    revision: Annotated[int, typer.Argument(help="The revision to go back to.", min=1)],
+    reason: Reason = "",
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Make an earlier revision what runs, as a new revision; certificates and drains come back too."""
+    with exits():
+        client = Client.find(data)
+        preview = client.post(f"/revisions/{revision}/rollback", {"dry_run": True})
+        if not yes and output is Format.TABLE:
+            show_diff(preview["diff"])
+            if not typer.confirm("Roll back?"):
+                raise SystemExit(1)
+        outcome = client.post(f"/revisions/{revision}/rollback", {"reason": reason})
+        if output is Format.JSON:
+            print_json(outcome)
+        else:
+            show_outcome(outcome)
+
+
+def _show_drift(items: list[dict[str, Any]], title: str) -> None:
+    print_table(
+        ("what", "where", "should be", "is"),
+        (
+            (item["kind"], escape(item["subject"]), escape(item["wanted"]), escape(item["found"]))
+            for item in items
+        ),
+        title=title,
+    )
+
+
+@_drift.command("show")
+def drift_show(output: Output = Format.TABLE, data: Data = None) -> None:
+    """Look now: files edited by hand, states and weights set over the engine's socket."""
+    with exits():
+        found = Client.find(data).get("/drift")
+        if output is Format.JSON:
+            print_json(found)
+        else:
+            _show_drift(found["drift"], "Drift")
+
+
+@_drift.command("repair")
+def drift_repair(output: Output = Format.TABLE, data: Data = None) -> None:
+    """Put every difference right."""
+    with exits():
+        found = Client.find(data).post("/drift/repair", {})
+        if output is Format.JSON:
+            print_json(found)
+        else:
+            _show_drift(found["repaired"], "Put right")
+
+
+@_drift.command("accept")
+def drift_accept(reason: Reason = "", output: Output = Format.TABLE, data: Data = None) -> None:
+    """Make every difference what is wanted; states and weights become a revision."""
+    with exits():
+        found = Client.find(data).post("/drift/accept", {"reason": reason})
+        if output is Format.JSON:
+            print_json(found)
+        else:
+            _show_drift(found["accepted"], "Accepted")

@@ -1,0 +1,152 @@
+"""Speaks to the API for the command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from switchover.errors import (
+    Conflict,
+    Corrupt,
+    InvalidInput,
+    NotFound,
+    Problem,
+    Refused,
+    SwitchoverError,
+    Unavailable,
+)
+from switchover.settings import Settings, read_settings
+
+_CLASS_OF: dict[int, type[SwitchoverError]] = {
+    401: Refused,
+    403: Refused,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+    503: Unavailable,
+}
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Client:
+    """The API at one address with one token."""
+
+    url: str
+    token: str
+
+    @classmethod
+    def find(cls, data: Path | None) -> Client:
+        """Return a client for ``SWITCHOVER_URL`` and ``SWITCHOVER_TOKEN``, else for the local data directory."""
+        url = os.environ.get("SWITCHOVER_URL")
+        token = os.environ.get("SWITCHOVER_TOKEN")
+        if url and token:
+            return cls(url.rstrip("/"), token)
+        settings = read_settings(os.environ, data=data)
+        return cls(url or _local_url(settings), token or _local_token(settings))
+
+    def get(self, path: str, **query: object) -> Any:
+        """Return the JSON (or text) at a path; None values are left out of the query."""
+        pairs = [
+            (key, item)
+            for key, value in query.items()
+            if value is not None
+            for item in (value if isinstance(value, list | tuple) else [value])
+        ]
+        return self._ask("GET", f"{path}?{urlencode(pairs)}" if pairs else path)
+
+    def post(self, path: str, body: object) -> Any:
+        """Send a body and return the JSON of the answer."""
+        return self._ask("POST", path, body)
+
+    def put(self, path: str, body: object) -> Any:
+        """Send a body and return the JSON of the answer."""
+        return self._ask("PUT", path, body)
+
+    def delete(self, path: str) -> Any:
+        """Delete and return the JSON of the answer."""
+        return self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, body: object | None = None) -> Any:
+        parts = urlsplit(self.url)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+        content = None if body is None else json.dumps(body)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, f"{parts.path}/api/v1{path}", content, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        except OSError as error:
+            raise Unavailable(
+                f"switchover does not answer at {self.url} ({error.strerror or error}); "
+                "is it running? start it with: switchover serve"
+            ) from error
+        except http.client.HTTPException as error:
+            raise Unavailable(f"{self.url} does not speak HTTP ({error!r})") from error
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise _error(answer.status, text)
+        is_json = "json" in (answer.headers.get("Content-Type") or "")
+        return json.loads(text) if is_json else text
+
+
+def segment(text: str) -> str:
+    """Return a name as one path segment."""
+    return quote(text, safe="")
+
+
+def _error(status: int, text: str) -> SwitchoverError:
+    try:
+        body = json.loads(text)
+        detail = str(body.get("detail", text))
+    except (ValueError, AttributeError):
+        body, detail = {}, text[:500]
+    kind = _CLASS_OF.get(status, Corrupt)
+    if kind is InvalidInput:
+        problems = tuple(
+            Problem(
+                message=str(item.get("message", "")),
+                path=str(item.get("path", "")),
+                line=item.get("line"),
+                column=item.get("column"),
+                source=str(item.get("source", "")),
+                hint=str(item.get("hint", "")),
+            )
+            for item in body.get("problems", [])
+        )
+        return InvalidInput(detail, problems)
+    return kind(detail)
+
+
+def _local_url(settings: Settings) -> str:
+    """Return where the local process listens; it writes that down when the port was chosen for it."""
+    written = settings.data_dir / "api.url"
+    try:
+        return written.read_text("ascii").strip()
+    except OSError:
+        return f"http://{settings.api}"
+
+
+def _local_token(settings: Settings) -> str:
+    try:
+        return settings.token_file.read_text("ascii").strip()
+    except FileNotFoundError:
+        raise Unavailable(
+            f"there is no token in {settings.token_file}: switchover was never started with this data "
+            "directory; start it with: switchover serve, or give --data, or set SWITCHOVER_URL and "
+            "SWITCHOVER_TOKEN"
+        ) from None
+    except PermissionError:
+        raise Refused(
+            f"{settings.token_file} belongs to another user; run this as that user, or set "
+            "SWITCHOVER_TOKEN to a token of your own"
+        ) from None

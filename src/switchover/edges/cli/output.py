@@ -1,0 +1,139 @@
+"""Printing: Rich tables for people, JSON for programs, errors with their place and exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from switchover.errors import (
+    Conflict,
+    Corrupt,
+    InvalidInput,
+    NotFound,
+    Refused,
+    SwitchoverError,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+EXIT_CODES: dict[type[SwitchoverError], int] = {
+    InvalidInput: 2,
+    NotFound: 3,
+    Conflict: 4,
+    Refused: 5,
+    Corrupt: 70,
+    Unavailable: 75,
+}
+"""One table, as DESIGN's bars name them; 70 is also what an unknown exception gets."""
+
+console = Console()
+errors = Console(stderr=True)
+
+
+class Format(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+STATE_STYLE = {
+    "up": "green",
+    "falling": "yellow",
+    "rising": "yellow",
+    "down": "bold red",
+    "drain": "cyan",
+    "maintenance": "magenta",
+    "unchecked": "dim",
+    "absent": "dim",
+}
+STATE_MARK = {
+    "up": "●",
+    "falling": "◐",
+    "rising": "◑",
+    "down": "✖",
+    "drain": "▽",
+    "maintenance": "■",
+    "unchecked": "○",
+    "absent": "·",
+}
+
+
+def state_text(state: str) -> str:
+    """Return a state as mark and word in its colour (never by colour alone)."""
+    style = STATE_STYLE.get(state, "")
+    text = f"{STATE_MARK.get(state, '?')} {state}"
+    return f"[{style}]{text}[/{style}]" if style else text
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, times as ISO 8601."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+) -> None:
+    """Print a table; cells may hold Rich markup, so escape what comes from outside."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    count = 0
+    for row in rows:
+        table.add_row(*row)
+        count += 1
+    if count:
+        console.print(table)
+    else:
+        console.print(f"[dim]no {escape(title or 'rows').lower()}[/dim]")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units: ``3 d 4 h``, ``12 s``."""
+    total = int(seconds)
+    for size, unit, smaller_size, smaller in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if total >= size:
+            rest = total % size // smaller_size
+            return f"{total // size} {unit} {rest} {smaller}" if rest else f"{total // size} {unit}"
+    return f"{total} s"
+
+
+def fail(error: SwitchoverError) -> int:
+    """Print an error for people and return its exit code."""
+    if isinstance(error, InvalidInput) and error.problems:
+        for problem in error.problems:
+            errors.print(
+                f"[red]error[/red] {escape(str(problem))}", highlight=False, soft_wrap=True
+            )
+        count = len(error.problems)
+        errors.print(f"{count} {'fault' if count == 1 else 'faults'}; nothing was applied")
+    else:
+        errors.print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 70)
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn our errors into messages and exit codes."""
+    try:
+        yield
+    except SwitchoverError as error:
+        raise SystemExit(fail(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        raise SystemExit(0) from None

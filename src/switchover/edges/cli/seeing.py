@@ -1,0 +1,190 @@
+"""Commands that only look: status, services, events, terminations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from switchover.edges.cli.client import Client, segment
+from switchover.edges.cli.options import Data, Output
+from switchover.edges.cli.output import (
+    STATE_MARK,
+    Format,
+    console,
+    duration,
+    exits,
+    print_json,
+    print_table,
+    state_text,
+)
+
+_service = typer.Typer(help="Virtual services and the health of their workloads.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(status)
+    app.command()(events)
+    app.command()(terminations)
+    app.add_typer(_service, name="service", no_args_is_help=True)
+
+
+def status(output: Output = Format.TABLE, data: Data = None) -> None:
+    """Show the engine, the last cycle's sentence and what stands out."""
+    with exits():
+        body = Client.find(data).get("/status")
+        if output is Format.JSON:
+            print_json(body)
+            return
+        engine = body["engine"]
+        state = "runs" if engine["runs"] else "[red]does not run[/red]"
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_row(
+            "engine", f"HAProxy {engine['version']} with {engine['tls_library']}, {state}"
+        )
+        table.add_row("connections", f"{engine['connections']} of {engine['max_connections']}")
+        table.add_row("database", "answers" if body["database_answers"] else "[red]away[/red]")
+        table.add_row("cycle", escape(body["cycle"]))
+        table.add_row("data", escape(body["data"]))
+        console.print(table)
+
+
+@_service.command("list")
+def list_services(output: Output = Format.TABLE, data: Data = None) -> None:
+    """List virtual services with the health of every workload."""
+    with exits():
+        body = Client.find(data).get("/services")
+        if output is Format.JSON:
+            print_json(body)
+            return
+        print_table(
+            ("service", "address", "layout", "workload", "servers", "open"),
+            (
+                (
+                    escape(service["name"]),
+                    f"{service['address']}:{service['port']}",
+                    service["layout"],
+                    pool["workload"],
+                    " ".join(_mark(server) for server in pool["servers"]),
+                    str(sum(server["connections"] for server in pool["servers"])),
+                )
+                for service in body["services"]
+                for pool in service["pools"]
+            ),
+            title="Services",
+        )
+
+
+def _mark(server: dict[str, Any]) -> str:
+    style = {"up": "green", "down": "bold red"}.get(server["state"], "yellow")
+    return f"[{style}]{STATE_MARK[server['state']]} {escape(server['server'])}[/{style}]"
+
+
+@_service.command("show")
+def show_service(
+    service: Annotated[str, typer.Argument(help="Service, as in the platform file.")],
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Show one service: every server with state, reason, connections and errors per workload."""
+    with exits():
+        body = Client.find(data).get(f"/services/{segment(service)}")
+        if output is Format.JSON:
+            print_json(body)
+            return
+        console.print(
+            f"[bold]{escape(body['title'])}[/bold]  {body['address']}:{body['port']}  "
+            f"layout {body['layout']}, TLS {body['tls']}, {body['scheduler']}, "
+            f"{body['connections']} connections",
+            highlight=False,
+        )
+        print_table(
+            ("workload", "server", "state", "since", "open", "requests", "errors", "reason"),
+            (
+                (
+                    pool["workload"],
+                    escape(server["server"]),
+                    state_text(server["state"]),
+                    duration(server["since_seconds"]),
+                    str(server["connections"]),
+                    f"{server['requests']:,}",
+                    str(server["errors"]),
+                    escape(server["reason"]),
+                )
+                for pool in body["pools"]
+                for server in pool["servers"]
+            ),
+        )
+
+
+def events(
+    service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
+    workload: Annotated[str | None, typer.Option(help="Only of this workload.")] = None,
+    server: Annotated[str | None, typer.Option(help="Only of this server.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind (server-down).")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000)] = 30,
+    before: Annotated[int | None, typer.Option(help="Continue before this event.")] = None,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """List what happened, newest first, each with its cause."""
+    with exits():
+        body = Client.find(data).get(
+            "/events",
+            service=service,
+            workload=workload,
+            server=server,
+            kind=kind,
+            limit=limit,
+            before=before,
+        )
+        if output is Format.JSON:
+            print_json(body)
+            return
+        style = {"error": "red", "warning": "yellow", "info": "cyan"}
+        print_table(
+            ("time (UTC)", "what", "service", "workload", "server", "cause"),
+            (
+                (
+                    str(row["at"])[:19].replace("T", " "),
+                    f"[{style[row['severity']]}]{row['kind']}[/{style[row['severity']]}]",
+                    escape(row["service"] or ""),
+                    escape(row["workload"] or ""),
+                    escape(row["server"] or ""),
+                    escape(row["cause"]),
+                )
+                for row in body["events"]
+            ),
+            title="Events",
+        )
+
+
+def terminations(
+    hours: Annotated[float, typer.Option(help="How far back.", min=0.1, max=2160)] = 24,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Count connections and requests that did not end normally, by HAProxy's termination state."""
+    with exits():
+        body = Client.find(data).get("/terminations", hours=hours)
+        if output is Format.JSON:
+            print_json(body)
+            return
+        print_table(
+            ("service", "workload", "server", "state", "count", "meaning"),
+            (
+                (
+                    escape(row["service"]),
+                    escape(row["workload"]),
+                    escape(row["server"]),
+                    row["state"],
+                    f"{row['count']:,}",
+                    row["meaning"],
+                )
+                for row in body["terminations"]
+            ),
+            title="Terminations",
+        )

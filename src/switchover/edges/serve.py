@@ -1,0 +1,127 @@
+"""Runs everything on one machine until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from switchover.app import open_switchover
+from switchover.edges.api.server import create_app
+from switchover.edges.worker import run_worker
+from switchover.errors import Unavailable
+from switchover.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from switchover.app import Switchover
+    from switchover.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def serve_forever(
+    *, data: Path | None, api: str | None, haproxy: Path | None, keep_engine: bool | None
+) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal does not hurry the clean stop."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
+    )
+    settings = read_settings(
+        os.environ, data=data, api=api, haproxy=haproxy, keep_engine=keep_engine
+    )
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if not settings.api.is_loopback:
+        logger.warning(
+            "api=%s tokens travel in the clear there: put TLS in front, or keep it on loopback",
+            settings.api,
+        )
+    async with open_switchover(settings) as switchover:
+        await run_until(switchover, stop)
+    logger.info("state=stopped")
+
+
+async def run_until(switchover: Switchover, stop: asyncio.Event) -> None:
+    """Run API and worker until ``stop``; raises if either ends by itself."""
+    async with _listening(switchover) as url:
+        tasks = [asyncio.create_task(run_worker(switchover)), asyncio.create_task(stop.wait())]
+        logger.info("state=serving api=%s data=%s", url, switchover.settings.data_dir)
+        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+@contextlib.asynccontextmanager
+async def _listening(switchover: Switchover) -> AsyncIterator[str]:
+    """Serve the API and write down where, so that the local command line finds it."""
+    settings = switchover.settings
+    config = uvicorn.Config(
+        create_app(switchover),
+        host=settings.api.host,
+        port=settings.api.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    listening = _bind(settings)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn announces it no other way
+        await asyncio.sleep(0.01)
+    port = listening.getsockname()[1]
+    host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
+    url = f"http://{host}:{port}"
+    (settings.data_dir / "api.url").write_text(url, "ascii")
+    try:
+        yield url
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Bind ourselves: uvicorn would end the whole process when the port is taken."""
+    family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.api.host, settings.api.port))
+    except OSError as error:
+        listening.close()
+        raise Unavailable(
+            f"the API can not listen on {settings.api}: {error.strerror}; "
+            "choose another with --api or SWITCHOVER_API"
+        ) from error
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: stopping is decided for the whole process at once."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield

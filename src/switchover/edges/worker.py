@@ -1,0 +1,77 @@
+"""The loops of one process: prepare the database, cycle, sample, write, forget what is old.
+
+Each loop survives whatever its part throws, says so once in the log, and goes on: one broken part must
+not stop the others, least of all the cycle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.app import prepare_database
+from switchover.balance.work.upkeep import drop_old, roll_up
+from switchover.errors import SwitchoverError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from switchover.app import Switchover
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+ROLL_UP_SECONDS = 300.0
+UPKEEP_SECONDS = 3600.0
+PREPARE_SECONDS = 2.0
+
+
+async def run_worker(switchover: Switchover) -> None:
+    """Run all loops until cancelled."""
+    settings = switchover.settings
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_repeat("cycle", settings.cycle_seconds, switchover.cycle.run))
+        group.create_task(_repeat("sample", settings.sample_seconds, switchover.observation.sample))
+        await _prepare(switchover)
+        group.create_task(_repeat("flush", FLUSH_SECONDS, switchover.observation.flush))
+        group.create_task(_repeat("roll-up", ROLL_UP_SECONDS, lambda: _roll_up(switchover)))
+        group.create_task(
+            _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
+        )
+
+
+async def _prepare(switchover: Switchover) -> None:
+    while not switchover.balance.is_prepared:
+        try:
+            await prepare_database(switchover)
+        except Unavailable as error:
+            logger.warning("database=away reason=%s", error)
+            await asyncio.sleep(PREPARE_SECONDS)
+    logger.info("database=prepared")
+
+
+async def _roll_up(switchover: Switchover) -> None:
+    await roll_up(switchover.database, since=clock.now() - timedelta(hours=2))
+
+
+async def _repeat(name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Run ``work`` every ``seconds``; a slow run is followed at once by the next, never by two."""
+    failing = ""
+    while True:
+        started = clock.monotonic()
+        try:
+            await work()
+            if failing:
+                logger.info("loop=%s state=recovered", name)
+            failing = ""
+        except SwitchoverError as error:
+            if str(error) != failing:
+                logger.warning("loop=%s reason=%s", name, error)
+            failing = str(error)
+        except Exception:
+            # A fault of ours in one loop must not stop the cycle that keeps traffic in order.
+            logger.exception("loop=%s state=broken", name)
+        await asyncio.sleep(max(0.0, seconds - (clock.monotonic() - started)))
