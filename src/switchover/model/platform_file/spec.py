@@ -14,14 +14,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from switchover.model.platform_file.scalars import (
     Address,
+    BodyText,
     Count,
     Duration,
     FileName,
+    HeaderName,
     HostName,
+    Method,
     Name,
     Network,
+    PathPrefix,
     Port,
+    PortKey,
+    Product,
+    Sentence,
+    ServerAddress,
     Status,
+    Title,
+    TlsVersion,
     UrlPath,
     Weight,
     WorkloadName,
@@ -99,9 +109,7 @@ class CheckSpec(Section):
     """How a workload's health is asked for, where it differs from the template."""
 
     kind: Annotated[CheckKind | None, Field(description="The conversation to hold.")] = None
-    method: Annotated[
-        str | None, Field(pattern=r"^(GET|HEAD|OPTIONS)$", description="HTTP method.")
-    ] = None
+    method: Annotated[Method | None, Field(description="HTTP method.")] = None
     path: Annotated[UrlPath | None, Field(description="URL path to ask for.")] = None
     host: Annotated[HostName | None, Field(description="Host header and TLS server name.")] = None
     port: Annotated[Port | None, Field(description="Port to check, where not the workload's.")] = (
@@ -114,12 +122,10 @@ class CheckSpec(Section):
         Field(description="HTTP status codes or ranges that mean healthy.", min_length=1),
     ] = None
     expect_header: Annotated[
-        str | None,
-        Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Response header that must be present."),
+        HeaderName | None, Field(description="Response header that must be present.")
     ] = None
     expect_text: Annotated[
-        str | None,
-        Field(pattern=r"^[ -~]{1,128}$", description="Text that the body must contain."),
+        BodyText | None, Field(description="Text that the body must contain.")
     ] = None
 
 
@@ -181,12 +187,12 @@ class HealthSpec(TimingSpec):
 class WorkloadSpec(Section):
     """One workload of a template."""
 
-    title: Annotated[str, Field(description="Name for people.", max_length=80)]
+    title: Annotated[Title, Field(description="Name for people.")]
     protocol: Annotated[Protocol, Field(description="Protocol on the port.")]
     port: Annotated[Port, Field(description="Port on the real server.")]
     transport: Annotated[Transport, Field(description="clear, tls or starttls.")]
     clear_port: Annotated[Port | None, Field(description="Same workload without TLS.")] = None
-    paths: Annotated[list[UrlPath], Field(description="URL path prefixes (HTTP).")] = []
+    paths: Annotated[list[PathPrefix], Field(description="URL path prefixes (HTTP).")] = []
     check: Annotated[CheckSpec | None, Field(description="Health conversation.")] = None
     server_timeout: Annotated[
         Duration, Field(description="Longest silence of the server that is normal.")
@@ -194,7 +200,7 @@ class WorkloadSpec(Section):
     needs: Annotated[
         Duration | None, Field(description="Silence that clients rely on; lint compares timeouts.")
     ] = None
-    needs_reason: Annotated[str, Field(max_length=200)] = ""
+    needs_reason: Annotated[Sentence, Field(description="Why clients rely on it.")] = ""
     extended_protection: Annotated[
         ExtendedProtection, Field(description="Windows Extended Protection on the front end.")
     ] = ExtendedProtection.OFF
@@ -205,21 +211,23 @@ class WorkloadSpec(Section):
         bool, Field(description="Refused from outside unless the service allows it.")
     ] = False
     without_it: Annotated[
-        str, Field(max_length=200, description='Ends the sentence "A user ..." when it is gone.')
+        Sentence, Field(description='Ends the sentence "A user ..." when it is gone.')
     ] = "can not use it"
 
 
 class TemplateSpec(Section):
     """Workloads of a server product."""
 
-    title: Annotated[str, Field(description="Name for people.", max_length=80)]
-    workloads: Annotated[dict[WorkloadName, WorkloadSpec], Field(min_length=1)]
+    title: Annotated[Title, Field(description="Name for people.")]
+    workloads: Annotated[
+        dict[Name, WorkloadSpec], Field(min_length=1, description="Workloads by name.")
+    ]
 
 
 class ServerSpec(Section):
     """A real server."""
 
-    address: Annotated[Address, Field(description="IP address of the real server.")]
+    address: Annotated[ServerAddress, Field(description="IP address of the real server.")]
     site: Annotated[Name | None, Field(description="Where it stands.")] = None
     runs: Annotated[
         list[Name],
@@ -232,16 +240,11 @@ class ServerSpec(Section):
         Field(description="Workloads or protocols whose ports take the PROXY protocol (v2)."),
     ] = []
     ports: Annotated[
-        dict[Port, Port],
+        dict[PortKey, Port],
         Field(description="Real port where it differs from the template, by template port."),
     ] = {}
     product: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$",
-            description="Exact version, for rules that depend on it.",
-            examples=["exchange-2019-cu14"],
-        ),
+        Product | None, Field(description="Exact version, for rules that depend on it.")
     ] = None
     certificate: Annotated[
         FileName | None,
@@ -253,7 +256,7 @@ class ServerSpec(Section):
 class ServiceServerSpec(Section):
     """A real server in one virtual service."""
 
-    name: Name
+    name: Annotated[Name, Field(description="Name of the real server.")]
     weight: Annotated[Weight | None, Field(description="Share of load here.")] = None
     max_connections: Annotated[
         Count | None, Field(description="More connections than this wait in the queue.")
@@ -264,7 +267,7 @@ class ServiceServerSpec(Section):
 
 
 def _as_server(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
+    return {"name": value} if isinstance(value, str | int | float) else value
 
 
 class WorkloadNameSpec(Section):
@@ -277,7 +280,7 @@ class WorkloadNameSpec(Section):
 
 
 def _as_workload_name(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
+    return {"name": value} if isinstance(value, str | int | float) else value
 
 
 class TlsSpec(Section):
@@ -299,9 +302,7 @@ class TlsSpec(Section):
     server_name: Annotated[
         HostName | None, Field(description="Name asked for and verified at the servers.")
     ] = None
-    minimum: Annotated[
-        str, Field(pattern=r"^1\.[23]$", description="Oldest TLS version for clients.")
-    ] = "1.2"
+    minimum: Annotated[TlsVersion, Field(description="Oldest TLS version for clients.")] = "1.2"
 
 
 class SorrySpec(Section):
@@ -310,7 +311,7 @@ class SorrySpec(Section):
     page: Annotated[FileName | None, Field(description="HTML file answered with status 503.")] = (
         None
     )
-    address: Annotated[Address | None, Field(description="A server that apologises.")] = None
+    address: Annotated[ServerAddress | None, Field(description="A server that apologises.")] = None
     port: Annotated[Port | None, Field(description="Its port (the service's, by default).")] = None
     certificate: Annotated[
         FileName | None,
@@ -345,7 +346,7 @@ class LimitsSpec(Section):
 class ServiceSpec(Section):
     """A virtual service."""
 
-    title: Annotated[str | None, Field(max_length=80, description="Name for people.")] = None
+    title: Annotated[Title | None, Field(description="Name for people.")] = None
     address: Annotated[Address, Field(description="Address that clients connect to.")]
     port: Annotated[Port, Field(description="Port that clients connect to.")]
     layout: Annotated[
@@ -445,8 +446,8 @@ class EngineSpec(Section):
 class InternalNameSpec(Section):
     """A host name that belongs to a service without being served by name (lint resolves it)."""
 
-    name: HostName
-    service: Name
+    name: Annotated[HostName, Field(description="Host name that clients use.")]
+    service: Annotated[Name, Field(description="Virtual service it must lead to.")]
 
 
 class PlatformSpec(Section):
