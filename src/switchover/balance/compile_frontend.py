@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from switchover.model.platform_file.spec import Layout, LogDepth
 from switchover.wire.haproxy.config import Bind, Frontend
 from switchover.wire.haproxy.log import (
+    CAPTURE_HTTP_HOST,
     CAPTURE_TLS_NAME,
     ERROR_LOG_FORMAT,
+    HOST_VARIABLE,
     HTTP_LOG_FORMAT,
     TCP_LOG_FORMAT,
     WORKLOAD_VARIABLE,
 )
-from switchover.wire.haproxy.render import quoted
+from switchover.wire.haproxy.render import log_format_text, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from switchover.balance.virtual_service import CarriedWorkload, VirtualService
 
 CLIENT_HELLO_SECONDS = 5
+PATH_VARIABLE = "txn.sw_path"
 
 
 def frontends_of(service: VirtualService, facts: EngineFacts) -> Iterator[Frontend]:
@@ -102,14 +105,14 @@ def _l7(service: VirtualService) -> Frontend:
         # Without it an idle keep-alive client meets a closed connection at each reload.
         "option idle-close-on-response",
         *_access(service),
-        # A path that climbs could reach a workload that its prefix does not show.
-        "http-request deny deny_status 400 if { path,url_dec -m sub ../ ..\\\\ }",
-        f"http-request set-var({WORKLOAD_VARIABLE}) path,lower,concat(/),map_beg(maps/{name}.paths)",
+        CAPTURE_HTTP_HOST,
+        *_routing(name),
         "http-request set-header X-Forwarded-For %[src]",
         "http-request set-header X-Forwarded-Proto https",
     ]
     if service.home_path:
-        lines.append(f"http-request redirect location {service.home_path} code 302 if {{ path / }}")
+        home = quoted(log_format_text(service.home_path))
+        lines.append(f"http-request redirect location {home} code 302 if {{ path / }}")
     restricted = [item.name for item in service.workloads if item.workload.restricted]
     if restricted and service.allow_restricted:
         lines.append(
@@ -126,6 +129,22 @@ def _l7(service: VirtualService) -> Frontend:
         lines=tuple(lines),
         routes=(f"use_backend {name}.%[var({WORKLOAD_VARIABLE})]",),
     )
+
+
+def _routing(name: str) -> list[str]:
+    """Find the workload of a request as the servers would: decoded, single slashes, any case.
+
+    What servers read in more than one way could reach a workload that its prefix does not show: paths
+    that climb, and paths whose escapes can not be decoded (IIS also understands %u0065).
+    """
+    path = f"var({PATH_VARIABLE})"
+    return [
+        f"http-request set-var({PATH_VARIABLE}) path,url_dec,lower,concat(/)",
+        f"http-request deny deny_status 400 unless {{ {path} -m found }}",
+        f"http-request set-var({PATH_VARIABLE}) {path},regsub('[/\\\\]+',/,g) if {{ {path} -m sub // \\\\ }}",
+        f"http-request deny deny_status 400 if {{ {path} -m sub /../ /./ }}",
+        f"http-request set-var({WORKLOAD_VARIABLE}) {path},map_beg(maps/{name}.paths)",
+    ]
 
 
 def _stream(service: VirtualService, name: str, address: str, backend: str) -> Frontend:
@@ -166,6 +185,7 @@ def _l4_names(service: VirtualService) -> Iterator[Frontend]:
                 CAPTURE_TLS_NAME,
                 f"tcp-request content accept if {{ var({WORKLOAD_VARIABLE}) -m found }}",
                 "tcp-request content reject if { req.ssl_hello_type 1 }",
+                "tcp-request content reject if { req.len gt 0 } !{ req.ssl_hello_type 1 }",
                 "tcp-request content reject if WAIT_END",
             ),
             routes=(f"use_backend {service.name}.%[var({WORKLOAD_VARIABLE})]",),
@@ -178,11 +198,11 @@ def _l4_names(service: VirtualService) -> Iterator[Frontend]:
 
 def _redirector(service: VirtualService) -> Frontend:
     port = "" if service.port == 443 else f":{service.port}"
-    host = "req.hdr(host),host_only,lower"
-    lines = [*_logging(service, HTTP_LOG_FORMAT), *_access(service)]
+    host = f"var({HOST_VARIABLE})"
+    lines = [*_logging(service, HTTP_LOG_FORMAT), *_access(service), CAPTURE_HTTP_HOST]
     if service.names:
         # Only names of this service are kept: a forged Host must not lead anywhere else.
-        known = f"{{ {host} -f lists/{service.name}.hosts }}"
+        known = f"{{ {host} -m str -f lists/{service.name}.hosts }}"
         lines += [
             f"http-request redirect location https://%[{host}]{port}%[pathq] code 301 if {known}",
             f"http-request redirect location https://{service.names[0]}{port}%[pathq] code 301",
@@ -192,7 +212,10 @@ def _redirector(service: VirtualService) -> Frontend:
     return Frontend(
         name=f"{service.name}.redirect",
         mode="http",
-        binds=(Bind(address=service.address, port=service.redirect_from),),
+        binds=tuple(
+            Bind(address=address, port=service.redirect_from, accept_proxy=service.accept_proxy)
+            for address in service.listening_addresses
+        ),
         client_timeout_seconds=15.0,
         lines=tuple(lines),
     )

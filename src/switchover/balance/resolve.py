@@ -103,24 +103,22 @@ def listening_places(service: VirtualService) -> Iterator[tuple[str, int, str]]:
     for address in own:
         yield address, service.port, "names"
     if service.redirect_from:
-        yield service.address, service.redirect_from, "redirect_from"
+        for address in service.listening_addresses:
+            yield address, service.redirect_from, "redirect_from"
 
 
 def _taken_twice(file: PlatformFile, services: list[VirtualService]) -> Iterator[Problem]:
     taken: dict[tuple[str, int], str] = {}
     for service in services:
         for address, port, key in listening_places(service):
-            first = taken.setdefault((address, port), service.name)
-            if first != service.name:
+            first = taken.get((address, port))
+            taken.setdefault((address, port), service.name)
+            if first is not None:
+                user = "this service" if first == service.name else f"the service {first!r}"
                 yield file.problem(
                     ("services", service.name, key),
-                    f"{address} port {port} is already used by the service {first!r}",
+                    f"{address} port {port} is already used by {user}",
                     "give one of them another address or port",
-                )
-            elif key == "redirect_from" and port == service.port:
-                yield file.problem(
-                    ("services", service.name, key),
-                    "the redirector can not use the service's own port",
                 )
 
 

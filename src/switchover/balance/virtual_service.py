@@ -128,6 +128,13 @@ class VirtualService:
         """True when TLS of the clients ends at the balancer."""
         return self.tls_mode is not TlsMode.PASS_THROUGH
 
+    @property
+    def listening_addresses(self) -> tuple[str, ...]:
+        """Every address clients connect to: the service's, unless each workload has its own."""
+        own = [item.address for item in self.workloads if item.address]
+        shared = [self.address] if len(own) < len(self.workloads) else []
+        return tuple(dict.fromkeys([*shared, *own]))
+
     def find_workload(self, name: str) -> CarriedWorkload | None:
         """Return the carried workload of that name, None when the service does not carry it."""
         return next((item for item in self.workloads if item.name == name), None)

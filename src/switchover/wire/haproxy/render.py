@@ -70,6 +70,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def log_format_text(text: str) -> str:
+    """Return ``text`` so that a log-format string (manual 8.2.6) says just that."""
+    return text.replace("%", "%%")
+
+
 def _sections(config: EngineConfig) -> Iterator[list[str]]:
     yield _global(config.global_)
     yield _defaults(config.global_)
@@ -94,7 +99,9 @@ def _global(settings: Global) -> list[str]:
         f"    server-state-file {settings.state_file}",
         *(
             f"    {line}"
-            for line in log_target(settings.log_socket, events_ring=settings.event_socket is not None)
+            for line in log_target(
+                settings.log_socket, events_ring=settings.event_socket is not None
+            )
         ),
         f"    maxconn {settings.max_connections}",
         f"    hard-stop-after {milliseconds(settings.hard_stop_seconds)}",
