@@ -13,14 +13,15 @@ import hashlib
 import logging
 import os
 import pwd
-import resource
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.balance.advice import AdviceBoard
 from switchover.balance.compile import EngineFacts
-from switchover.balance.probes.machine import read_machine_facts
+from switchover.balance.event import Event, Severity
+from switchover.balance.lint import MachineFacts
+from switchover.balance.probes.machine import descriptor_limit, find_ca_bundle, read_machine_facts
 from switchover.balance.work.advice import open_agent_port
 from switchover.balance.work.cycle import Cycle
 from switchover.balance.work.engine_room import EngineRoom
@@ -29,6 +30,7 @@ from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import create_token, find_actor
+from switchover.errors import SwitchoverError
 from switchover.settings import Secret, Settings
 from switchover.store.data_directory import prepare_data_directory
 from switchover.store.embedded import EmbeddedPostgres
@@ -73,45 +75,74 @@ class Switchover:
 
 @asynccontextmanager
 async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
-    """Build and start everything; on leaving stop it in reverse order.
+    """Build everything, start the engine as it last was, then the database; stop in reverse order.
 
-    HAProxy is stopped too unless ``settings.keep_engine``; if this process is killed, it goes on
-    serving and the next start finds it.
+    The engine comes first: after a reboot mail must not wait for a database. HAProxy is stopped at the
+    end too unless ``settings.keep_engine``; if this process is killed, it goes on serving and the next
+    start finds it.
+
+    Raises:
+        SwitchoverError: the database can not be had at the very first start. Later ones go on without
+            it and try again.
     """
     async with AsyncExitStack() as stack:
         prepare_data_directory(settings)
         stack.enter_context(DataLock(settings.lock_file))
         sealer = Sealer.open(settings.key_file)
-        dsn = await _open_database_server(stack, settings)
-        database = await stack.enter_async_context(
-            Database(
-                dsn,
-                wait_seconds=settings.database_wait_seconds,
-                connect_seconds=settings.database_connect_seconds,
-                statement_seconds=settings.statement_seconds,
-                connections=settings.database_connections,
-            )
+        embedded = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
+        given = settings.database_url
+        dsn = given.reveal() if given else embedded.dsn()
+        database = Database(
+            dsn,
+            wait_seconds=settings.database_wait_seconds,
+            connect_seconds=settings.database_connect_seconds,
+            statement_seconds=settings.statement_seconds,
+            connections=settings.database_connections,
         )
-        yield await _open_balancer(stack, settings, database, dsn, sealer)
+        switchover = await _open_balancer(stack, settings, database, sealer)
+        switchover.dsn = Secret(dsn)
+        await _start_last_engine(switchover)
+        if given is None:
+            await _open_embedded(stack, switchover, embedded)
+        await stack.enter_async_context(database)
+        stack.push_async_callback(switchover.observation.flush)
+        yield switchover
 
 
-async def _open_database_server(stack: AsyncExitStack, settings: Settings) -> str:
-    if settings.database_url is not None:
-        return settings.database_url.reveal()
-    embedded = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
-    dsn = await embedded.start()
+async def _start_last_engine(switchover: Switchover) -> None:
+    engine = switchover.balance.engine
+    try:
+        found = await engine.process.attach()
+        if found is None and engine.main_file.is_file():
+            await engine.process.start()
+            found = await engine.process.attach()
+            cause = "engine started from the files of the last run"
+            switchover.events.add(
+                Event(kind="engine-started", severity=Severity.WARNING, cause=cause)
+            )
+    except SwitchoverError as error:
+        # The cycle tries again, with the wish from the database, and reports.
+        logger.error("engine=down reason=%s", error)  # noqa: TRY400 - the sentence says it all
+        return
+    logger.info("engine=%s", "absent" if found is None else f"process {found.master.pid}")
+
+
+async def _open_embedded(
+    stack: AsyncExitStack, switchover: Switchover, embedded: EmbeddedPostgres
+) -> None:
     stack.push_async_callback(embedded.stop)
+    try:
+        await embedded.start()
+    except SwitchoverError as error:
+        if not switchover.balance.engine.main_file.is_file():
+            raise
+        logger.error("database=down reason=%s", error)  # noqa: TRY400 - the sentence says it all
     keeping = asyncio.create_task(embedded.keep_running())
     stack.push_async_callback(_cancel, keeping)
-    return dsn
 
 
 async def _open_balancer(
-    stack: AsyncExitStack,
-    settings: Settings,
-    database: Database,
-    dsn: str,
-    sealer: Sealer,
+    stack: AsyncExitStack, settings: Settings, database: Database, sealer: Sealer
 ) -> Switchover:
     path, _ = find_binary(settings.haproxy)
     version = await read_version(path)
@@ -124,24 +155,20 @@ async def _open_balancer(
         state_file=settings.engine_dir / "servers.state",
         pid_file=settings.engine_dir / "engine.pid",
     )
-    engine = EngineRoom(process, settings.engine_dir)
     advice = AdviceBoard()
     agent_port = await _open_agent(stack, settings, advice)
     parts = BalancerParts(
         database=database,
-        engine=engine,
+        engine=EngineRoom(process, settings.engine_dir),
         sealer=sealer,
         facts=_engine_facts(settings, agent_port),
-        machine=await read_machine_facts(version, path),
+        machine=MachineFacts(engine=version.text, tls_library=version.tls_library),
     )
     events = EventLog()
     observation = Observation(parts=parts, events=events)
-    await stack.enter_async_context(LogReceiver(run / "log.sock", observation.take_line))
-    await stack.enter_async_context(EventReceiver(run / "events.sock", observation.take_line))
-    if not await process.attach():
-        logger.info("engine=absent")
+    await stack.enter_async_context(LogReceiver(run / "log.sock", observation.take_session))
+    await stack.enter_async_context(EventReceiver(run / "events.sock", observation.take_event))
     stack.push_async_callback(_stop_engine, settings, process)
-    stack.push_async_callback(observation.flush)
     return Switchover(
         settings=settings,
         database=database,
@@ -152,8 +179,14 @@ async def _open_balancer(
         events=events,
         engine_version=version,
         engine_path=path,
-        dsn=Secret(dsn),
+        dsn=Secret(""),
     )
+
+
+async def read_machine(switchover: Switchover) -> None:
+    """Look at the machine anew: its limits and engines that are ahead of ours."""
+    facts = await read_machine_facts(switchover.engine_version, switchover.engine_path)
+    switchover.balance.machine = facts
 
 
 async def _open_agent(stack: AsyncExitStack, settings: Settings, advice: AdviceBoard) -> int:
@@ -187,7 +220,7 @@ def _engine_facts(settings: Settings, agent_port: int) -> EngineFacts:
         max_connections=_max_connections(),
         agent_address="127.0.0.1",
         agent_port=agent_port,
-        system_ca="/etc/ssl/certs/ca-certificates.crt",
+        system_ca=str(find_ca_bundle() or "/etc/ssl/certs/ca-certificates.crt"),
         user=user,
         group=ENGINE_GROUPS[user] if user else None,
         token=hashlib.sha256(os.fsencode(settings.data_dir)).hexdigest()[:8],
@@ -201,9 +234,7 @@ def _engine_user() -> str | None:
 
 def _max_connections() -> int:
     """Fit the descriptor limit: two for each connection, a quarter kept for checks and listeners."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if limit == resource.RLIM_INFINITY:
-        return 100_000
+    limit = descriptor_limit()
     reserve = min(20_000, limit // 4)
     return max(100, min(100_000, (limit - reserve) // 2))
 

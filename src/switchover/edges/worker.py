@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.app import prepare_database
+from switchover.app import prepare_database, read_machine
 from switchover.balance.work.upkeep import drop_old, roll_up
 from switchover.errors import SwitchoverError, Unavailable
 
@@ -35,6 +35,7 @@ async def run_worker(switchover: Switchover) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_repeat("cycle", settings.cycle_seconds, switchover.cycle.run))
         group.create_task(_repeat("sample", settings.sample_seconds, switchover.observation.sample))
+        group.create_task(_repeat("machine", UPKEEP_SECONDS, lambda: read_machine(switchover)))
         await _prepare(switchover)
         group.create_task(_repeat("flush", FLUSH_SECONDS, switchover.observation.flush))
         group.create_task(_repeat("roll-up", ROLL_UP_SECONDS, lambda: _roll_up(switchover)))

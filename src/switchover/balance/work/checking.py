@@ -8,17 +8,23 @@ from switchover import clock
 from switchover.balance.assets import check_assets
 from switchover.balance.lint import lint
 from switchover.balance.lint.facts import live_targets
-from switchover.balance.probes.live_facts import read_live_facts
-from switchover.balance.probes.machine import read_machine_facts
+from switchover.balance.probes.live_facts import ask_live
+from switchover.balance.probes.machine import read_machine_facts, with_current_addresses
 from switchover.balance.resolve import resolve
 from switchover.model.platform_file.read import raise_problems
+from switchover.wire.haproxy.binary import find_binary, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from switchover.balance.lint import Finding
+    from switchover.balance.lint import Finding, MachineFacts
     from switchover.balance.virtual_service import Balance
     from switchover.model.platform_file.read import PlatformFile
+
+
+async def _read_machine() -> MachineFacts:
+    binary, _ = find_binary()
+    return await read_machine_facts(await read_version(binary), binary)
 
 
 async def check_file(
@@ -35,7 +41,7 @@ async def check_file(
     balance = resolve(file)
     checked = check_assets(file, balance, read_files(balance))
     raise_problems(list(checked.problems))
-    facts = await read_live_facts(live_targets(balance)) if live else None
-    machine = await read_machine_facts() if live else None
+    facts = await ask_live(live_targets(balance)) if live else None
+    machine = with_current_addresses(await _read_machine(), balance) if live else None
     findings = lint(balance, checked.assets, live=facts, machine=machine, now=clock.now())
     return findings, balance

@@ -174,17 +174,12 @@ class Cycle:
 
     async def _without_wish(self, *, alive: bool, database_answers: bool) -> CycleReport:
         engine = self.parts.engine
-        if not alive and engine.main_file.is_file() and not database_answers:
-            await engine.process.start()
-            sentence = "the database does not answer: engine started from the files on disk"
-            self.events.add(Event(kind="engine-started", severity=Severity.WARNING, cause=sentence))
-            return self._report(sentence, None, database_answers=False)
         if alive:
             self.state = await engine.look()
         sentence = (
             "no platform file was applied yet"
             if database_answers
-            else "the database does not answer and no wish is known; the engine goes on as it is"
+            else "no wish is known yet; the engine goes on as it is"
         )
         return self._report(sentence, None, database_answers=database_answers, engine_runs=alive)
 

@@ -58,13 +58,18 @@ class Observation:
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
 
-    def take_line(self, line: bytes) -> None:
-        """Take one line of the engine's log; never raises, whatever the line holds."""
+    def take_session(self, line: bytes) -> None:
+        """Take a line of the datagram log; only sessions count, the rest comes by the ring too."""
         record = parse_log(line)
         if isinstance(record, Session):
             self._count(record)
-            return
-        self.events.add(*self.narrator.tell(record))
+
+    def take_event(self, line: bytes) -> None:
+        """Take a line of the ring: health and servers, which must not be lost in a burst of sessions.
+
+        Never raises, whatever the line holds.
+        """
+        self.events.add(*self.narrator.tell(parse_log(line)))
 
     def _count(self, session: Session) -> None:
         service, _, pool = session.backend.partition(".")

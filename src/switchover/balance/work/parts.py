@@ -10,7 +10,6 @@ from switchover.balance.probes.machine import check_ports
 if TYPE_CHECKING:
     from switchover.balance.compile import Compiled, EngineFacts
     from switchover.balance.lint import MachineFacts
-    from switchover.balance.virtual_service import Balance
     from switchover.balance.work.engine_room import EngineRoom
     from switchover.balance.work.revisions import Wish
     from switchover.store.pool import Database
@@ -35,6 +34,14 @@ class BalancerParts:
     accepted_files: str | None = field(default=None)
     """Digest of files edited by hand that an operator accepted."""
 
-    async def preflight(self, balance: Balance, loaded: Compiled | None) -> None:
+    async def preflight(self, wish: Wish) -> None:
         """Raise InvalidInput for an address that is not here or a port that another program has."""
-        await check_ports(balance, loaded)
+        process = self.engine.process
+        master = process.master_pid
+        await check_ports(
+            wish.balance,
+            self.engine.loaded,
+            file=wish.file,
+            own_pids=() if master is None else (master,),
+            binary=process.binary,
+        )

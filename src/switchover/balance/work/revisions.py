@@ -18,6 +18,7 @@ from switchover.balance.assets import Assets, check_assets, file_names
 from switchover.balance.compile import Compiled, compile_engine
 from switchover.balance.lint import lint
 from switchover.balance.overrides import AdminState, Overrides, Target
+from switchover.balance.probes.machine import with_current_addresses
 from switchover.balance.resolve import resolve
 from switchover.balance.revision import (
     Draft,
@@ -100,7 +101,7 @@ async def apply(
         kept = await _load_files(parts, connection, latest)
         overrides = latest.overrides if latest else Overrides()
         wish = await asyncio.to_thread(read_wish, text, {**kept, **files}, overrides, source=source)
-        await parts.preflight(wish.balance, parts.engine.loaded)
+        await parts.preflight(wish)
         draft = _draft(wish, intent, Verb.APPLY)
         return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
 
@@ -117,7 +118,7 @@ async def roll_back(
             raise NotFound(f"there is no revision {number}; see: switchover history")
         files = await _load_files(parts, connection, old)
         wish = await asyncio.to_thread(read_wish, old.text, files, old.overrides)
-        await parts.preflight(wish.balance, parts.engine.loaded)
+        await parts.preflight(wish)
         intent = replace(intent, reason=intent.reason or f"back to revision {number}")
         draft = _draft(wish, intent, Verb.ROLLBACK)
         return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
@@ -217,7 +218,8 @@ async def _commit(
     dry_run: bool = False,
 ) -> Outcome:
     diff = difference(latest, draft)
-    findings = lint(wish.balance, wish.assets, machine=parts.machine, now=clock.now())
+    machine = with_current_addresses(parts.machine, wish.balance)
+    findings = lint(wish.balance, wish.assets, machine=machine, now=clock.now())
     summary = _summary(draft, diff)
     compiled = await asyncio.to_thread(compile_wish, parts, wish)
     if dry_run:

@@ -35,7 +35,10 @@ EXIT_CODES: dict[type[SwitchoverError], int] = {
 }
 """One table, as DESIGN's bars name them; 70 is also what an unknown exception gets."""
 
-console = Console()
+_PIPE_WIDTH = 160
+"""Columns when nobody looks at a terminal: a pipe or file must not fold at 80."""
+
+console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = Console(stderr=True)
 
 
