@@ -39,8 +39,8 @@ RULES: tuple[Rule, ...] = (
 def lint(
     balance: Balance,
     assets: Assets,
-    live: LiveFacts | None,
-    machine: MachineFacts | None,
+    live: LiveFacts | None = None,
+    machine: MachineFacts | None = None,
     *,
     now: datetime,
 ) -> tuple[Finding, ...]:
