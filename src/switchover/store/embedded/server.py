@@ -1,0 +1,371 @@
+"""The embedded PostgreSQL server: start or attach, keep running, stop.
+
+The server is nobody's child: it is launched into a session of its own and adopted by init, so
+neither Ctrl-C at our terminal nor our death reaches it, and a server we started is handled like one
+we found. Only ``stop`` ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from switchover import clock
+from switchover.errors import Conflict, Refused, SwitchoverError, Unavailable
+from switchover.store.embedded import binaries, configuration, postmaster
+from switchover.store.embedded.account import Account, get_account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LOG_LIMIT_BYTES = 8 * 1024 * 1024
+_POLL_SECONDS = 0.05
+# Our own environment stays behind: it may hold passwords, and PG* variables would steer the server.
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+# The shell leaves the server in the background, says its process id and goes.
+_LAUNCH = '"$@" </dev/null >&2 & echo $!'
+
+logger = logging.getLogger(__name__)
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL cluster below ``directory``, reached through ``socket_directory``.
+
+    Call it from one process at a time (``DataLock`` sees to that). As root the server runs as the
+    system user ``switchover``; then both directories must be below ones that every user can enter.
+    """
+
+    def __init__(
+        self, directory: Path, socket_directory: Path, *, installation: Path | None = None
+    ) -> None:
+        """Name the places; ``installation`` replaces the bundled programs. Nothing happens yet."""
+        self._directory = directory
+        self._sockets = socket_directory
+        self._installation = installation
+        self._cluster = directory / "cluster"
+        self._is_wanted = False
+        self._log_start_bytes = 0  # where the newest server's part of the log begins
+        self._turn = asyncio.Lock()  # keep_running starts it too
+
+    @property
+    def log_file(self) -> Path:
+        """The server's log: this file and ``.1``, 8 MiB each at most while ``keep_running`` runs."""
+        return self._directory / "postgresql.log"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running server, None when there is none."""
+        found = postmaster.find_postmaster(self._cluster)
+        return found.process_id if found else None
+
+    def dsn(self, *, database: str = configuration.DATABASE, role: str = configuration.ROLE) -> str:
+        """Return how to connect; it holds no password, the kernel says who we are."""
+        return make_conninfo(
+            host=str(self._sockets), port=configuration.PORT, user=role, dbname=database
+        )
+
+    @property
+    def superuser_dsn(self) -> str:
+        """How to connect as the cluster's owner, for what the role ``switchover`` may not do."""
+        return self.dsn(database="postgres", role=configuration.SUPERUSER)
+
+    async def start(self, *, timeout_seconds: float = 60.0) -> str:
+        """Bring the server up, or attach to one that survived us, and return its DSN.
+
+        Idempotent. The first start makes the cluster. Cancelled or timed out in the middle it leaves
+        nothing that blocks the next call: a server that was still starting is attached to then.
+
+        Raises:
+            Unavailable: it does not come up; the message has its own last words.
+            Refused: the system user, the programs or the directories cannot be used.
+            Conflict: the cluster is another user's or another version's.
+        """
+        self._is_wanted = True
+        async with self._turn:
+            return await self._start(clock.monotonic() + timeout_seconds)
+
+    async def stop(self, *, timeout_seconds: float = 20.0) -> None:
+        """End the server: fast shutdown first, harder when that takes too long. Idempotent."""
+        self._is_wanted = False
+        async with self._turn:
+            await self._end(timeout_seconds)
+
+    async def keep_running(self, *, every_seconds: float = 2.0) -> None:
+        """Start the server again whenever it died, and keep its log small, until cancelled.
+
+        Between ``stop`` and the next ``start`` it only watches.
+        """
+        last_words = ""
+        while True:
+            await asyncio.sleep(every_seconds)
+            with suppress(OSError):
+                await asyncio.to_thread(self._shorten_log)
+            if not self._is_wanted or self.pid is not None:
+                continue
+            if not last_words:
+                logger.warning("postgresql=gone action=start")
+            try:
+                await self.start()
+                last_words = ""
+            except SwitchoverError as error:
+                if str(error) != last_words:
+                    logger.warning("postgresql=down reason=%s", error)
+                last_words = str(error)
+
+    async def _start(self, deadline: float) -> str:
+        account = await asyncio.to_thread(get_account)
+        found = await self._find_usable(account)
+        if found is not None and await self._wait_until_ready(found, deadline):
+            process_id, how = found, "attached"
+        else:  # nobody there, or dying while we looked
+            process_id, how = await self._launch_new(account), "started"
+            if not await self._wait_until_ready(process_id, deadline):
+                raise Unavailable(f"PostgreSQL did not start: {self._last_words()}")
+        await self._ensure_database()
+        logger.info("postgresql=%s pid=%d", how, process_id)
+        return self.dsn()
+
+    async def _end(self, patience_seconds: float) -> None:
+        found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
+        if found is None:
+            return
+        process_id, mark = found.process_id, postmaster.mark_of(self._cluster)
+        for number, patience in ((signal.SIGINT, patience_seconds), (signal.SIGQUIT, 5.0)):
+            postmaster.send(number, [process_id])
+            # A frozen server would never see it.
+            postmaster.send(signal.SIGCONT, postmaster.list_processes(mark))
+            if await self._wait_until_gone(process_id, patience):
+                return
+            logger.warning("postgresql=slow-stop pid=%d signal=%s", process_id, number.name)
+        postmaster.send(signal.SIGKILL, postmaster.list_processes(mark))
+        await self._wait_until_alone()
+
+    async def _find_usable(self, account: Account) -> int | None:
+        """Return the process id of a running server we can use; end one that we cannot."""
+        found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
+        if found is None:
+            return None
+        listens_here = found.socket_directory in {"", str(self._sockets)}
+        if listens_here and found.status != "stopping":
+            await asyncio.to_thread(self._own_directories, account)
+            return found.process_id
+        await self._end(20.0)
+        return None
+
+    async def _launch_new(self, account: Account) -> int:
+        await asyncio.to_thread(self._own_directories, account)
+        source = self._installation or binaries.bundled_installation()
+        installation = await asyncio.to_thread(
+            binaries.installation_for, account, source, self._directory
+        )
+        if not (self._cluster / "PG_VERSION").exists():
+            await self._initialise(account, installation)
+        self._verify_cluster(account)
+        await asyncio.to_thread(self._write_configuration, account)
+        await asyncio.to_thread(postmaster.clear_leftovers, self._cluster, self._sockets)
+        await self._wait_until_alone()
+        return await self._launch(account, installation)
+
+    def _own_directories(self, account: Account) -> None:
+        """Make both directories, and see that the server's user gets there."""
+        for path, mode in (
+            (self._directory, 0o711 if account.is_other else 0o700),
+            (self._sockets, 0o700),
+        ):
+            try:
+                path.mkdir(mode=mode, parents=True, exist_ok=True)
+                path.chmod(mode)
+            except OSError as error:
+                raise Refused(f"cannot make {path} for PostgreSQL: {error.strerror}") from error
+        if account.is_other:
+            os.chown(self._sockets, account.user_id, account.group_id)
+        for path in (self._directory, self._sockets):
+            if (barrier := account.find_barrier(path)) is not None:
+                raise Refused(
+                    f"PostgreSQL runs as the user {account.name}, who cannot enter {barrier}; choose "
+                    "a data directory such as /var/lib/switchover with --data, "
+                    f"or let others pass: chmod o+x {barrier}"
+                )
+
+    def _verify_cluster(self, account: Account) -> None:
+        owner = self._cluster.stat().st_uid
+        if owner != account.user_id:
+            raise Conflict(
+                f"{self._cluster} belongs to user id {owner}, and PostgreSQL would run as "
+                f"{account.name} (user id {account.user_id}); start switchover as its owner, or give "
+                f"it away: chown -R {account.name} {self._cluster}"
+            )
+        major = (self._cluster / "PG_VERSION").read_text("ascii", "replace").strip()
+        if major != binaries.MAJOR:
+            raise Conflict(
+                f"{self._cluster} was made by PostgreSQL {major}, and this switchover runs "
+                f"{binaries.MAJOR}; use the version of switchover that made it, or pg_dump it there "
+                "and restore it here"
+            )
+
+    async def _initialise(self, account: Account, installation: Path) -> None:
+        """Make the cluster; it gets its name only when it is complete and on disk."""
+        for path in self._directory.glob("cluster.new-*"):
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        draft = self._directory / f"cluster.new-{clock.new_id()[:8]}"
+        draft.mkdir(mode=0o700)
+        if account.is_other:
+            os.chown(draft, account.user_id, account.group_id)
+        options = ["--auth-local=peer", "--auth-host=reject", "--encoding=UTF8", "--data-checksums"]
+        # The C locale sorts the same on every machine: an upgrade of the C library breaks no index.
+        options += ["--locale=C", "--no-instructions", f"--username={configuration.SUPERUSER}"]
+        command = [str(installation / "bin" / "initdb"), "-D", str(draft), *options]
+        with self._open_log() as log:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_ENVIRONMENT,
+                start_new_session=True,
+                **account.identity,
+            )
+            code = await process.wait()
+        if code != 0:
+            raise Unavailable(f"PostgreSQL could not make its cluster: {self._last_words()}")
+        draft.rename(self._cluster)
+
+    def _write_configuration(self, account: Account) -> None:
+        """Write the three files, readable for the server and not writable for it."""
+        settings = configuration.render_settings(
+            socket_directory=self._sockets, configuration_directory=self._directory
+        )
+        texts = {
+            "postgresql.conf": settings,
+            "pg_hba.conf": configuration.render_access(),
+            "pg_ident.conf": configuration.render_identities(account.may_connect),
+        }
+        for name, text in texts.items():
+            draft = self._directory / f"{name}.new"
+            draft.write_text(text, "utf-8")
+            draft.chmod(0o644)
+            draft.replace(self._directory / name)
+
+    async def _launch(self, account: Account, installation: Path) -> int:
+        command = [
+            str(installation / "bin" / "postgres"),
+            *("-D", str(self._cluster)),
+            *("-c", f"config_file={self._directory / 'postgresql.conf'}"),
+            *("-c", f"cluster_name={postmaster.mark_of(self._cluster)}"),
+        ]
+        with self._open_log() as log:
+            shell = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", _LAUNCH, "sh", *command),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                cwd="/",
+                env=_ENVIRONMENT,
+                umask=0o077,
+                start_new_session=True,
+                **account.identity,
+            )
+            answer, _ = await shell.communicate()
+        return int(answer)
+
+    async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
+        """Return True when the server answers, False when its process is gone."""
+        while True:
+            if not postmaster.read_arguments(process_id):
+                return False
+            found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
+            if found is not None and found.status == "ready" and await self._answers():
+                return True
+            if clock.monotonic() > deadline:
+                raise Unavailable(
+                    f"PostgreSQL (process id {process_id}) is not ready yet; after a crash it repairs "
+                    f"itself first, so try again. It said last: {self._last_words()}"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                self.superuser_dsn, connect_timeout=2, autocommit=True
+            )
+        except psycopg.OperationalError:
+            return False
+        await connection.close()
+        return True
+
+    async def _ensure_database(self) -> None:
+        """Make our role, which owns one database and may do nothing to the machine, and that."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                self.superuser_dsn, connect_timeout=2, autocommit=True
+            )
+            async with connection:
+                found = await connection.execute(
+                    "select 1 from pg_roles where rolname = %s", (configuration.ROLE,)
+                )
+                if await found.fetchone() is None:
+                    await connection.execute("create role switchover login")
+                found = await connection.execute(
+                    "select 1 from pg_database where datname = %s", (configuration.DATABASE,)
+                )
+                if await found.fetchone() is None:
+                    await connection.execute("create database switchover owner switchover")
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"PostgreSQL stopped answering while it started: {error}") from error
+
+    async def _wait_until_gone(self, process_id: int, patience_seconds: float) -> bool:
+        deadline = clock.monotonic() + patience_seconds
+        while postmaster.read_arguments(process_id):
+            if clock.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_POLL_SECONDS)
+        return True
+
+    async def _wait_until_alone(self) -> None:
+        """Wait until killed workers are gone: PostgreSQL refuses to start beside them."""
+        mark = postmaster.mark_of(self._cluster)
+        deadline = clock.monotonic() + 5.0
+        while await asyncio.to_thread(postmaster.list_processes, mark):
+            if clock.monotonic() > deadline:
+                raise Unavailable("processes of an earlier PostgreSQL do not end; try again")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    @contextmanager
+    def _open_log(self) -> Iterator[int]:
+        self._shorten_log()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        descriptor = os.open(self.log_file, flags, 0o600)
+        self._log_start_bytes = os.fstat(descriptor).st_size
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _shorten_log(self) -> None:
+        """Move a long log aside. The server keeps writing: it appends, so the file can be cut."""
+        with suppress(FileNotFoundError):
+            if self.log_file.stat().st_size > _LOG_LIMIT_BYTES:
+                shutil.copy2(self.log_file, self.log_file.with_suffix(".log.1"))
+                os.truncate(self.log_file, 0)
+
+    def _last_words(self) -> str:
+        with suppress(OSError):
+            with self.log_file.open("rb") as log:
+                log.seek(max(self._log_start_bytes, self.log_file.stat().st_size - 4096))
+                lines = log.read().decode("utf-8", "replace").split("\n")
+            words = [
+                line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error"))
+            ]
+            last = (words or [line for line in lines if line.strip()] or [""])[-1]
+            return f"{last.strip()} ({self.log_file})"
+        return f"see {self.log_file}"

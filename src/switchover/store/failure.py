@@ -1,0 +1,61 @@
+"""What a failed statement means for the person who waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+_LATER = "traffic and health checks go on; try again later"
+
+# SQLSTATE classes and codes: PostgreSQL 16 documentation, appendix A.
+_SENTENCES: tuple[tuple[type[psycopg.Error], str], ...] = (
+    (pg.QueryCanceled, "the database was too slow: a statement was ended at its time limit"),
+    (pg.LockNotAvailable, "another change holds what this one needs in the database"),
+    (pg.SerializationFailure, "two changes met in the database and this one gave way"),
+    (pg.DeadlockDetected, "two changes met in the database and this one gave way"),
+    (pg.DiskFull, "the database has no disk space left; free some where its data lies"),
+    (pg.TooManyConnections, "the database has no connection left for us"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A database failure that may pass; ``is_outage`` when the database did not answer at all."""
+
+    sentence: str
+    is_outage: bool
+
+
+def find_failure(error: Exception, *, where: str, last_words: str = "") -> Failure | None:
+    """Return what to say about ``error``; None when it is no failure of the database.
+
+    A broken rule (unique key, check) or wrong SQL is not: its caller knows better what it means.
+    ``where`` names the database, ``last_words`` is why the last try to connect failed.
+    """
+    if isinstance(error, PoolClosed):
+        return Failure(sentence="the database is closed: switchover is stopping", is_outage=False)
+    if isinstance(error, PoolTimeout) and not last_words:
+        return Failure(
+            sentence=f"the database at {where} had no free connection in time; {_LATER}",
+            is_outage=False,
+        )
+    for kind, sentence in _SENTENCES:
+        if isinstance(error, kind):
+            return Failure(sentence=f"{sentence}; {_LATER}", is_outage=False)
+    if isinstance(
+        error,
+        psycopg.OperationalError | psycopg.InterfaceError | pg.IdleInTransactionSessionTimeout,
+    ):
+        words = first_line(last_words or str(error))
+        return Failure(
+            sentence=f"the database at {where} does not answer ({words}); {_LATER}", is_outage=True
+        )
+    return None
+
+
+def first_line(text: str) -> str:
+    """Return the first line; libpq adds advice for developers after it."""
+    return text.strip().partition("\n")[0].strip()
