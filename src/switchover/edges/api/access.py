@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
 
 from switchover.app import Switchover
 from switchover.directory.access.role import Actor, Role
@@ -63,8 +64,10 @@ Operator = Annotated[Actor, Depends(OPERATOR)]
 Admin = Annotated[Actor, Depends(ADMIN)]
 
 
-def least_role(route: APIRoute) -> Role | None:
+def least_role(route: BaseRoute) -> Role | None:
     """Return the role a route needs, None when it names none."""
+    if not isinstance(route, APIRoute):
+        return None
     for dependency in route.dependant.dependencies:
         if isinstance(dependency.call, Needs):
             return dependency.call.role

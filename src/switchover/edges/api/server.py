@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 OPEN_PATHS = frozenset({"/api/v1/health"})
 """The only path that answers without a token: whether this process lives, and nothing else."""
+
+ROUTERS: tuple[tuple[str, APIRouter], ...] = (
+    *(
+        ("/api/v1", module.router)
+        for module in (engine, services, servers, revisions, events, tokens)
+    ),
+    ("", engine.metrics_router),
+)
 
 _DESCRIPTION = """
 Everything that switchover does, for programs. Every path but `/api/v1/health` needs a token with the role it
@@ -48,9 +56,8 @@ def create_app(switchover: Switchover) -> FastAPI:
         responses=_PROBLEMS,
     )
     app.state.switchover = switchover
-    for module in (engine, services, servers, revisions, events, tokens):
-        app.include_router(module.router, prefix="/api/v1")
-    app.include_router(engine.metrics_router)
+    for prefix, router in ROUTERS:
+        app.include_router(router, prefix=prefix)
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
