@@ -61,7 +61,7 @@ class Connection:
         self.busy = False
         self.silenced = False
         self.gone = asyncio.Event()
-        self._clear_writer: asyncio.StreamWriter | None = None
+        self._replaced: list[asyncio.StreamWriter] = []
 
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Make the streams over an accepted non-blocking socket, which they own from now on.
@@ -105,7 +105,7 @@ class Connection:
             raise ConnectionResetError("the peer went away during STARTTLS")
         stream.connection_made(transport)
         # Kept because a StreamWriter that is thrown away closes the transport under the new one.
-        self._clear_writer = self.writer
+        self._replaced.append(self.writer)
         self.writer = asyncio.StreamWriter(transport, stream, self.reader, loop)
 
     @property

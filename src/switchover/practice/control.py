@@ -33,7 +33,6 @@ from switchover.practice.json_input import as_object, read_json, take
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-    from types import TracebackType
 
     from switchover.practice.farm import Farm
 
@@ -80,12 +79,7 @@ class ControlServer:
         write_private(self._file, json.dumps({"url": self.url, "token": self._token}).encode())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_ending: object) -> None:
         """Stop listening and remove ``control.json``."""
         self._file.unlink(missing_ok=True)
         await self._runner.cleanup()

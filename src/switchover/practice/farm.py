@@ -31,7 +31,6 @@ from switchover.practice.workloads import PORT_KINDS, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from switchover.practice.connection import Connection
 
@@ -108,12 +107,7 @@ class Farm:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_ending: object) -> None:
         """Close every port and reset every connection."""
         await self._close()
 

@@ -17,7 +17,6 @@ from switchover.practice.clients import FAILS, Outcome, User, make_user, reason_
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
     from datetime import datetime
-    from types import TracebackType
 
     from switchover.practice.stories import Story
 
@@ -202,12 +201,7 @@ class Traffic:
                 self._tasks.append(asyncio.create_task(client.run()))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_ending: object) -> None:
         """Stop all clients; requests under way are not counted.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,7 +129,3 @@ async def ask_mail(farm: Farm, port: str, expected: str = "") -> str:
             await lines.close()
 
     return await word(ask(), expected)
-
-
-def untrusting() -> ssl.SSLContext:
-    return client_tls(None)
