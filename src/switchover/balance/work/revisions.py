@@ -219,7 +219,7 @@ async def _commit(
 ) -> Outcome:
     diff = difference(latest, draft)
     machine = with_current_addresses(parts.machine, wish.balance)
-    findings = lint(wish.balance, wish.assets, machine=machine, now=clock.now())
+    findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
     summary = _summary(draft, diff)
     compiled = await asyncio.to_thread(compile_wish, parts, wish)
     if dry_run:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from switchover import clock
 from switchover.balance import queries
+from switchover.balance.lint import lint
+from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
 from switchover.balance.outage import parse_outage
+from switchover.balance.probes.machine import with_current_addresses
 from switchover.balance.status_words import ServerView, server_view
 from switchover.balance.targets import expand_target
 from switchover.balance.what_if import what_if as predict_outage
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from switchover.balance.work.revisions import Wish
     from switchover.wire.haproxy.binary import EngineVersion
 
+MACHINE_CODES = frozenset(rule.code for rule in MACHINE_RULES)
 Rows = dict[tuple[str, str], Row]
 
 
@@ -125,8 +130,19 @@ def status(parts: BalancerParts, cycle: Cycle, version: EngineVersion) -> dict[s
         "revision": report.revision if report else None,
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
+        "warnings": _warnings(parts),
         "drift": [drift.sentence for drift in report.drifts] if report else [],
     }
+
+
+def _warnings(parts: BalancerParts) -> list[str]:
+    """Return what lint says about this machine and its engine, for the wish last read."""
+    if parts.wish is None:
+        return []
+    wish = parts.wish[1]
+    machine = with_current_addresses(parts.machine, wish.balance)
+    findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
+    return [finding.message for finding in findings if finding.code in MACHINE_CODES]
 
 
 def engine_configuration(parts: BalancerParts) -> str:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from switchover.edges.api import engine, events, revisions, servers, services, tokens
-from switchover.edges.api.access import least_role
+from switchover.edges.api.access import Viewer, least_role
 from switchover.edges.api.errors import answer_error, problem_body
 from switchover.errors import Corrupt, SwitchoverError
 
@@ -50,7 +50,7 @@ def create_app(switchover: Switchover) -> FastAPI:
         title="switchover",
         version=version("switchover"),
         description=_DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # served below, to viewers: every route names its role
         docs_url=None,
         redoc_url=None,
         responses=_PROBLEMS,
@@ -58,11 +58,23 @@ def create_app(switchover: Switchover) -> FastAPI:
     app.state.switchover = switchover
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
+    app.include_router(_document_router(app), prefix="/api/v1")
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
     _refuse_open_routes(app)
     return app
+
+
+def _document_router(app: FastAPI) -> APIRouter:
+    router = APIRouter(tags=["engine"])
+
+    @router.get("/openapi.json")
+    async def get_openapi(actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
+        """Return this document."""
+        return app.openapi()
+
+    return router
 
 
 def _refuse_open_routes(app: FastAPI) -> None:

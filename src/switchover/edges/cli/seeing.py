@@ -49,6 +49,8 @@ def status(output: Output = Format.TABLE, data: Data = None) -> None:
         table.add_row("database", "answers" if body["database_answers"] else "[red]away[/red]")
         table.add_row("cycle", escape(body["cycle"]))
         table.add_row("data", escape(body["data"]))
+        for warning in body["warnings"]:
+            table.add_row("[yellow]warning[/yellow]", escape(warning))
         console.print(table)
 
 
