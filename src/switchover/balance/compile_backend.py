@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from switchover.balance.checks import check_host, check_uses_tls, health_check
+from switchover.balance.checks import asked_name, check_uses_tls, health_check
 from switchover.balance.compile_frontend import has_sorry_frontend, sorry_endpoint
 from switchover.balance.overrides import AdminState
 from switchover.balance.virtual_service import ALL_WORKLOADS
@@ -18,7 +18,7 @@ from switchover.model.platform_file.spec import (
 )
 from switchover.model.workload import Transport
 from switchover.wire.haproxy.config import Backend, ServerLine
-from switchover.wire.haproxy.render import milliseconds
+from switchover.wire.haproxy.render import milliseconds, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,10 @@ def _lines(service: VirtualService) -> Iterator[str]:
         )
         yield "stick on src"
     if persistence.kind is PersistenceKind.COOKIE:
-        yield "cookie SWITCHOVER insert indirect nocache httponly secure attr SameSite=Lax"
+        yield (
+            "cookie SWITCHOVER insert indirect nocache httponly secure attr SameSite=Lax "
+            f"maxidle {milliseconds(persistence.expire)}"
+        )
 
 
 def _has_page(service: VirtualService) -> bool:
@@ -137,7 +140,7 @@ def _tls_options(
         return
     # The name is the one clients ask for: servers choose their certificate by it, and with layout l4
     # the check then sees just what clients see.
-    host = service.tls.server_name or check_host(service, judged[0])
+    host = asked_name(service, judged[0])
     if carries_tls:
         yield "ssl"
         yield f"sni str({host})" if host else ""
@@ -155,7 +158,7 @@ def _verification(
         yield "verify none"
         return
     authority = f"certs/{service.tls.server_ca}" if service.tls.server_ca else facts.system_ca
-    yield f"verify required ca-file {authority}"
+    yield f"verify required ca-file {quoted(authority)}"
     if host and service.layout is not Layout.L4:
         yield f"verifyhost {host}"
 
@@ -188,7 +191,7 @@ def _servers(
             address=sorry.address,
             port=sorry.port or service.port,
             backup=True,
-            options=("no-check", "no-agent-check", "no-ssl", "no-send-proxy-v2"),
+            options=("no-check", "no-agent-check", "no-ssl", "non-stick"),
         )
     elif has_sorry_frontend(service):
         yield ServerLine(
@@ -196,7 +199,7 @@ def _servers(
             address=sorry_endpoint(service, facts),
             port=None,
             backup=True,
-            options=("no-check", "no-agent-check"),
+            options=("no-check", "no-agent-check", "non-stick"),
         )
 
 
@@ -209,6 +212,8 @@ def _own_options(
     facts: EngineFacts,
 ) -> Iterator[str]:
     check = judged.workload.check
+    if real.backup:
+        yield "non-stick"  # or clients would stay on it when the others are back
     if real.server.takes_proxy_protocol(carried.name, carried.workload.protocol):
         yield "send-proxy-v2"
         if check.port is None:

@@ -141,7 +141,7 @@ def _routing(name: str) -> list[str]:
     return [
         f"http-request set-var({PATH_VARIABLE}) path,url_dec,lower,concat(/)",
         f"http-request deny deny_status 400 unless {{ {path} -m found }}",
-        f"http-request set-var({PATH_VARIABLE}) {path},regsub('[/\\\\]+',/,g) if {{ {path} -m sub // \\\\ }}",
+        f"http-request set-var({PATH_VARIABLE}) {path},regsub('[/\\\\\\\\]+',/,g) if {{ {path} -m sub // \\\\ }}",
         f"http-request deny deny_status 400 if {{ {path} -m sub /../ /./ }}",
         f"http-request set-var({WORKLOAD_VARIABLE}) {path},map_beg(maps/{name}.paths)",
     ]

@@ -117,15 +117,29 @@ class ServiceRules:
                 message=f"layout l4 passes one port, these workloads use {sorted(ports)}",
                 hint="make a service for each port",
             )
-        if len({item.workload.check.kind for item in workloads}) > 1:
-            self.fault("workloads", message="one check can not mix HTTP and other conversations")
         chosen = self.spec.health.workload
+        if chosen in {None, ALL_WORKLOADS}:
+            self._one_check_rules(workloads)
         if chosen and chosen != ALL_WORKLOADS and all(item.name != chosen for item in workloads):
             self.fault(
                 "health", "workload",
                 message=f"{chosen!r} is not a workload of this service",
                 hint=nearest(chosen, {item.name for item in workloads} | {ALL_WORKLOADS}),
             )  # fmt: skip
+
+    def _one_check_rules(self, workloads: tuple[CarriedWorkload, ...]) -> None:
+        checks = [item.workload.check for item in workloads]
+        for faulty, what in (
+            (len({check.kind for check in checks}) > 1, "mix HTTP and other conversations"),
+            (len({check.port for check in checks}) > 1, "go to several ports"),
+            (len({check.tls for check in checks}) > 1, "be partly inside TLS"),
+        ):
+            if faulty:
+                self.fault(
+                    "workloads",
+                    message=f"one check of all workloads can not {what}",
+                    hint=f"choose the one that counts: health: {{workload: {workloads[0].name}}}",
+                )
 
     def _l4_names_rules(self, workloads: tuple[CarriedWorkload, ...]) -> None:
         if not isinstance(self.spec.names, dict):
@@ -176,6 +190,12 @@ class ServiceRules:
             return
         if (sorry.page is None) == (sorry.address is None):
             self.fault("sorry", message="give either a page or an address")
+        elif sorry.address and sorry.port is None and self.spec.layout is Layout.L7:
+            self.fault(
+                "sorry", "address",
+                message="a decrypted service speaks to its sorry server in the clear; give its port",
+                hint=f"sorry: {{address: {sorry.address}, port: 80}}",
+            )  # fmt: skip
         elif sorry.page and not http:
             self.fault("sorry", "page", message="only HTTP clients can be shown a page")
         elif sorry.page and self.spec.layout is not Layout.L7 and not sorry.certificate:

@@ -79,9 +79,9 @@ def _sections(config: EngineConfig) -> Iterator[list[str]]:
     yield _global(config.global_)
     yield _defaults(config.global_)
     if config.global_.event_socket:
-        yield list(event_ring(config.global_.event_socket))
+        yield list(event_ring(quoted(config.global_.event_socket)))
     if config.global_.peers_socket:
-        yield ["peers kept", f"    peer local {config.global_.peers_socket}"]
+        yield ["peers kept", f"    peer local {quoted(config.global_.peers_socket)}"]
     for frontend in config.frontends:
         yield _frontend(frontend)
     for backend in config.backends:
@@ -94,13 +94,12 @@ def _global(settings: Global) -> list[str]:
         "global",
         f"    description {quoted(settings.description)}",
         "    default-path config",
-        f"    stats socket {settings.admin_socket} mode 600 level admin expose-fd listeners",
+        f"    stats socket {quoted(settings.admin_socket)} mode 600 level admin expose-fd listeners",
         "    stats timeout 10m",
-        f"    server-state-file {settings.state_file}",
+        f"    server-state-file {quoted(settings.state_file)}",
         *(
             f"    {line}"
-            for line in log_target(
-                settings.log_socket, events_ring=settings.event_socket is not None
+            for line in log_target(quoted(settings.log_socket), events_ring=settings.event_socket is not None
             )
         ),
         f"    maxconn {settings.max_connections}",
@@ -148,7 +147,7 @@ def _bind(bind: Bind) -> str:
         words.append("accept-proxy")
     if bind.certificates:
         words.append("ssl")
-        words.extend(f"crt {name}" for name in bind.certificates)
+        words.extend(f"crt {quoted(name)}" for name in bind.certificates)
         if bind.alpn:
             words.append(f"alpn {','.join(bind.alpn)}")
         if bind.minimum_tls:

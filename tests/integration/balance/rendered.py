@@ -1,0 +1,424 @@
+"""A real engine on a rendered configuration, and tiny servers to put behind it.
+
+Everything listens on loopback. Servers are asyncio servers of the test's own loop, so a test reads and
+changes what they answer directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import socket
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.builders import engine_facts
+
+from switchover.balance.compile import compile_engine
+from switchover.balance.overrides import Overrides
+from switchover.balance.virtual_service import Balance
+from switchover.practice.certificates import PracticeAuthority
+from switchover.wire.haproxy.binary import find_binary
+from switchover.wire.haproxy.render import MAIN_FILE, render_files
+
+HAPROXY, _ = find_binary()
+HARMLESS = ("Can't open global server state file",)
+
+
+def write_configuration(
+    balance: Balance, directory: Path, files: Mapping[str, bytes], **facts: Any
+) -> Path:
+    """Write what the engine reads for ``balance`` below ``directory``; return the main file."""
+    known = {"agent_address": None, "agent_port": None, "max_connections": 500, **facts}
+    wanted = compile_engine(balance, Overrides(), files, engine_facts(str(directory), **known))
+    for name, content in render_files(wanted.config).items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return directory / MAIN_FILE
+
+
+@dataclass
+class Engine:
+    """A running HAProxy and the socket to ask it."""
+
+    directory: Path
+    process: asyncio.subprocess.Process
+    log: list[str] = field(default_factory=list)
+
+    async def command(self, line: str) -> str:
+        """Return the answer to one command on the admin socket."""
+        reader, writer = await asyncio.open_unix_connection(self.directory / "admin.sock")
+        writer.write(f"{line}\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+    async def server(self, backend: str, name: str) -> dict[str, str]:
+        """Return the row of one server in ``show stat``."""
+        text = (await self.command("show stat")).lstrip("# ")
+        rows = csv.DictReader(text.splitlines())
+        return next(row for row in rows if (row["pxname"], row["svname"]) == (backend, name))
+
+    async def becomes(
+        self, backend: str, name: str, status: str, *, within: float = 3.0
+    ) -> dict[str, str]:
+        """Wait until a server has a status (``UP``, ``DOWN``) after a finished check."""
+        row: dict[str, str] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while True:
+                    row = await self.server(backend, name)
+                    if row["status"] == status and not is_unchecked(row):
+                        return row
+                    await asyncio.sleep(0.02)
+        raise AssertionError(f"{backend}/{name} is not {status}: {row}")
+
+
+def is_unchecked(row: Mapping[str, str]) -> bool:
+    """True before the first check of a server has ended (a star marks a check under way)."""
+    return row["check_status"].removeprefix("* ") in {"", "INI"}
+
+
+@asynccontextmanager
+async def engine(
+    balance: Balance, files: Mapping[str, bytes], **facts: Any
+) -> AsyncIterator[Engine]:
+    """Run the engine on ``balance`` until the block ends; it listens when the block starts."""
+    with tempfile.TemporaryDirectory(prefix="swt") as name:
+        directory = Path(name)
+        main = write_configuration(balance, directory, files, **facts)
+        process = await asyncio.create_subprocess_exec(
+            HAPROXY, "-db", "-f", main, stderr=asyncio.subprocess.PIPE
+        )
+        running = Engine(directory, process)
+        try:
+            await _wait_for(running)
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _wait_for(running: Engine) -> None:
+    for _ in range(200):
+        if running.process.returncode is not None:
+            assert running.process.stderr is not None
+            raise AssertionError((await running.process.stderr.read()).decode())
+        with suppress(OSError):
+            await running.command("show version")
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the engine does not answer")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a web server was asked."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    sni: str | None
+    proxy: str
+
+
+@dataclass
+class Answer:
+    """What it answers."""
+
+    status: int = 200
+    body: str = "ok"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class TinyServer:
+    """Listens on loopback while its block lasts; counts connections, notes names and PROXY headers."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, takes_proxy: bool = False) -> None:
+        self.tls = tls
+        self.takes_proxy = takes_proxy
+        self.port = 0
+        self.connections = 0
+        self.names: list[str | None] = []
+        self.proxied: list[str] = []
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        if self.tls is not None:
+            self.tls.sni_callback = lambda _, name, __: self.names.append(name)
+        self._listener.bind(("127.0.0.1", self.port))
+        self._listener.listen(100)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._start(self._accept())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Refuse from now on, and drop who is connected."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self) -> None:
+        while True:
+            connection, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+            self.connections += 1
+            self._start(self._welcome(connection))
+
+    async def _welcome(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        with connection, suppress(OSError, EOFError, ssl.SSLError):
+            if self.takes_proxy:  # it stands before TLS
+                self.proxied.append(await _read_proxy_header(connection))
+            transport, protocol = await loop.connect_accepted_socket(
+                lambda: asyncio.StreamReaderProtocol(reader), connection, ssl=self.tls
+            )
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            try:
+                await self.serve(reader, writer)
+            finally:
+                transport.abort()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hold one conversation."""
+        raise NotImplementedError
+
+
+async def _read_proxy_header(connection: socket.socket) -> str:
+    """Return ``SOURCE>DESTINATION`` of a version 2 header, ``local`` for one without addresses."""
+    loop = asyncio.get_running_loop()
+    head = await loop.sock_recv(connection, 16)
+    body = await loop.sock_recv(connection, int.from_bytes(head[14:16], "big")) if head else b""
+    if head[:12] != b"\r\n\r\n\x00\r\nQUIT\n":
+        return f"no header: {head!r}"
+    if head[12] & 0xF == 0:
+        return "local"
+    return ".".join(map(str, body[:4])) + ">" + ".".join(map(str, body[4:8]))
+
+
+class WebServer(TinyServer):
+    """Answers HTTP/1.1 with what ``answer`` returns; keeps connections open."""
+
+    def __init__(
+        self,
+        name: str = "web",
+        *,
+        tls: ssl.SSLContext | None = None,
+        takes_proxy: bool = False,
+        answer: Callable[[Request], Answer] | None = None,
+    ) -> None:
+        super().__init__(tls=tls, takes_proxy=takes_proxy)
+        self.name = name
+        self.answer = answer or (lambda request: Answer(body=f"{self.name} {request.path}"))
+        self.requests: list[Request] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer requests until the client leaves."""
+        secured = writer.get_extra_info("ssl_object")
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            method, path, _ = head[0].split(" ")
+            headers = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
+            headers = {key.lower(): value for key, value in headers.items()}
+            await reader.readexactly(int(headers.get("content-length", "0")))
+            sni = self.names[-1] if secured and self.names else None
+            proxy = self.proxied[-1] if self.proxied else ""
+            request = Request(method, path, headers, sni, proxy)
+            self.requests.append(request)
+            answer = self.answer(request)
+            await _send(writer, answer)
+            if headers.get("connection") == "close":
+                return
+
+    @property
+    def traffic(self) -> list[Request]:
+        """What clients asked, without health checks."""
+        return [
+            item for item in self.requests if item.headers.get("user-agent") != "switchover-check"
+        ]
+
+
+async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    body = answer.body.encode()
+    lines = [f"HTTP/1.1 {answer.status} X", f"content-length: {len(body)}"]
+    lines += [f"{key}: {value}" for key, value in answer.headers.items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+    await writer.drain()
+
+
+class LineServer(TinyServer):
+    """Greets, then answers each line by its first words; unknown lines close the connection."""
+
+    def __init__(
+        self,
+        greeting: str,
+        answers: Mapping[str, str] | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        takes_proxy: bool = False,
+        closes: bool = False,
+        piecewise: bool = False,
+    ) -> None:
+        super().__init__(tls=tls, takes_proxy=takes_proxy)
+        self.greeting = greeting
+        self.answers = dict(answers or {})
+        self.closes = closes
+        self.piecewise = piecewise
+        self.heard: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Greet and answer until the client leaves or something unknown is said."""
+        await self._say(writer, self.greeting)
+        if self.closes:
+            return
+        while line := (await reader.readline()).decode().strip():
+            self.heard.append(line)
+            known = [answer for start, answer in self.answers.items() if line.startswith(start)]
+            if not known:
+                return
+            await self._say(writer, known[0])
+
+    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+        raw = text.replace("\n", "\r\n").encode()
+        size = 1 if self.piecewise else len(raw)
+        for start in range(0, len(raw), max(size, 1)):
+            writer.write(raw[start : start + size])
+            await writer.drain()
+            if self.piecewise:
+                await asyncio.sleep(0.001)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a client got; ``status`` is 0 when the connection was closed without an answer."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+class Client:
+    """One HTTP/1.1 connection to the engine."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def ask(
+        self,
+        path: str,
+        *,
+        host: str = "mail.contoso.example",
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send one request as it stands; return what comes back."""
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{key}: {value}" for key, value in (headers or {}).items()]
+        try:
+            self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        except (OSError, EOFError, ssl.SSLError):
+            return Reply(0)
+        found = {
+            key.lower(): value
+            for key, _, value in (line.partition(": ") for line in head[1:])
+            if key
+        }
+        body = await self.reader.readexactly(int(found.get("content-length", "0")))
+        return Reply(int(head[0].split(" ")[1]), found, body.decode())
+
+    def close(self) -> None:
+        """Leave at once."""
+        self.writer.transport.abort()
+
+
+async def connect(
+    port: int,
+    *,
+    address: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+    sni: str | None = None,
+    source: str | None = None,
+) -> Client:
+    """Connect to the engine, from another loopback address when ``source`` is given."""
+    reader, writer = await asyncio.open_connection(
+        address, port, ssl=tls, server_hostname=sni, local_addr=(source, 0) if source else None
+    )
+    return Client(reader, writer)
+
+
+async def get(path: str, port: int, *, host: str = "mail.contoso.example", **keys: Any) -> Reply:
+    """Ask once on a connection of its own; a refused or closed connection is a reply 0."""
+    headers = keys.pop("headers", None)
+    try:
+        client = await connect(port, **keys)
+    except (OSError, EOFError):
+        return Reply(0)
+    try:
+        async with asyncio.timeout(5):
+            return await client.ask(path, host=host, headers=headers)
+    finally:
+        client.close()
+
+
+class Certificates:
+    """Certificates of one practice authority, by host name."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.authority = PracticeAuthority(directory)
+
+    @property
+    def ca(self) -> bytes:
+        """The authority's certificate as PEM."""
+        return self.authority.path.read_bytes()
+
+    def bundle(self, *hosts: str) -> bytes:
+        """Return key and certificate for ``hosts`` as PEM."""
+        return self.authority.issue(f"for-{hosts[0]}", hosts).bundle.read_bytes()
+
+    def serving(self, *hosts: str) -> ssl.SSLContext:
+        """Return a server's context with a certificate for ``hosts``."""
+        files = self.authority.issue(f"for-{hosts[0]}", hosts)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        return context
+
+    def trusting(self, *alpn: str) -> ssl.SSLContext:
+        """Return a client's context that trusts the authority alone."""
+        context = ssl.create_default_context(cafile=str(self.authority.path))
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return context
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
