@@ -6,7 +6,6 @@ reader finds every source of non-determinism in one file (ruff bans the others).
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 import uuid
@@ -32,7 +31,3 @@ def new_secret(*, size_bytes: int = 32) -> str:
     """Return an unguessable URL-safe text with ``size_bytes`` bytes of entropy."""
     return secrets.token_urlsafe(size_bytes)
 
-
-def jitter(*, fraction: float) -> float:
-    """Return a factor in ``[1 - fraction, 1 + fraction]`` to spread periodic work."""
-    return 1.0 + random.uniform(-fraction, fraction)  # noqa: S311 - spreading, not secrecy

@@ -178,13 +178,6 @@ async def insert_revision(
         )
 
 
-async def find_engine(connection: AsyncConnection[Any]) -> dict[str, Any] | None:
-    """Return what was last done to the engine, None before the first time."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("-- state of the engine; no lock\nselect * from engine where id = 1")
-        return await cursor.fetchone()
-
-
 async def save_engine(
     connection: AsyncConnection[Any],
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import Corrupt, InvalidInput
 from switchover.model.platform_file.read import read_template
-from switchover.model.workload import Check, CheckKind, Protocol, Template, Transport, Workload
+from switchover.model.workload import Check, CheckKind, Protocol, Template, Workload
 
 if TYPE_CHECKING:
     from switchover.model.platform_file.spec import CheckSpec, TemplateSpec, WorkloadSpec
@@ -83,7 +83,3 @@ def refined_check(check: Check, spec: CheckSpec | None) -> Check:
         tls=check.tls if spec.tls is None else spec.tls,
     )
 
-
-def is_inside_tls(transport: Transport) -> bool:
-    """True when the workload's port speaks TLS from the first byte."""
-    return transport is Transport.TLS

@@ -29,7 +29,7 @@ from switchover.balance.revision import (
     difference,
 )
 from switchover.balance.targets import expand_target
-from switchover.errors import Conflict, InvalidInput, NotFound
+from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
 
 if TYPE_CHECKING:
@@ -337,8 +337,3 @@ def _require_parent(latest: Revision | None, parent: int | None) -> None:
             "look at: switchover history, then apply again"
         )
 
-
-def require_text(text: str) -> None:
-    """Raise InvalidInput for an empty platform file, which would take every service away."""
-    if not text.strip():
-        raise InvalidInput("the platform file is empty")

@@ -1,4 +1,4 @@
-"""The one table from error class to HTTP status and exit code."""
+"""The one table from error class to HTTP status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ STATUS: dict[type[SwitchoverError], int] = {
     Unavailable: 503,
     Corrupt: 500,
 }
-EXIT_CODE: dict[int, int] = {401: 5, 403: 5, 404: 3, 409: 4, 422: 2, 503: 75}
 
 
 def problem_body(title: str, status: int, detail: str, **more: object) -> dict[str, object]:

@@ -117,3 +117,18 @@ async def give_advice(
     for target in targets:
         suite.advice.give(target, advice)
     return {"targets": [str(target) for target in targets], "until": until.isoformat()}
+
+
+@router.delete("/servers/{server}/advice")
+async def withdraw_advice(
+    suite: Suite,
+    actor: Operator,  # noqa: ARG001 - names the role
+    server: str,
+    service: str | None = None,
+    workload: str | None = None,
+) -> dict[str, Any]:
+    """Take advice back; the engine restores the full share at its next question."""
+    targets = await views.find_targets(suite.balance, server, service=service, workload=workload)
+    for target in targets:
+        suite.advice.withdraw(target)
+    return {"targets": [str(target) for target in targets]}
