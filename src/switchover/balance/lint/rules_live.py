@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from switchover.balance.virtual_service import VirtualService
     from switchover.model.platform_file.tree import Path
 
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    )
+)
+"""Networks that the Internet does not route (RFC 1918, 6598, 4193)."""
+
 
 @rule(
     code="namespace-resolution",
@@ -52,10 +60,9 @@ def _names(seen: Seen) -> Iterator[tuple[VirtualService, str, Path]]:
     for service in seen.balance.services:
         for name in dict.fromkeys(service.names):
             yield service, name, at(service, "names")
+    owners = {service.name: service for service in seen.balance.services}
     for position, (name, owner) in enumerate(seen.balance.internal_names):
-        found = seen.balance.find_service(owner)
-        if found:
-            yield found, name, ("internal_names", position, "name")
+        yield owners[owner], name, ("internal_names", position, "name")
 
 
 def _expected(seen: Seen, service: VirtualService, name: str) -> set[str]:
@@ -92,12 +99,17 @@ def _verdict(name: str, answer: NameAnswer, expected: set[str], accepted: set[st
 
 
 def _may_be_translated(answer: NameAnswer, expected: set[str]) -> bool:
-    """Private service address, public answer: usually an address translation in between."""
+    """Inside service address, outside answer: usually an address translation in between."""
     return (
         bool(answer.addresses)
-        and all(ipaddress.ip_address(item).is_private for item in expected)
-        and not any(ipaddress.ip_address(item).is_private for item in answer.addresses)
+        and all(map(_is_inside, expected))
+        and not any(map(_is_inside, answer.addresses))
     )
+
+
+def _is_inside(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return any(parsed in network for network in _INSIDE)
 
 
 @rule(

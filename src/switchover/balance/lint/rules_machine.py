@@ -35,7 +35,7 @@ def address_not_here(seen: Seen) -> Iterator[Hit]:
     if machine is None or machine.binds_any_address:
         return
     for service in seen.balance.services:
-        for address in dict.fromkeys(place[0] for place in listening_places(service)):
+        for address in service.listening_addresses:
             if address in machine.addresses or is_any(address) or is_loopback(address):
                 continue
             here = [item for item in sorted(machine.addresses) if not is_loopback(item)]

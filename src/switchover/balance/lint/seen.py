@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from switchover.balance.compile_backend import server_port
 from switchover.balance.lint.facts import hosts_asked
 from switchover.balance.lint.product import Protection, parse_exchange
-from switchover.balance.resolve import listening_places
 from switchover.model.platform_file.spec import Layout
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def is_any(address: str) -> bool:
 
 def faces_others(service: VirtualService) -> bool:
     """True when somebody beyond this machine can connect."""
-    return any(not is_loopback(address) for address, _, _ in listening_places(service))
+    return not all(map(is_loopback, service.listening_addresses))
 
 
 def runs_exchange(item: CarriedWorkload) -> bool:
