@@ -59,7 +59,7 @@ class Secret:
         """Return a constant."""
         return "***"
 
-    def __format__(self, format_spec: str) -> str:
+    def __format__(self, _spec: str) -> str:
         """Return a constant, whatever width or type was asked for."""
         return "***"
 
@@ -73,7 +73,7 @@ class Secret:
         """Hash like the value, so that equal secrets are one dictionary key."""
         return hash(self._value)
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+    def __deepcopy__(self, _memo: dict[int, object]) -> Self:
         """Return itself: it cannot change, and ``dataclasses.asdict`` copies deeply."""
         return self
 

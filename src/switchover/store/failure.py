@@ -16,6 +16,10 @@ _SENTENCES: tuple[tuple[type[psycopg.Error], str], ...] = (
     (pg.LockNotAvailable, "another change holds what this one needs in the database"),
     (pg.SerializationFailure, "two changes met in the database and this one gave way"),
     (pg.DeadlockDetected, "two changes met in the database and this one gave way"),
+    (
+        pg.IdleInTransactionSessionTimeout,
+        "a change stood still for so long that the database gave it up",
+    ),
     (pg.DiskFull, "the database has no disk space left; free some where its data lies"),
     (pg.TooManyConnections, "the database has no connection left for us"),
 )
@@ -45,11 +49,8 @@ def find_failure(error: Exception, *, where: str, last_words: str = "") -> Failu
     for kind, sentence in _SENTENCES:
         if isinstance(error, kind):
             return Failure(sentence=f"{sentence}; {_LATER}", is_outage=False)
-    if isinstance(
-        error,
-        psycopg.OperationalError | psycopg.InterfaceError | pg.IdleInTransactionSessionTimeout,
-    ):
-        words = first_line(last_words or str(error))
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        words = first_line(last_words if isinstance(error, PoolTimeout) else str(error))
         return Failure(
             sentence=f"the database at {where} does not answer ({words}); {_LATER}", is_outage=True
         )

@@ -14,7 +14,6 @@ from switchover.errors import Conflict, Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 
 class DataLock:
@@ -69,12 +68,7 @@ class DataLock:
         self.take()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         """Release the lock."""
         self.release()
 

@@ -181,20 +181,23 @@ class Database:
                 when the message says that the outcome is unknown.
         """
         async with self._lease(outcome_matters=True) as connection:
-            if statement_seconds is not None:
-                await _limit_statements(connection, statement_seconds)
-                connection.patience_seconds = statement_seconds + _GRACE_SECONDS
+            await _allow(connection, statement_seconds)
             yield connection
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Connection]:
+    async def snapshot(
+        self, *, statement_seconds: float | None = None
+    ) -> AsyncIterator[Connection]:
         """Give a connection that reads one moment of the whole database and cannot write.
+
+        ``statement_seconds`` replaces the limit per statement, for a long export.
 
         Raises:
             Unavailable: the database did not answer in time.
         """
         async with self._lease(outcome_matters=False) as connection:
             await connection.execute("set transaction isolation level repeatable read, read only")
+            await _allow(connection, statement_seconds)
             yield connection
 
     @asynccontextmanager
@@ -281,7 +284,10 @@ def describe_place(dsn: str) -> str:
     return f"{host}:{parts.get('port') or 5432}/{name}"
 
 
-async def _limit_statements(connection: Connection, seconds: float) -> None:
-    await connection.execute(
-        "select set_config('statement_timeout', %s, true)", (f"{seconds * 1000:.0f}",)
-    )
+async def _allow(connection: Connection, statement_seconds: float | None) -> None:
+    """Let statements of this transaction take longer than usual; the next one starts afresh."""
+    if statement_seconds is not None:
+        await connection.execute(
+            "select set_config('statement_timeout', %s, true)", (f"{statement_seconds * 1000:.0f}",)
+        )
+        connection.patience_seconds = statement_seconds + _GRACE_SECONDS

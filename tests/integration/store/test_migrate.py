@@ -125,6 +125,15 @@ async def test_a_database_in_another_encoding_is_refused(
             await connection.execute(f"drop database {name}_latin".encode())
 
 
+async def test_a_server_older_than_we_test_with_is_refused(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is one version here, so ours is declared too old instead of running an older one.
+    monkeypatch.setattr("switchover.store.migrate.OLDEST_SERVER", 990000)
+    with pytest.raises(Conflict, match="is PostgreSQL 16; 16 or newer is needed"):
+        await migrate(empty_database_url)
+
+
 async def test_a_missing_server_is_unavailable(short_directory: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be prepared"):
         await migrate(f"host={short_directory} dbname=switchover")

@@ -127,6 +127,8 @@ async def test_a_slow_statement_ends_at_its_limit(breakable: Database) -> None:
 async def test_a_statement_known_to_be_long_gets_its_own_limit(breakable: Database) -> None:
     async with breakable.transaction(statement_seconds=5) as connection:
         await connection.execute("select pg_sleep(%s)", (STATEMENT + 0.2,))
+    async with breakable.snapshot(statement_seconds=5) as connection:
+        await connection.execute("select pg_sleep(%s)", (STATEMENT + 0.2,))
     message, _ = await fail(breakable, "select pg_sleep(5)")
     assert "too slow" in message
 

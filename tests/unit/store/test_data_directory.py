@@ -41,12 +41,11 @@ def test_all_directories_are_made_and_may_exist(distant: Settings) -> None:
         assert distant.engine_dir.is_dir()
 
 
-def test_an_existing_data_directory_keeps_its_mode(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir(mode=0o750)
-    data.chmod(0o750)
-    prepare_data_directory(settings_for(data))
-    assert mode_of(data) == 0o750
+def test_an_existing_data_directory_keeps_its_mode(distant: Settings) -> None:
+    distant.data_dir.mkdir()
+    distant.data_dir.chmod(0o750)
+    prepare_data_directory(distant)
+    assert mode_of(distant.data_dir) == 0o750
 
 
 def test_a_socket_directory_open_to_all_is_closed(distant: Settings) -> None:

@@ -15,7 +15,6 @@ from switchover.store.failure import find_failure, first_line
         (psycopg.InterfaceError("the connection is closed"), "the connection is closed"),
         (pg.AdminShutdown("terminating connection"), "terminating connection"),
         (pg.CannotConnectNow("the database system is starting up"), "starting up"),
-        (pg.IdleInTransactionSessionTimeout("too idle"), "too idle"),
     ],
 )
 def test_a_server_that_does_not_answer_is_an_outage(error: Exception, words: str) -> None:
@@ -36,6 +35,7 @@ def test_a_server_that_does_not_answer_is_an_outage(error: Exception, words: str
         (pg.DeadlockDetected("deadlock"), "two changes met"),
         (pg.SerializationFailure("serialize"), "two changes met"),
         (pg.DiskFull("no space"), "no disk space"),
+        (pg.IdleInTransactionSessionTimeout("idle"), "stood still for so long"),
         (pg.TooManyConnections("too many"), "no connection left"),
         (PoolTimeout("2 s"), "no free connection in time"),
         (PoolClosed("closed"), "switchover is stopping"),

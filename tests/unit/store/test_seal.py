@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.errors import Corrupt, Refused
+from switchover.store import seal
 from switchover.store.seal import Sealer, add_key
 
 KEY_A, KEY_B = b"a" * 32, b"b" * 32
@@ -81,6 +82,14 @@ def test_the_first_start_makes_a_private_key_file(tmp_path: Path) -> None:
     sealed = Sealer.open(path).seal(b"value", "x")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert Sealer.open(path).unseal(sealed, "x") == b"value"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_first_of_two_starts_decides_on_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    seal._create(path, "first")
+    seal._create(path, "second")
+    assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
 
 
