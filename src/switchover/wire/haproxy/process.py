@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 _MAX_SOCKET_PATH = 97
 _POLL_SECONDS = 0.01
 _ANSWER_SECONDS = 2.0
+_STATE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +301,7 @@ class EngineProcess:
         self._write_state(rows)
 
     async def _save_state(self) -> tuple[ServerState, ...]:
-        answer = await self.runtime.ask_one(runtime.show_servers_state(), timeout=_ANSWER_SECONDS)
+        answer = await self.runtime.ask_one(runtime.show_servers_state(), timeout=_STATE_SECONDS)
         rows = parse_servers(answer)
         self._write_state(rows)
         return rows

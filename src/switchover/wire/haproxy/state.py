@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import cache
 from typing import TYPE_CHECKING
 
 from switchover.errors import Corrupt
@@ -137,20 +138,41 @@ def _server(line: str) -> ServerState:
             server=columns[3],
             address=columns[4],
             port=int(columns[_PORT_COLUMN]),
-            operation=Operation(int(columns[5])),
-            admin=AdminFlag(int(columns[6])),
+            operation=_operation(columns[5]),
+            admin=_admin(columns[6]),
             weight=int(columns[7]),
             configured_weight=int(columns[8]),
             changed_seconds_ago=int(columns[9]),
             check_status=int(columns[10]),
-            check_result=CheckResult(int(columns[11])),
+            check_result=_check_result(columns[11]),
             check_health=int(columns[12]),
-            check=CheckFlag(int(columns[13])),
-            agent=CheckFlag(int(columns[14])),
+            check=_check(columns[13]),
+            agent=_check(columns[14]),
             columns=columns,
         )
     except ValueError as error:
         raise Corrupt(f"not a row of a server state: {line[:120]!r}") from error
+
+
+# Remembered, because thousands of rows hold the same few numbers and flags are slow to make.
+@cache
+def _operation(cell: str) -> Operation:
+    return Operation(int(cell))
+
+
+@cache
+def _admin(cell: str) -> AdminFlag:
+    return AdminFlag(int(cell))
+
+
+@cache
+def _check_result(cell: str) -> CheckResult:
+    return CheckResult(int(cell))
+
+
+@cache
+def _check(cell: str) -> CheckFlag:
+    return CheckFlag(int(cell))
 
 
 def configured_ports(configuration: str) -> dict[tuple[str, str], int]:
