@@ -133,7 +133,7 @@ def test_the_longest_socket_fits_the_kernels_limit() -> None:
         ("SWITCHOVER_API", "a b:8440", "write for example"),
         ("SWITCHOVER_AGENT_PORT", "-1", "from 0 to 65535"),
         ("SWITCHOVER_AGENT_PORT", "65536", "from 0 to 65535"),
-        ("SWITCHOVER_PRACTICE_PORT", "many", "from 0 to 65535"),
+        ("SWITCHOVER_AGENT_PORT", "many", "from 0 to 65535"),
         ("SWITCHOVER_CYCLE_SECONDS", "0", "from 0.1 to 3600"),
         ("SWITCHOVER_CYCLE_SECONDS", "nan", "from 0.1 to 3600"),
         ("SWITCHOVER_SAMPLE_SECONDS", "soon", "from 0.1 to 3600"),

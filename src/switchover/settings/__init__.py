@@ -7,7 +7,6 @@ counts as not set. ``VARIABLES`` is the whole list; the reference page is made f
 from __future__ import annotations
 
 import hashlib
-import hmac
 import ipaddress
 import math
 import os
@@ -15,12 +14,23 @@ import pwd
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput
+from switchover.settings.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+__all__ = [
+    "LONGEST_DATA_PATH_BYTES",
+    "VARIABLES",
+    "ListenAddress",
+    "Secret",
+    "Settings",
+    "Variable",
+    "read_settings",
+]
 
 # A UNIX socket path has room for 107 bytes and its closing zero (unix(7), sun_path). No socket name
 # below the run directory is longer than this, with the 12 bytes (".4194304.tmp") that HAProxy adds
@@ -33,53 +43,6 @@ LONGEST_DATA_PATH_BYTES = _SUN_PATH_BYTES - 1 - _LONGEST_SOCKET_NAME_BYTES - len
 # way, so any other character sends the sockets to the short directory under /tmp.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]+)*")
-
-
-class Secret:
-    """A text that never shows itself: not in repr, str, format, JSON or a pickle.
-
-    ``reveal`` is the only way to the value, so every use of a secret can be found by that word.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        """Keep ``value``; nothing is copied out again except by ``reveal``."""
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value, for the one call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        """Return a constant, so that dataclasses and logs stay clean."""
-        return "Secret(***)"
-
-    def __str__(self) -> str:
-        """Return a constant."""
-        return "***"
-
-    def __format__(self, _spec: str) -> str:
-        """Return a constant, whatever width or type was asked for."""
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare in a time that does not depend on where two secrets differ."""
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        """Hash like the value, so that equal secrets are one dictionary key."""
-        return hash(self._value)
-
-    def __deepcopy__(self, _memo: dict[int, object]) -> Self:
-        """Return itself: it cannot change, and ``dataclasses.asdict`` copies deeply."""
-        return self
-
-    def __reduce__(self) -> str:
-        """Refuse to be pickled."""
-        raise TypeError("a Secret cannot be pickled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +145,13 @@ class Variable:
     """One setting as an operator writes it; ``parse`` raises ValueError with what to write."""
 
     name: str
-    field: str
     meaning: str
     parse: Callable[[str], object]
+
+    @property
+    def field(self) -> str:
+        """Name of the field of ``Settings`` that it sets."""
+        return self.name.removeprefix("SWITCHOVER_").lower()
 
 
 def _parse_url(text: str) -> Secret:
@@ -256,91 +223,76 @@ def _parse_flag(text: str) -> bool:
 VARIABLES = (
     Variable(
         name="SWITCHOVER_DATABASE_URL",
-        field="database_url",
         meaning="PostgreSQL 16 or newer to use; the embedded one when not set",
         parse=_parse_url,
     ),
     Variable(
         name="SWITCHOVER_HAPROXY",
-        field="haproxy",
         meaning="HAProxy 2.8 or newer to use; the bundled one when not set",
         parse=_parse_program,
     ),
     Variable(
         name="SWITCHOVER_API",
-        field="api",
         meaning="address and port of the API and the console",
         parse=_parse_address,
     ),
     Variable(
         name="SWITCHOVER_AGENT_PORT",
-        field="agent_port",
         meaning="loopback port of the agent checks; 0 lets the system choose",
         parse=_parse_number(0, 65535),
     ),
     Variable(
         name="SWITCHOVER_PRACTICE_PORT",
-        field="practice_port",
         meaning="loopback port that breaks practice servers; 0 lets the system choose",
         parse=_parse_number(0, 65535),
     ),
     Variable(
         name="SWITCHOVER_CYCLE_SECONDS",
-        field="cycle_seconds",
         meaning="time from one balancer cycle to the next",
         parse=_parse_seconds(0.1, 3600),
     ),
     Variable(
         name="SWITCHOVER_SAMPLE_SECONDS",
-        field="sample_seconds",
         meaning="time from one sample of the engine's counters to the next",
         parse=_parse_seconds(0.1, 3600),
     ),
     Variable(
         name="SWITCHOVER_KEEP_ENGINE",
-        field="keep_engine",
         meaning="yes leaves HAProxy serving when switchover stops",
         parse=_parse_flag,
     ),
     Variable(
         name="SWITCHOVER_DATABASE_WAIT_SECONDS",
-        field="database_wait_seconds",
         meaning="longest wait for a database connection before 'try later'",
         parse=_parse_seconds(0.1, 600),
     ),
     Variable(
         name="SWITCHOVER_DATABASE_CONNECT_SECONDS",
-        field="database_connect_seconds",
         meaning="longest time to open one database connection",
         parse=_parse_seconds(1, 600),
     ),
     Variable(
         name="SWITCHOVER_STATEMENT_SECONDS",
-        field="statement_seconds",
         meaning="longest time for one statement in the database",
         parse=_parse_seconds(0.1, 3600),
     ),
     Variable(
         name="SWITCHOVER_DATABASE_CONNECTIONS",
-        field="database_connections",
         meaning="most database connections this process opens",
         parse=_parse_number(2, 40),
     ),
     Variable(
         name="SWITCHOVER_EVENT_DAYS",
-        field="event_days",
         meaning="age at which events are deleted",
         parse=_parse_number(1, 36500),
     ),
     Variable(
         name="SWITCHOVER_MINUTE_DAYS",
-        field="minute_days",
         meaning="age at which statistics per minute are deleted",
         parse=_parse_number(1, 36500),
     ),
     Variable(
         name="SWITCHOVER_HOUR_DAYS",
-        field="hour_days",
         meaning="age at which statistics and terminations per hour are deleted",
         parse=_parse_number(1, 36500),
     ),
