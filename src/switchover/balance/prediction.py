@@ -239,6 +239,16 @@ class _Rotation:
 
     def _decide(self, one: _Candidate) -> tuple[Cause, tuple[str, ...]] | None:
         """Return why a server is out and on whose account, None while it is in rotation."""
+        if self.line_up.wishes or not one.weight:
+            unwanted = self._unwanted(one)
+            if unwanted is not None:
+                return unwanted
+        broken = self.line_up.broken.get(one.name, _NOTHING)
+        failed = tuple(name for name in self.judged if name in broken)
+        return (Cause.SHARED_VERDICT, failed) if failed else None
+
+    def _unwanted(self, one: _Candidate) -> tuple[Cause, tuple[str, ...]] | None:
+        """Return what operators or a weight of 0 say against a server; notes its weight in force."""
         wishes = self.line_up.wishes
         asked = [
             (item.name, wishes.get((item.name, one.name), NO_WISH)) for item in self.pool.workloads
@@ -252,9 +262,7 @@ class _Rotation:
         if self.weights[one.name] == 0:
             silent = zip(asked, weights, strict=True)
             return Cause.NO_WEIGHT, tuple(name for (name, _), weight in silent if not weight)
-        broken = self.line_up.broken.get(one.name, _NOTHING)
-        failed = tuple(name for name in self.judged if name in broken)
-        return (Cause.SHARED_VERDICT, failed) if failed else None
+        return None
 
     def _row(self, item: CarriedWorkload) -> WorkloadPrediction:
         bad = [one for one in self.suspects if self._is_broken(item, one.name)]
