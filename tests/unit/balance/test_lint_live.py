@@ -45,13 +45,17 @@ class TestNamespaces:
     def test_a_name_that_leads_to_its_service_is_fine(self):
         assert found(self.CODE, balance(), live=answers(mail="203.0.113.10")) == []
 
-    def test_a_name_that_does_not_resolve_is_told(self):
-        live = answers(mail=NameAnswer(error="unknown", is_absent=True))
-        (finding,) = found(self.CODE, balance(), live=live)
-        assert finding.severity is Severity.WARNING
-        assert finding.message == (
-            "mail.contoso.example does not resolve here; it should lead to 203.0.113.10"
+    def test_names_that_do_not_resolve_are_told_together(self):
+        gone = NameAnswer(error="unknown", is_absent=True)
+        services = MAIL.replace(HOST, f"{HOST}, autodiscover.contoso.example")
+        live = answers(mail=gone, autodiscover=gone, anywhere=gone)
+        first, second = found(self.CODE, balance(services, more=INSIDE), live=live)
+        assert first.severity is Severity.WARNING
+        assert first.message == (
+            "mail.contoso.example and autodiscover.contoso.example do not resolve here; "
+            "the service is at 203.0.113.10"
         )
+        assert second.message.startswith("anywhere.contoso.example does not resolve here")
 
     def test_a_name_that_leads_around_the_balancer_is_told(self):
         (finding,) = found(self.CODE, balance(), live=answers(mail="192.0.2.11"))

@@ -161,7 +161,8 @@ def authority_expired(seen: Seen) -> Iterator[Hit]:
     severity=Severity.WARNING,
     why="Clients know root authorities only. Without the intermediate certificate, phones and other "
     "servers refuse although desktop browsers, which fetch it themselves, look fine.",
-    what_to_do="Append the intermediate certificates in order, the server's own first.",
+    what_to_do="Append the intermediate certificates in order, the server's own first. Ignore this where "
+    "the issuer is itself a root that all clients trust.",
     source="RFC 8446 section 4.4.2",
 )
 def chain_incomplete(seen: Seen) -> Iterator[Hit]:

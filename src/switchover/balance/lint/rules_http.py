@@ -81,8 +81,8 @@ def http2_windows(seen: Seen) -> Iterator[Hit]:
     severity=Severity.WARNING,
     also=(Severity.INFO,),
     why="When a certificate covers two names that lead to one address, an HTTP/2 client may reuse the "
-    "connection it has. The engine saw the first name only, so requests for ecp travel over the "
-    "connection made for owa, into owa's servers and past ecp's health.",
+    "connection it has. The engine saw the first name only, so requests for ews travel over the "
+    "connection made for owa, into owa's servers and past the health of ews.",
     what_to_do="Give each name its own address (names: {owa: {name: ..., address: ...}}), or its own "
     "certificate on the servers, or switch HTTP/2 off in IIS (EnableHttp2Tls = 0).",
     source="RFC 9113 section 9.1.1",
@@ -137,7 +137,8 @@ def _covered_together(
     severity=Severity.WARNING,
     also=(Severity.INFO,),
     why="The admin center and remote PowerShell were the way in of the large attacks on Exchange "
-    "(ProxyLogon, ProxyNotShell). Only administrators need them from outside, and they have a network.",
+    "(ProxyLogon, ProxyNotShell). Few need them from outside: restricting ecp also takes the users' own "
+    "options away there.",
     what_to_do="Say who may use it: allow_restricted: [192.0.2.0/24], or do not carry it.",
 )
 def restricted_open(seen: Seen) -> Iterator[Hit]:

@@ -39,21 +39,28 @@ _INSIDE = tuple(
 )
 def namespace_resolution(seen: Seen) -> Iterator[Hit]:
     """Names of services and internal names, against the addresses that serve them."""
+    missing: dict[tuple[str, Path], tuple[set[str], list[str]]] = {}
     for service, name, path in _names(seen):
         answer = seen.live.names.get(name) if seen.live else None
-        if answer is None or (answer.error and not answer.is_absent):
-            continue
         expected = _expected(seen, service, name)
-        if not expected or all(map(is_loopback, expected)):
+        if answer is None or not expected or all(map(is_loopback, expected)):
             continue
-        told = _verdict(name, answer, expected, _accepted(seen, service, name))
-        if told:
+        if answer.is_absent:
+            missing.setdefault((service.name, path), (expected, []))[1].append(name)
+        elif told := _verdict(name, answer, expected, _accepted(seen, service, name)):
             yield Hit(
                 message=told,
                 path=path,
                 service=service.name,
                 severity=Severity.INFO if _may_be_translated(answer, expected) else None,
             )
+    for (owner, path), (expected, names) in missing.items():
+        yield Hit(
+            message=f"{listed(names)} {verb(names, 'does', 'do')} not resolve here; the service is at "
+            f"{listed(sorted(expected))}",
+            path=path,
+            service=owner,
+        )
 
 
 def _names(seen: Seen) -> Iterator[tuple[VirtualService, str, Path]]:
@@ -86,12 +93,11 @@ def _accepted(seen: Seen, service: VirtualService, name: str) -> set[str]:
 
 
 def _verdict(name: str, answer: NameAnswer, expected: set[str], accepted: set[str]) -> str | None:
-    target = listed(sorted(expected), most=3)
-    if not answer.addresses:
-        return f"{name} does not resolve here; it should lead to {target}"
+    """Say what is wrong with the addresses; nothing when they are right or nobody answered."""
     found = set(answer.addresses)
     stray = sorted(found - accepted)
-    if not found & expected:
+    target = listed(sorted(expected), most=3)
+    if found and not found & expected:
         return f"{name} resolves to {listed(sorted(found))}, not to {target}"
     if stray:
         return f"{name} resolves partly elsewhere: to {listed(stray)} besides {target}"
@@ -100,11 +106,7 @@ def _verdict(name: str, answer: NameAnswer, expected: set[str], accepted: set[st
 
 def _may_be_translated(answer: NameAnswer, expected: set[str]) -> bool:
     """Inside service address, outside answer: usually an address translation in between."""
-    return (
-        bool(answer.addresses)
-        and all(map(_is_inside, expected))
-        and not any(map(_is_inside, answer.addresses))
-    )
+    return all(map(_is_inside, expected)) and not any(map(_is_inside, answer.addresses))
 
 
 def _is_inside(address: str) -> bool:

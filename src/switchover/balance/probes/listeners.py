@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import pwd
 import socket
@@ -114,13 +115,18 @@ def _open_sockets() -> Iterator[tuple[int, str]]:
     """Yield process and inode of every socket of the processes we may look into, by process id."""
     pids = sorted(int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
     for pid in pids:
-        try:
-            links = [str(entry.readlink()) for entry in (_PROC / str(pid) / "fd").iterdir()]
-        except OSError:  # it ended, or belongs to another user
-            continue
-        for link in links:
+        for link in _links(_PROC / str(pid) / "fd"):
             if link.startswith("socket:["):
                 yield pid, link[len("socket:[") : -1]
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Yield where the entries point; none for a process that ended or belongs to another user."""
+    with contextlib.suppress(OSError):
+        for entry in folder.iterdir():
+            # A descriptor may be closed in between; in our own process the one just used always is.
+            with contextlib.suppress(OSError):
+                yield str(entry.readlink())
 
 
 def _program(pid: int) -> str:

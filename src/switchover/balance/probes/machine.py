@@ -17,7 +17,7 @@ from switchover.balance.probes.listeners import Listeners, conflicts, parent_of
 from switchover.balance.resolve import listening_places
 from switchover.errors import Problem
 from switchover.model.platform_file.read import raise_problems
-from switchover.wire.haproxy.binary import Origin, find_newer
+from switchover.wire.haproxy.binary import find_newer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -61,7 +61,7 @@ async def read_machine_facts(
         threads=os.cpu_count() or 1,
         engine=version.text,
         tls_library=version.tls_library,
-        newer_engines=tuple(_described(item) for item in newer),
+        newer_engines=tuple(described(item) for item in newer),
     )
 
 
@@ -231,9 +231,9 @@ def _binds_any_address() -> bool:
         return False
 
 
-def _described(newer: NewerEngine) -> str:
+def described(newer: NewerEngine) -> str:
+    """Return an engine that is ahead of ours in words: ``HAProxy 3.0.11 with OpenSSL 3.5.1 at ...``."""
     version = newer.engine.version
-    where = "in the distribution" if newer.engine.origin is Origin.DISTRIBUTION else "here"
-    place = f"at {newer.engine.path}" if newer.engine.path else where
     library = f" with {version.tls_library}" if version.tls_library else ""
+    place = f"at {newer.engine.path}" if newer.engine.path else "in the distribution"
     return f"HAProxy {version.text}{library} {place}"
