@@ -16,32 +16,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_ADDRESS_AT = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
+_ADDRESS_AT: dict[int, tuple[int, int]] = {
+    socket.AF_INET: (4, 4),
+    socket.AF_INET6: (8, 16),
+}
 """Offset and length of the address in sockaddr_in and sockaddr_in6."""
 
 
-class _Interface(ctypes.Structure):
-    """``struct ifaddrs`` up to the address; glibc and musl agree on it."""
-
-
-# A structure that points to itself is completed after its name exists.
-_Interface._fields_ = [
-    ("next", ctypes.POINTER(_Interface)),
-    ("name", ctypes.c_char_p),
-    ("flags", ctypes.c_uint),
-    ("address", ctypes.c_void_p),
-]
+_POINTER_BYTES = ctypes.sizeof(ctypes.c_void_p)
+_ADDRESS_POINTER_AT = 3 * _POINTER_BYTES
+"""In ``struct ifaddrs`` the address follows two pointers and the flags, which are padded to one."""
 
 
 def read_addresses() -> frozenset[str]:
     """Return the IPv4 and IPv6 addresses of all interfaces, loopback included."""
     library = ctypes.CDLL(None, use_errno=True)
-    first = ctypes.POINTER(_Interface)()
+    first = ctypes.c_void_p()
     if library.getifaddrs(ctypes.byref(first)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     try:
-        return frozenset(_walk(first))
+        return frozenset(_walk(first.value))
     finally:
         library.freeifaddrs(first)
 
@@ -72,12 +67,12 @@ def bind_error(address: str, port: int) -> int | None:
     return None
 
 
-def _walk(entry: ctypes._Pointer[_Interface]) -> Iterator[str]:
-    while ctypes.cast(entry, ctypes.c_void_p).value is not None:
-        place = entry.contents.address
-        if place:
-            family = ctypes.c_uint16.from_address(place).value
-            if family in _ADDRESS_AT:
-                offset, length = _ADDRESS_AT[socket.AddressFamily(family)]
-                yield str(ipaddress.ip_address(ctypes.string_at(place + offset, length)))
-        entry = entry.contents.next
+def _walk(entry: int | None) -> Iterator[str]:
+    """Follow the list from the address of its first ``struct ifaddrs``."""
+    while entry:
+        place = ctypes.c_void_p.from_address(entry + _ADDRESS_POINTER_AT).value
+        family = ctypes.c_uint16.from_address(place).value if place else None
+        if place and family in _ADDRESS_AT:
+            offset, length = _ADDRESS_AT[family]
+            yield str(ipaddress.ip_address(ctypes.string_at(place + offset, length)))
+        entry = ctypes.c_void_p.from_address(entry).value
