@@ -94,10 +94,13 @@ async def _listening(switchover: Switchover) -> AsyncIterator[str]:
     port = listening.getsockname()[1]
     host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
     url = f"http://{host}:{port}"
-    (settings.data_dir / "api.url").write_text(url, "ascii")
+    written = settings.data_dir / "api.url"
+    written.write_text(url, "ascii")
     try:
         yield url
     finally:
+        # Whoever gets the port next must not be sent our tokens.
+        written.unlink(missing_ok=True)
         server.should_exit = True
         await task
 
