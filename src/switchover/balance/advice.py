@@ -63,7 +63,8 @@ class AdviceBoard:
             return "up\n"
         self.told.add(target)
         if advice.percent == 0:
-            return f"down#{_word(advice.reason)}\n"
+            # The space matters: HAProxy 2.8 ignores "down#reason" without a word.
+            return f"down #{_word(advice.reason)}\n"
         return f"up {advice.percent}%\n"
 
     def weights(self, compiled: Compiled) -> Mapping[Target, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from switchover.balance.checks import asked_name, check_uses_tls, health_check
 from switchover.balance.compile_frontend import has_sorry_frontend, sorry_endpoint
 from switchover.balance.overrides import AdminState
-from switchover.balance.virtual_service import ALL_WORKLOADS
+from switchover.balance.virtual_service import ALL_WORKLOADS, HealthTiming
 from switchover.model.platform_file.spec import (
     Layout,
     OnDown,
@@ -67,6 +67,18 @@ def judged_workloads(service: VirtualService, pool: Pool) -> tuple[CarriedWorklo
     return pool.workloads
 
 
+def joint_timing(judged: tuple[CarriedWorkload, ...]) -> HealthTiming:
+    """Return the timing of a verdict over several workloads: asked as often as the most urgent one."""
+    timings = [item.timing for item in judged]
+    return HealthTiming(
+        interval=min(timing.interval for timing in timings),
+        timeout=max(timing.timeout for timing in timings),
+        fall=min(timing.fall for timing in timings),
+        rise=max(timing.rise for timing in timings),
+        fast_interval=min(timing.fast_interval for timing in timings),
+    )
+
+
 def _is_http_mode(service: VirtualService) -> bool:
     return service.is_http and service.layout is Layout.L7
 
@@ -83,6 +95,9 @@ def _lines(service: VirtualService) -> Iterator[str]:
         # A Windows sign-in belongs to the connection: the engine keeps a connection that answered
         # 401 NTLM or Negotiate for the client that opened it; never close or share it (C4).
         yield "http-reuse safe"
+        # For upgraded connections (web sockets). In TCP mode this would replace the timeouts of client
+        # and server, so it must not stand in the defaults.
+        yield "timeout tunnel 1h"
         yield f"errorfile 503 pages/{service.name}.sorry.http" if _has_page(service) else ""
     else:
         yield "option srvtcpka"
@@ -113,7 +128,7 @@ def _server_options(
     facts: EngineFacts,
     agent_seconds: float,
 ) -> Iterator[str]:
-    timing = judged[0].timing
+    timing = joint_timing(judged)
     yield "check"
     yield f"inter {milliseconds(timing.interval)}"
     yield f"fastinter {milliseconds(timing.fast_interval)}"

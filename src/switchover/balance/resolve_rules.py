@@ -179,6 +179,12 @@ class ServiceRules:
                 )
         paths: dict[str, str] = {}
         for item in workloads:
+            if http and not item.workload.paths:
+                self.fault(
+                    "workloads",
+                    message=f"{item.name!r} has no paths in its template, so no request would reach it",
+                    hint="give it paths, or use layout l4",
+                )
             for path in item.workload.paths:
                 first = paths.setdefault(path, item.name)
                 if first != item.name:

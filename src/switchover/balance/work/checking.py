@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from switchover import clock
@@ -12,6 +13,7 @@ from switchover.balance.probes.live_facts import ask_live
 from switchover.balance.probes.machine import read_machine_facts, with_current_addresses
 from switchover.balance.resolve import resolve
 from switchover.model.platform_file.read import raise_problems
+from switchover.settings import read_settings
 from switchover.wire.haproxy.binary import find_binary, read_version
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def _read_machine() -> MachineFacts:
-    binary, _ = find_binary()
+    binary, _ = find_binary(read_settings(os.environ).haproxy)
     return await read_machine_facts(await read_version(binary), binary)
 
 

@@ -66,6 +66,8 @@ class Cycle:
                 report = await self._compare(database_answers=answers)
             except SwitchoverError as error:
                 report = self._failed(error, database_answers=answers)
+        # What the engine prints it also logs; read here only so that its file does not grow.
+        self.parts.engine.process.take_messages()
         self._tell(report)
         self.report = report
         return report

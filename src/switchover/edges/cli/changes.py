@@ -67,6 +67,7 @@ def show_diff(text: str) -> None:
 def show_findings(findings: list[dict[str, Any]]) -> None:
     """Print lint findings, the gravest first."""
     style = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+    explained = set()
     for finding in findings:
         severity = finding["severity"]
         console.print(
@@ -75,7 +76,11 @@ def show_findings(findings: list[dict[str, Any]]) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        console.print(f"  {escape(finding['why'])}", style="dim", highlight=False, soft_wrap=True)
+        if finding["code"] not in explained:
+            explained.add(finding["code"])
+            console.print(
+                f"  {escape(finding['why'])}", style="dim", highlight=False, soft_wrap=True
+            )
         console.print(f"  → {escape(finding['what_to_do'])}", highlight=False, soft_wrap=True)
 
 

@@ -208,7 +208,10 @@ class WorkloadSpec(Section):
         bool, Field(description="Signs in with NTLM or Negotiate, bound to the connection.")
     ] = False
     restricted: Annotated[
-        bool, Field(description="Refused from outside unless the service allows it.")
+        bool,
+        Field(
+            description="Limited to `allow_restricted` where the service gives such a list; lint tells where not."
+        ),
     ] = False
     without_it: Annotated[
         Sentence, Field(description='Ends the sentence "A user ..." when it is gone.')

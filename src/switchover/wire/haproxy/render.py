@@ -135,7 +135,6 @@ def _defaults(settings: Global) -> list[str]:
         "    timeout queue 30s",
         "    timeout http-request 15s",
         "    timeout http-keep-alive 60s",
-        "    timeout tunnel 1h",
         "    timeout client 60s",
         "    timeout server 60s",
     ]
