@@ -1,0 +1,40 @@
+"""What the documentation says is there, is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def test_every_relative_link_leads_to_a_file() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in _LINK.findall(page.read_text("utf-8"))
+        if not target.startswith(("http", "#", "mailto:"))
+        and not (page.parent / target.partition("#")[0]).exists()
+    ]
+    assert broken == []
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "build_reference.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_decision_has_its_number_and_title() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("0*.md"):
+        number = page.name.partition("-")[0]
+        title = page.read_text("utf-8").splitlines()[0]
+        assert re.match(rf"# (Decision )?{number}", title), f"{page.name}: {title}"
