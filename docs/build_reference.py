@@ -73,11 +73,7 @@ def _help(command: Any) -> str:
 
 def _usage(path: str, command: Any) -> str:
     words = [path]
-    words += [
-        param.name.upper()
-        for param in command.params
-        if param.param_type_name == "argument"
-    ]
+    words += [param.name.upper() for param in command.params if param.param_type_name == "argument"]
     return " ".join([*words, "[OPTIONS]"])
 
 

@@ -30,4 +30,3 @@ def new_id() -> str:
 def new_secret(*, size_bytes: int = 32) -> str:
     """Return an unguessable URL-safe text with ``size_bytes`` bytes of entropy."""
     return secrets.token_urlsafe(size_bytes)
-

@@ -38,9 +38,7 @@ async def send_changes(
                 single.append(runtime.set_weight(change.backend, change.server, change.weight))
             case SetAddress():
                 single.append(
-                    runtime.set_address(
-                        change.backend, change.server, change.address, change.port
-                    )
+                    runtime.set_address(change.backend, change.server, change.address, change.port)
                 )
             case SetState():
                 mode = runtime.ServerMode(change.state)

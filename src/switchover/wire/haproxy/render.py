@@ -99,7 +99,8 @@ def _global(settings: Global) -> list[str]:
         f"    server-state-file {quoted(settings.state_file)}",
         *(
             f"    {line}"
-            for line in log_target(quoted(settings.log_socket), events_ring=settings.event_socket is not None
+            for line in log_target(
+                quoted(settings.log_socket), events_ring=settings.event_socket is not None
             )
         ),
         f"    maxconn {settings.max_connections}",
