@@ -222,7 +222,9 @@ def _spawn(
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SWITCHOVER_")}
+    # Bytecode is cached, or every process would compile all it imports: seconds for each start.
+    unwanted = ("SWITCHOVER_", "PYTHONDONTWRITEBYTECODE")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     return {**clean, "PYTHONWARNINGS": "ignore", **more}
 
 
@@ -582,6 +584,25 @@ async def suite(
             await running.clear()
 
 
+@contextlib.contextmanager
+def held(manager: contextlib.AbstractAsyncContextManager[Value]) -> Iterator[Value]:
+    """Enter an asynchronous context for fixtures that outlive one test's event loop."""
+    with asyncio.Runner() as runner:
+        value = runner.run(_enter(manager))
+        try:
+            yield value
+        finally:
+            runner.run(_leave(manager))
+
+
+async def _enter(manager: contextlib.AbstractAsyncContextManager[Value]) -> Value:
+    return await manager.__aenter__()
+
+
+async def _leave(manager: contextlib.AbstractAsyncContextManager[Value]) -> None:
+    await manager.__aexit__(None, None, None)
+
+
 # --- platform files ----------------------------------------------------------------------------
 
 
@@ -596,6 +617,7 @@ def platform(
     return yaml.safe_dump(
         {
             "platform": "contoso",
+            "engine": {"agent_interval": "1s"},
             "servers": dict(servers or farm.servers()),
             "services": dict(services),
             **sections,
