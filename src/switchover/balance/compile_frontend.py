@@ -237,6 +237,8 @@ def _sorry_page(service: VirtualService, facts: EngineFacts) -> Frontend:
         client_timeout_seconds=15.0,
         lines=(
             *_logging(service, HTTP_LOG_FORMAT),
+            # On a kept connection a browser would see the page long after the servers are back.
+            "option httpclose",
             f"errorfile 503 pages/{service.name}.sorry.http",
             "http-request deny deny_status 503",
         ),

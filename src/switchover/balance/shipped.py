@@ -82,4 +82,3 @@ def refined_check(check: Check, spec: CheckSpec | None) -> Check:
         port=spec.port or check.port,
         tls=check.tls if spec.tls is None else spec.tls,
     )
-
