@@ -121,7 +121,22 @@ def _global(balance: Balance, facts: EngineFacts) -> Global:
         connect_seconds=engine.connect_timeout,
         event_socket=facts.event_socket,
         peers_socket=facts.peers_socket if needs_peers else None,
+        max_spread_seconds=_max_spread_seconds(balance),
     )
+
+
+def _max_spread_seconds(balance: Balance) -> float | None:
+    """Return over how long a new worker may spread its first checks, None where it knows by itself.
+
+    It takes the smallest interval, but leaves those below a second out (SRV_CHK_INTER_THRES in
+    HAProxy's check.h): with fast checks and an agent asked every 5 s, the first check of a server
+    came up to 5 s after each reload.
+    """
+    smallest = min(
+        (item.timing.interval for service in balance.services for item in service.workloads),
+        default=1.0,
+    )
+    return smallest if smallest < 1.0 else None
 
 
 def _maps(service: VirtualService) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -27,6 +27,7 @@ class Global:
     hard_stop_seconds: float = 12 * 3600.0
     max_reloads: int = 20
     spread_checks_percent: int = 5
+    max_spread_seconds: float | None = None
     tls_minimum: str = "TLSv1.2"
     user: str | None = None
     group: str | None = None

@@ -112,6 +112,8 @@ def _global(settings: Global) -> list[str]:
         "    ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
         "    tune.ssl.default-dh-param 2048",
     ]
+    if settings.max_spread_seconds is not None:
+        lines.append(f"    max-spread-checks {milliseconds(settings.max_spread_seconds)}")
     if settings.threads:
         lines.append(f"    nbthread {settings.threads}")
     if settings.user:
