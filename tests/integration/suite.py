@@ -552,10 +552,15 @@ def lent_database(server: EmbeddedPostgres) -> Iterator[str]:
     name = f"suite_{clock.new_id()[:8]}"
     _as_superuser(server, f"create database {name} owner switchover")
     try:
-        host = psycopg.conninfo.conninfo_to_dict(server.dsn())["host"]
-        yield f"postgresql://switchover@:5432/{name}?host={quote(str(host), safe='')}"
+        yield database_url_of(server, name)
     finally:
         _as_superuser(server, f"drop database {name} with (force)")
+
+
+def database_url_of(server: EmbeddedPostgres, name: str) -> str:
+    """Return the address of a database as an operator writes it."""
+    host = psycopg.conninfo.conninfo_to_dict(server.dsn())["host"]
+    return f"postgresql://switchover@:5432/{name}?host={quote(str(host), safe='')}"
 
 
 def _as_superuser(server: EmbeddedPostgres, statement: str) -> None:

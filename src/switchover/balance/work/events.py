@@ -58,8 +58,10 @@ class EventLog:
             await queries.add_terminations(
                 connection, [(*key, count) for key, count in counts.items()]
             )
-        for _ in events:
-            self.waiting.popleft()
+        for event in events:
+            # Meanwhile an overflow may have dropped it: then the next one in the row is not written yet.
+            if self.waiting and self.waiting[0] is event:
+                self.waiting.popleft()
         self.terminations.subtract(counts)
         self.terminations += Counter()  # forget zeros
         self.dropped -= dropped

@@ -1,0 +1,271 @@
+"""Without the database nothing can be changed, and everything else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import psycopg
+import pytest
+from tests.integration.suite import (
+    NAME,
+    Answer,
+    Clients,
+    PracticeFarm,
+    Suite,
+    database_url_of,
+    eventually,
+    held,
+    imaps,
+    l7,
+    platform,
+    playing,
+    practice_farm,
+    short_directory,
+    suite,
+)
+
+from switchover import clock
+from switchover.errors import Unavailable
+from switchover.practice.stories import Door, HttpStory, ImapStory
+from switchover.store.embedded import EmbeddedPostgres
+from switchover.store.embedded.postmaster import list_processes, mark_of
+
+SERVERS = ("cas1", "cas2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnDatabase:
+    """A PostgreSQL that belongs to these tests alone and may be mistreated."""
+
+    directory: Path
+    server: EmbeddedPostgres
+
+    def signal(self, number: signal.Signals) -> None:
+        for process in list_processes(mark_of(self.directory / "postgresql" / "cluster")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[PracticeFarm]:
+    with practice_farm(SERVERS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[OwnDatabase]:
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
+        asyncio.run(server.start())
+        try:
+            yield OwnDatabase(directory=directory, server=server)
+        finally:
+            asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="module")
+def home(database: OwnDatabase) -> Iterator[Suite]:
+    url = database_url_of(database.server, "switchover")
+    with held(suite(database=url, cycle_seconds="0.5", start=False)) as found:
+        yield found
+
+
+@pytest.fixture
+async def running(home: Suite, farm: PracticeFarm, database: OwnDatabase) -> AsyncIterator[Suite]:
+    if home.process is None or home.process.poll() is not None:
+        await home.start()
+    await home.apply(farm_text(farm, home), farm.files)
+    await home.all_up()
+    yield home
+    database.thaw()
+    await database.server.start()
+    await farm.mend()
+    await back(home)
+
+
+def farm_text(farm: PracticeFarm, at: Suite, *, edition: int = 0) -> str:
+    timeouts, health = {"owa": f"{600 + edition}s"}, {"profile": "fast"}
+    return platform(
+        farm,
+        {
+            "web": l7(at.address, SERVERS, timeouts=timeouts, health=health),
+            "imap": imaps(at.address, SERVERS, health=health),
+        },
+    )
+
+
+@contextlib.asynccontextmanager
+async def users(farm: PracticeFarm, at: Suite) -> AsyncIterator[Clients]:
+    def door(service: str, port: int) -> Door:
+        return Door(
+            service=service, workload=service, address=at.address, port=port, host=NAME, tls=True,
+            ca=farm.ca, timeout_seconds=8.0,
+        )  # fmt: skip
+
+    kept = HttpStory(door=door("web", 10443), path="/owa/", clients=4, rate_per_second=20)
+    new = HttpStory(
+        door=door("web", 10443), path="/owa/", clients=3, rate_per_second=9, keep_alive=False
+    )
+    mail = ImapStory(door=door("imap", 10993), clients=4, noop_every_seconds=0.5)
+    async with playing(kept, new, mail) as clients:
+        await clients.flow(more=20)
+        yield clients
+
+
+async def back(at: Suite) -> None:
+    """Wait until the API answers again; nobody helps it."""
+
+    async def answers() -> bool:
+        try:
+            return (await at.api("GET", "/status", seconds=10)).status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    await eventually(answers, seconds=20)
+
+
+async def is_out(at: Suite, pool: str, server: str) -> bool:
+    return (await at.servers())[pool, server].operation == 0
+
+
+def assert_says_try_later(answer: Answer, *, naming: str = "database") -> None:
+    assert answer.status == 503
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.body["title"] == "Unavailable"
+    assert naming in answer.body["detail"]
+
+
+async def timed(at: Suite, method: str, path: str, body: object = None) -> tuple[Answer, float]:
+    began = clock.monotonic()
+    answer = await at.api(method, path, body)
+    return answer, clock.monotonic() - began
+
+
+async def live_through(at: Suite, farm: PracticeFarm, database: OwnDatabase) -> None:
+    """What must hold while the database is away, and once it is back."""
+    began = clock.now().isoformat()
+    async with users(farm, at) as clients:
+        for method, path in (("GET", "/services"), ("POST", "/servers/cas1/drain")):
+            answer, seconds = await timed(at, method, path, {} if method == "POST" else None)
+            assert_says_try_later(answer)
+            assert seconds < 4.0
+        assert (await at.api("GET", "/health", token="")).status == 200
+        ended = await at.cli("service", "list")
+        assert (ended.code, "database" in ended.err) == (75, True)
+        await farm.break_("cas1/ews", "503")
+        await eventually(lambda: is_out(at, "web.ews", "cas1"), seconds=3)
+        await clients.flow(more=40)
+        database.thaw()
+        await database.server.start()
+        await back(at)
+        down = await at.event(kind="server-down", server="cas1", workload="ews", since=began)
+        assert "wrong status" in down["cause"]
+        assert "503" in down["cause"]
+        await clients.flow(more=20)
+        assert clients.lost() == []
+    assert (await at.servers())["web.owa", "cas1"].is_draining is False
+    assert await at.get("/drift") == {"drift": []}
+
+
+async def test_frozen_database(running: Suite, farm: PracticeFarm, database: OwnDatabase) -> None:
+    database.signal(signal.SIGSTOP)
+    await live_through(running, farm, database)
+
+
+async def test_stopped_database(running: Suite, farm: PracticeFarm, database: OwnDatabase) -> None:
+    await database.server.stop()
+    await live_through(running, farm, database)
+
+
+async def test_slow_database_answers_503_in_time(
+    running: Suite, farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    dsn = database.server.dsn()
+    async with users(farm, running) as clients:
+        async with await psycopg.AsyncConnection.connect(dsn) as blocking:
+            await blocking.execute("lock table api_token in access exclusive mode")
+            answer, seconds = await timed(running, "GET", "/services")
+            assert_says_try_later(answer)
+            assert seconds < 7.5  # the limit of one statement is 5 s
+            await clients.flow(more=40)
+        assert (await running.api("GET", "/services")).status == 200
+        assert clients.lost() == []
+
+
+async def test_a_change_cut_off_by_the_database_ends_with_engine_and_history_agreeing(
+    running: Suite, farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    old = (await running.get("/revisions/0"))["number"]
+    link = running.settings.engine_dir / "current"
+    before = link.readlink()
+    async with users(farm, running) as clients:
+        change = asyncio.create_task(running.try_apply(farm_text(farm, running, edition=5)))
+        await eventually(lambda: link.readlink() != before, every=0.001)
+        database.signal(signal.SIGSTOP)
+        answer = await change
+        assert_says_try_later(answer)
+        database.thaw()
+        await back(running)
+
+        async def agree() -> bool:
+            latest = await running.get("/revisions/0")
+            text = await running.get("/engine/configuration")
+            wanted = 605 if latest["number"] > old else 600
+            return (
+                f"timeout server {wanted}000ms" in text
+                and not (await running.get("/drift"))["drift"]
+            )
+
+        await eventually(agree)
+        await clients.flow(more=20)
+        assert clients.lost() == []
+
+
+async def test_started_without_its_database_the_engine_serves_and_the_rest_follows(
+    running: Suite, farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    await running.post("/servers/cas2/drain", {"service": "web", "workload": "ews"})
+    assert running.terminate() == 0
+    await database.server.stop()
+    running.launch()
+    async with asyncio.timeout(20):
+        while not (running.data / "api.url").exists():
+            await asyncio.sleep(0.05)
+    await eventually(lambda: is_up(running), seconds=10)
+    assert_says_try_later((await timed(running, "GET", "/services"))[0])
+    async with users(farm, running) as clients:
+        await database.server.start()
+        await back(running)
+        assert (await running.servers())["web.ews", "cas2"].is_draining
+        assert await running.get("/drift") == {"drift": []}
+        assert clients.lost() == []
+    await running.post("/servers/cas2/resume")
+
+
+async def is_up(at: Suite) -> bool:
+    try:
+        return bool(await at.servers())
+    except Unavailable:
+        return False
+
+
+async def test_the_embedded_database_is_started_again_when_it_dies(farm: PracticeFarm) -> None:
+    async with suite(cycle_seconds="0.5") as at:
+        await at.apply(farm_text(farm, at), farm.files)
+        died = at.postgres().pid
+        assert died is not None
+        os.kill(died, signal.SIGKILL)
+        await eventually(lambda: at.postgres().pid not in {None, died}, seconds=20)
+        await back(at)
+        assert (await at.get("/revisions/0"))["number"] == 1
