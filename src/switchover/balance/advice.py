@@ -31,10 +31,15 @@ class Advice:
 
 @dataclass(slots=True)
 class AdviceBoard:
-    """Advice by target, and which targets were told something that must be taken back."""
+    """Advice by target, and which targets were told something that must be taken back.
+
+    ``scales`` holds wanted weight / weight in the loaded file where they differ: the engine reads
+    percentages against the file it loaded, and an operator may have set another weight since.
+    """
 
     by_target: dict[Target, Advice] = field(default_factory=dict)
     told: set[Target] = field(default_factory=set)
+    scales: dict[Target, float] = field(default_factory=dict)
 
     def give(self, target: Target, advice: Advice) -> None:
         """Keep advice; raises InvalidInput outside 0 to 100 percent."""
@@ -59,13 +64,17 @@ class AdviceBoard:
         if advice is None:
             if target in self.told:
                 self.told.discard(target)
-                return "up 100%\n"
+                return f"up {self._percent(target, 100)}%\n"
             return "up\n"
         self.told.add(target)
         if advice.percent == 0:
             # The space matters: HAProxy 2.8 ignores "down#reason" without a word.
             return f"down #{_word(advice.reason)}\n"
-        return f"up {advice.percent}%\n"
+        return f"up {self._percent(target, advice.percent)}%\n"
+
+    def _percent(self, target: Target, percent: int) -> int:
+        # At least 1: 0 % would drain a server that was only meant to get less.
+        return max(1, round(percent * self.scales.get(target, 1.0)))
 
     def weights(self, compiled: Compiled) -> Mapping[Target, int]:
         """Return the weights that advice asked for, so that they do not count as drift."""

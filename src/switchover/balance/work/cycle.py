@@ -15,6 +15,7 @@ from switchover import clock
 from switchover.balance import queries
 from switchover.balance.drift import Drift, DriftKind, find_drift
 from switchover.balance.event import Event, Severity
+from switchover.balance.overrides import Target
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.revisions import compile_wish, current_wish
 from switchover.errors import NotFound, SwitchoverError, Unavailable
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
     from switchover.balance.advice import AdviceBoard
     from switchover.balance.compile import Compiled
-    from switchover.balance.overrides import Target
     from switchover.balance.work.engine_room import EngineState
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
+    from switchover.wire.haproxy.state import ServerState
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +198,7 @@ class Cycle:
                 )
             )
         self.state = state
+        self.advice.scales = _scales(state.rows, compiled)
         maps = await engine.look_at_maps(tuple(compiled.config.maps))
         found = find_drift(
             compiled, state.servers, maps, advised_weights=self.advice.weights(compiled)
@@ -273,6 +275,20 @@ class Cycle:
                     )
                 )
         self._reported = current
+
+
+def _scales(rows: tuple[ServerState, ...], compiled: Compiled) -> dict[Target, float]:
+    """Return wanted weight / loaded weight of every server where they differ."""
+    loaded = {(row.backend, row.server): row.configured_weight for row in rows}
+    scales = {}
+    for backend in compiled.config.backends:
+        service, _, pool = backend.name.partition(".")
+        for line in backend.servers:
+            initial = loaded.get((backend.name, line.name), line.weight)
+            if initial not in {0, line.weight}:
+                target = Target(service=service, pool=pool, server=line.name)
+                scales[target] = line.weight / initial
+    return scales
 
 
 def drifted_targets(drifts: tuple[Drift, ...]) -> dict[Target, list[Drift]]:
