@@ -37,6 +37,8 @@ async def run_worker(switchover: Switchover) -> None:
         group.create_task(_repeat("sample", settings.sample_seconds, switchover.observation.sample))
         group.create_task(_repeat("machine", UPKEEP_SECONDS, lambda: read_machine(switchover)))
         await _prepare(switchover)
+        # At once: until now the wish was not known.
+        await _attempt("cycle", switchover.cycle.run, "")
         group.create_task(_repeat("flush", FLUSH_SECONDS, switchover.observation.flush))
         group.create_task(_repeat("roll-up", ROLL_UP_SECONDS, lambda: _roll_up(switchover)))
         group.create_task(
@@ -63,16 +65,22 @@ async def _repeat(name: str, seconds: float, work: Callable[[], Awaitable[object
     failing = ""
     while True:
         started = clock.monotonic()
-        try:
-            await work()
-            if failing:
-                logger.info("loop=%s state=recovered", name)
-            failing = ""
-        except SwitchoverError as error:
-            if str(error) != failing:
-                logger.warning("loop=%s reason=%s", name, error)
-            failing = str(error)
-        except Exception:
-            # A fault of ours in one loop must not stop the cycle that keeps traffic in order.
-            logger.exception("loop=%s state=broken", name)
+        failing = await _attempt(name, work, failing)
         await asyncio.sleep(max(0.0, seconds - (clock.monotonic() - started)))
+
+
+async def _attempt(name: str, work: Callable[[], Awaitable[object]], failing: str) -> str:
+    """Run ``work`` once and return why it failed, "" when it did not; ``failing`` was told before."""
+    try:
+        await work()
+    except SwitchoverError as error:
+        if str(error) != failing:
+            logger.warning("loop=%s reason=%s", name, error)
+        return str(error)
+    except Exception:
+        # A fault of ours in one loop must not stop the cycle that keeps traffic in order.
+        logger.exception("loop=%s state=broken", name)
+        return failing
+    if failing:
+        logger.info("loop=%s state=recovered", name)
+    return ""

@@ -144,6 +144,16 @@ class EngineRoom:
         previous = self._activate(digest)
         try:
             await self.process.start()
+        except Unavailable as error:
+            self._restore(previous)
+            said = self.process.take_messages()
+            if not any(item.level is Level.ALERT for item in said):
+                raise
+            # Not everything shows in a check, a limit of open files for one.
+            self._keep_failed(self._tree(digest))
+            raise InvalidInput(
+                f"the engine can not run with this configuration; nothing was changed: {_said(said)}"
+            ) from error
         except Exception:
             self._restore(previous)
             raise
