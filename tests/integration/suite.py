@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -413,10 +414,12 @@ class Suite:
         """Ask the API; ``token`` "" sends none, None sends the local administrator's."""
         shown = self.token if token is None else token
         headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        headers |= {} if body is None else {"Content-Type": "application/json"}
+        sent = None if body is None else io.BytesIO(json.dumps(body).encode())
         target = self.url + (path if path == "/metrics" else f"/api/v1{path}")
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session,
-            session.request(method, target, json=body, headers=headers, params=query) as answer,
+            session.request(method, target, data=sent, headers=headers, params=query) as answer,
         ):
             text = await answer.text()
             given = json.loads(text) if "json" in answer.content_type else text

@@ -181,7 +181,7 @@ class EngineRoom:
 
     async def _reload(self, wanted: Compiled, because: str) -> Brought:
         digest = await self.check(wanted)
-        changes = self._state_changes(wanted) if self.loaded else ()
+        changes = (*self._state_changes(wanted), *self._weight_changes(wanted))
         previous = self._activate(digest)
         try:
             result = await self.process.reload()
@@ -205,15 +205,22 @@ class EngineRoom:
         )
 
     async def _settle(self, wanted: Compiled) -> int:
-        """Give every server the wanted state, whatever a state file brought back."""
+        """Give every server the wanted state and weight, whatever a state file brought back."""
         state = await self.look()
-        changes = tuple(
-            SetState(backend=f"{target.service}.{target.pool}", server=target.server,
-                     state=ENGINE_STATE[admin])
-            for target, admin in wanted.states.items()
-            if (seen := state.servers.get((f"{target.service}.{target.pool}", target.server)))
-            and seen.state is not admin
-        )  # fmt: skip
+        changes: list[RuntimeChange] = []
+        weights = _weights(wanted)
+        for target, admin in wanted.states.items():
+            backend = f"{target.service}.{target.pool}"
+            seen = state.servers.get((backend, target.server))
+            if seen is None:
+                continue
+            if seen.state is not admin:
+                changes.append(
+                    SetState(backend=backend, server=target.server, state=ENGINE_STATE[admin])
+                )
+            weight = weights[backend, target.server]
+            if seen.weight != weight:
+                changes.append(SetWeight(backend=backend, server=target.server, weight=weight))
         await send_changes(self.control, changes)
         return len(changes)
 
@@ -227,6 +234,19 @@ class EngineRoom:
             )
             for target, state in wanted.states.items()
             if before.get(target, AdminState.READY) is not state
+        )
+
+    def _weight_changes(self, wanted: Compiled) -> tuple[RuntimeChange, ...]:
+        """Return the weights to set beside a reload.
+
+        A new worker keeps the weight that was set at run time when the file says what it said at the
+        reload before (``srv_iweight`` of the state file); the wish may have changed twice since.
+        """
+        before = _weights(self.loaded) if self.loaded else {}
+        return tuple(
+            SetWeight(backend=backend, server=server, weight=weight)
+            for (backend, server), weight in _weights(wanted).items()
+            if before.get((backend, server), weight) != weight
         )
 
     async def look(self) -> EngineState:
@@ -317,6 +337,14 @@ class EngineRoom:
         for old in trees[:-KEPT_TREES]:
             if old.name != kept:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _weights(compiled: Compiled) -> dict[tuple[str, str], int]:
+    return {
+        (backend.name, line.name): line.weight
+        for backend in compiled.config.backends
+        for line in backend.servers
+    }
 
 
 def _observed(row: ServerState) -> ObservedServer:

@@ -61,7 +61,9 @@ def create_app(switchover: Switchover) -> FastAPI:
     app.include_router(_document_router(app), prefix="/api/v1")
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
-    app.add_exception_handler(HTTPException, _answer_http)
+    # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
+    for known in (HTTPException, 404, 405):
+        app.add_exception_handler(known, _answer_http)
     _refuse_open_routes(app)
     return app
 
@@ -98,11 +100,12 @@ async def _answer_validation(request: Request, error: Exception) -> JSONResponse
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
-    if not isinstance(error, HTTPException):
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int):
         raise error
     return JSONResponse(
-        problem_body("HTTP error", error.status_code, str(error.detail)),
-        status_code=error.status_code,
-        headers=error.headers,
+        problem_body("HTTP error", status, str(getattr(error, "detail", ""))),
+        status_code=status,
+        headers=getattr(error, "headers", None),
         media_type="application/problem+json",
     )
