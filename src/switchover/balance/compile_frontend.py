@@ -192,8 +192,10 @@ def _l4_names(service: VirtualService) -> Iterator[Frontend]:
         )
     for item in service.workloads:
         if item.address is not None:
-            name = f"{service.name}.{item.name}"
-            yield _stream(service, name, item.address, name)
+            backend = f"{service.name}.{item.name}"
+            # Not the backend's name: stick tables of both would collide, and a session that ended in the
+            # frontend could not be told from one that reached the backend.
+            yield _stream(service, f"{backend}.own", item.address, backend)
 
 
 def _redirector(service: VirtualService) -> Frontend:

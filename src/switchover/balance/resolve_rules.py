@@ -54,8 +54,28 @@ class ServiceRules:
             case Layout.L7:
                 self._l7_rules(workloads, http=http)
         self._sorry_rules(http=http)
+        self._home_rules(workloads, http=http)
         self._key_rules(http=http)
         return self.problems
+
+    def _home_rules(self, workloads: tuple[CarriedWorkload, ...], *, http: bool) -> None:
+        home = self.spec.home_path
+        if home is None:
+            return
+        if not http or self.spec.layout is not Layout.L7:
+            self.fault(
+                "home_path", message="only a decrypted HTTP service (layout l7) can lead home"
+            )
+            return
+        prefixes = [f"{path.rstrip('/')}/" for item in workloads for path in item.workload.paths]
+        if home == "/":
+            self.fault("home_path", message="/ would lead to itself", hint="home_path: /owa/")
+        elif not any(f"{home.lower()}/".startswith(prefix) for prefix in prefixes):
+            self.fault(
+                "home_path",
+                message=f"no workload of this service answers {home}",
+                hint=f"it answers {', '.join(sorted(prefixes))}",
+            )
 
     def _key_rules(self, *, http: bool) -> None:
         if self.spec.redirect_from and not http:
@@ -100,6 +120,13 @@ class ServiceRules:
                     self.fault(
                         "tls", "mode", message=f"the workload {item.name!r} has no port without TLS"
                     )
+        needs_name = mode is TlsMode.RE_ENCRYPT and self.spec.tls.verify
+        if not http and needs_name and not (self.spec.names or self.spec.tls.server_name):
+            self.fault(
+                "tls",
+                message="the servers' certificates can not be verified without a name",
+                hint="names: [mail.contoso.example], or tls: {server_name: mail.contoso.example}",
+            )
         if http and self.spec.layout is Layout.L7 and not self.spec.names:
             self.fault(
                 "layout",

@@ -422,3 +422,31 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def master(balance: Balance, files: Mapping[str, bytes]) -> AsyncIterator[Engine]:
+    """Run the engine with a master process that can be told to reload (see :func:`reload`)."""
+    with tempfile.TemporaryDirectory(prefix="swt") as name:
+        directory = Path(name)
+        main = write_configuration(balance, directory, files)
+        process = await asyncio.create_subprocess_exec(
+            HAPROXY, "-W", "-S", f"unix@{directory}/master.sock", "-f", main,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        running = Engine(directory, process)
+        try:
+            await _wait_for(running)
+            yield running
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def reload(running: Engine) -> str:
+    """Let the master start a new worker on the files as they are; return what it says."""
+    reader, writer = await asyncio.open_unix_connection(running.directory / "master.sock")
+    writer.write(b"reload\n")
+    said = (await reader.read()).decode()
+    writer.close()
+    return said

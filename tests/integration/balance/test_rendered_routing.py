@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ QUICK: dict[str, Any] = {"interval": "400ms", "timeout": "2s", "fall": 1, "rise"
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certificates]:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
@@ -62,7 +61,7 @@ async def led_to(running: Engine, service: str) -> dict[str, int]:
     return {row[0].removeprefix(f"{service}."): int(row[7]) for row in found}
 
 
-PATHS = [
+PATHS: list[tuple[str, str | int]] = [
     ("/owa", "owa"),
     ("/owa/", "owa"),
     ("/OWA/x?a=b", "owa"),
@@ -118,8 +117,8 @@ async def test_a_path_leads_to_its_workload_however_it_is_written(
                 before = await led_to(running, "mail")
                 reply = await get(path, port, tls=certificates.trusting(), sni=HOST)
                 after = await led_to(running, "mail")
-                (led,) = [name for name in after if after[name] > before[name]] or [reply.status]
-                found.append((path, led))
+                led = [name for name in after if after[name] > before[name]]
+                found.append((path, led[0] if led else reply.status))
             assert found == PATHS
             paths = [item.path for item in web.traffic]
             assert paths[:3] == ["/owa", "/owa/", "/OWA/x?a=b"]
@@ -136,7 +135,7 @@ async def test_restricted_workloads_answer_the_sources_that_may_use_them(
         )
         async with engine(balance, files(certificates)) as running:
             await running.becomes("mail.ecp", "cas1", "UP")
-            trusting = {"tls": certificates.trusting(), "sni": HOST}
+            trusting: dict[str, Any] = {"tls": certificates.trusting(), "sni": HOST}
             inside = await get("/ecp/", port, source="127.0.0.9", **trusting)
             outside = await get("/ecp/", port, source="127.0.0.8", **trusting)
             assert (inside.status, outside.status) == (200, 403)
@@ -372,7 +371,7 @@ async def test_a_cookie_ties_a_browser_to_its_server_and_hides_its_name(
 async def test_allowed_and_denied_sources(certificates: Certificates) -> None:
     ports = [free_port() for _ in range(3)]
     async with WebServer() as web:
-        rules = (
+        rules: tuple[dict[str, Any], ...] = (
             {"allow": "127.0.0.8/30"},
             {"deny": "127.0.0.9"},
             {"allow": "127.0.0.8/30", "deny": ["127.0.0.9"]},
