@@ -56,9 +56,9 @@ def create_app(switchover: Switchover) -> FastAPI:
         responses=_PROBLEMS,
     )
     app.state.switchover = switchover
-    for prefix, router in ROUTERS:
+    app.state.routers = (*ROUTERS, ("/api/v1", _document_router(app)))
+    for prefix, router in app.state.routers:
         app.include_router(router, prefix=prefix)
-    app.include_router(_document_router(app), prefix="/api/v1")
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
@@ -79,10 +79,31 @@ def _document_router(app: FastAPI) -> APIRouter:
     return router
 
 
+def list_routes(app: FastAPI) -> list[tuple[str, APIRoute]]:
+    """Return every route of the application with its whole path.
+
+    Read from our routers: what ``app.routes`` holds differs between versions of FastAPI, copies of
+    the routes in older ones, one entry for each included router in newer ones. Raises Corrupt for
+    anything there that came by another way.
+    """
+    routers: tuple[tuple[str, APIRouter], ...] = app.state.routers
+    ours = [router for _, router in routers]
+    for entry in app.routes:
+        if not isinstance(entry, APIRoute) and getattr(entry, "original_router", None) not in ours:
+            raise Corrupt(f"{entry!r} answers requests and is no route of ours")
+    found = []
+    for prefix, router in routers:
+        for route in router.routes:
+            if not isinstance(route, APIRoute):
+                raise Corrupt(f"{route!r} answers requests and can name no role")
+            found.append((prefix + route.path, route))
+    return found
+
+
 def _refuse_open_routes(app: FastAPI) -> None:
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in OPEN_PATHS and not least_role(route):
-            raise Corrupt(f"the route {route.path} names no role")
+    for path, route in list_routes(app):
+        if path not in OPEN_PATHS and least_role(route) is None:
+            raise Corrupt(f"the route {path} names no role")
 
 
 async def _answer_validation(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
