@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from switchover.errors import InvalidInput
+from switchover.practice.connection import cut_off
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.practice.stories import HttpStory, ImapStory, SmtpStory, Story
 
@@ -250,4 +251,4 @@ class LineConnection:
                 self._writer.close()
                 await self._writer.wait_closed()
         except (OSError, TimeoutError):
-            self._writer.transport.abort()
+            cut_off(self._writer.transport)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -121,10 +122,11 @@ class Connection:
     def abort(self) -> None:
         """End with RST. Idempotent."""
         self.gone.set()
-        sock = self.writer.get_extra_info("socket")
-        if sock is not None and sock.fileno() != -1:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-        self.writer.transport.abort()
+        with contextlib.suppress(AttributeError):  # as in cut_off
+            sock = self.writer.get_extra_info("socket")
+            if sock is not None and sock.fileno() != -1:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        cut_off(self.writer.transport)
 
     def silence(self) -> None:
         """Read nothing more and say nothing more, not even that the connection ends."""
@@ -140,7 +142,17 @@ class Connection:
                 self.writer.close()
                 await self.writer.wait_closed()
         except (OSError, TimeoutError):
-            self.writer.transport.abort()
+            cut_off(self.writer.transport)
+
+
+def cut_off(transport: asyncio.WriteTransport) -> None:
+    """End a transport at once. Idempotent.
+
+    A TLS transport that was closed twice has forgotten its protocol and, in the Python 3.11.2 of Debian
+    12, fails with AttributeError when it is aborted then; its socket is on the way out already.
+    """
+    with contextlib.suppress(AttributeError):
+        transport.abort()
 
 
 def reset_socket(sock: socket.socket) -> None:

@@ -12,6 +12,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from switchover.practice import sign_in
+from switchover.practice.connection import cut_off
 from switchover.practice.http1 import Response, read_response
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class HttpConnection:
                 self._writer.close()
                 await self._writer.wait_closed()
         except (OSError, TimeoutError):
-            self._writer.transport.abort()
+            cut_off(self._writer.transport)
 
 
 @functools.lru_cache(maxsize=64)

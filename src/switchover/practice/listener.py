@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict, InvalidInput
 from switchover.practice import proxy_header
-from switchover.practice.connection import Connection, reset_socket
+from switchover.practice.connection import Connection, cut_off, reset_socket
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -205,7 +205,7 @@ class Listener:
         except EXPECTED_ENDS:
             await connection.close()
         finally:
-            connection.writer.transport.abort()
+            cut_off(connection.writer.transport)
             self.connections.discard(connection)
 
     def _catch_up(self, connection: Connection) -> None:
