@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from switchover.edges.cli import changes, offline, practice, running, seeing, servers, tokens
+from switchover.edges.cli import changes, demo, offline, practice, running, seeing, servers, tokens
 
 app = typer.Typer(
     name="switchover",
@@ -39,6 +39,7 @@ def options(
 
 
 running.register(app)
+demo.register(app)
 offline.register(app)
 changes.register(app)
 seeing.register(app)

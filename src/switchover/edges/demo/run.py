@@ -1,0 +1,122 @@
+"""Runs the demo from its start to its end, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from switchover.edges.demo.live import LiveView
+from switchover.edges.demo.picture import take_picture
+from switchover.edges.demo.place import demo_settings, hold_place
+from switchover.edges.demo.plain import tell_snapshots
+from switchover.edges.demo.plan import DemoPlan
+from switchover.edges.demo.ports import choose_ports
+from switchover.edges.demo.stage import open_stage
+from switchover.edges.demo.story import tell_story
+from switchover.edges.demo.watch import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from switchover.edges.demo.stage import Stage
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the user asked for: ``once`` the story, ``picture`` a file, ``keep`` the files."""
+
+    once: bool = False
+    keep: bool = False
+    picture: Path | None = None
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo; return 0, or 1 when a claim of the story did not hold, 130 when it was cut short.
+
+    Raises:
+        Conflict: another demo runs, or a port was taken.
+        Refused: the directory cannot be used.
+        Unavailable: a part did not start, or ended while it was needed.
+    """
+    return asyncio.run(_run(options, Console(highlight=False)))
+
+
+async def _run(options: DemoOptions, console: Console) -> int:
+    """Play until the play ends or a signal comes; take everything down either way."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    with hold_place(keep=options.keep) as directory, _logging_to(directory / "switchover.log"):
+        plan = DemoPlan(directory=directory, ports=choose_ports())
+        code = await _until(stop, asyncio.create_task(_play(plan, options, console)))
+    if options.keep:
+        console.print(f"kept: {directory}")
+    if code is None:
+        return INTERRUPTED if options.once or options.picture else 0
+    return code
+
+
+async def _until(stop: asyncio.Event, playing: asyncio.Task[int]) -> int | None:
+    """Return the play's exit code, None when it was stopped before its end."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if playing.done():
+        return playing.result()
+    playing.cancel()
+    await asyncio.wait({playing})
+    if not playing.cancelled() and (error := playing.exception()):
+        raise error
+    return None
+
+
+async def _play(plan: DemoPlan, options: DemoOptions, console: Console) -> int:
+    def tell(sentence: str) -> None:
+        console.print(f"[dim]{sentence} ...[/dim]")
+
+    async with open_stage(plan, demo_settings(os.environ), tell) as stage:
+        code = await stage.run(_show(stage, options, console))
+        tell("ending everything")
+    return code
+
+
+async def _show(stage: Stage, options: DemoOptions, console: Console) -> int:
+    if options.once:
+        return await tell_story(stage, console)
+    watcher = Watcher(stage)
+    if options.picture:
+        await take_picture(stage, watcher, options.picture)
+        console.print(f"wrote {options.picture}")
+    elif console.is_terminal and sys.stdin.isatty():
+        await LiveView(stage=stage, watcher=watcher, console=console).show()
+    else:
+        await tell_snapshots(watcher, console)
+    return 0
+
+
+@contextlib.contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s level=%(levelname)s logger=%(name)s %(message)s")
+    )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
