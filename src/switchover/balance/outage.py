@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchover.balance.resolve_rules import nearest
 from switchover.errors import InvalidInput, Problem
+from switchover.model.platform_file.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

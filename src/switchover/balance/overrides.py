@@ -110,7 +110,7 @@ class Overrides:
             return Overrides(
                 by_target={
                     parse_target(key): Override(
-                        state=AdminState(row["state"]), weight=row["weight"]
+                        state=AdminState(row["state"]), weight=_weight(row["weight"])
                     )
                     for key, row in rows.items()
                 }
@@ -126,3 +126,11 @@ def parse_target(text: str) -> Target:
     if not (service and pool and server):
         raise ValueError(f"{text!r} is not SERVICE.POOL/SERVER")
     return Target(service=service, pool=pool, server=server)
+
+
+def _weight(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or not 0 <= value <= 256:
+        raise ValueError(f"{value!r} is not a weight from 0 to 256")
+    return value

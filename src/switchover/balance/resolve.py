@@ -12,6 +12,7 @@ from switchover.balance.resolve_service import ServiceResolver
 from switchover.balance.shipped import shipped_templates, template_from_spec
 from switchover.balance.virtual_service import Balance, VirtualService
 from switchover.model.platform_file.read import raise_problems
+from switchover.model.platform_file.wording import nearest
 from switchover.model.server import Server
 
 if TYPE_CHECKING:
@@ -82,17 +83,35 @@ def _server(
                     f"known: {', '.join(sorted(templates))}",
                 )
             )
+    problems.extend(_proxy_protocol_faults(file, name, spec, templates))
     return Server(
         name=name,
         address=spec.address,
         site=spec.site,
-        runs=tuple(spec.runs),
-        proxy_protocol=frozenset(spec.proxy_protocol),
+        runs=tuple(dict.fromkeys(spec.runs)),
+        proxy_protocol=frozenset(word.rpartition("/")[2] for word in spec.proxy_protocol),
         ports=dict(spec.ports),
         product=spec.product,
         certificate=spec.certificate,
         weight=spec.weight,
     )
+
+
+def _proxy_protocol_faults(
+    file: PlatformFile, name: str, spec: ServerSpec, templates: dict[str, Template]
+) -> Iterator[Problem]:
+    """A word that fits nothing would send no header, and the server would drop every client."""
+    known: set[str] = set()
+    for template in spec.runs:
+        for workload in templates[template].workloads if template in templates else ():
+            known |= {workload.name, f"{template}/{workload.name}", workload.protocol.value}
+    for position, word in enumerate(spec.proxy_protocol):
+        if known and word not in known:
+            yield file.problem(
+                ("servers", name, "proxy_protocol", position),
+                f"{name!r} has no workload or protocol {word!r}",
+                nearest(word, known),
+            )
 
 
 def listening_places(service: VirtualService) -> Iterator[tuple[str, int, str]]:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from switchover.balance.virtual_service import ALL_WORKLOADS
 from switchover.model.platform_file.spec import Layout, PersistenceKind, TlsMode
+from switchover.model.platform_file.wording import nearest
 from switchover.model.workload import Protocol, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from switchover.balance.virtual_service import CarriedWorkload
     from switchover.errors import Problem
     from switchover.model.platform_file.read import PlatformFile
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the question "did you mean ...?" for the closest known word, "" without one."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""
 
 
 class ServiceRules:
@@ -53,7 +45,7 @@ class ServiceRules:
                 self._l4_names_rules(workloads)
             case Layout.L7:
                 self._l7_rules(workloads, http=http)
-        self._sorry_rules(http=http)
+        self._sorry_rules(workloads, http=http)
         self._home_rules(workloads, http=http)
         self._key_rules(http=http)
         return self.problems
@@ -217,7 +209,7 @@ class ServiceRules:
                 if first != item.name:
                     self.fault("workloads", message=f"{first!r} and {item.name!r} both own {path}")
 
-    def _sorry_rules(self, *, http: bool) -> None:
+    def _sorry_rules(self, workloads: tuple[CarriedWorkload, ...], *, http: bool) -> None:
         sorry = self.spec.sorry
         if sorry is None:
             return
@@ -231,9 +223,14 @@ class ServiceRules:
             )  # fmt: skip
         elif sorry.page and not http:
             self.fault("sorry", "page", message="only HTTP clients can be shown a page")
-        elif sorry.page and self.spec.layout is not Layout.L7 and not sorry.certificate:
+        elif sorry.page and not sorry.certificate and self._passes_tls(workloads):
             self.fault(
                 "sorry", "page",
                 message=f"layout {self.spec.layout} does not decrypt, so the page needs a certificate",
                 hint="sorry: {page: sorry.html, certificate: mail.pem}, or the address of a sorry server",
             )  # fmt: skip
+
+    def _passes_tls(self, workloads: tuple[CarriedWorkload, ...]) -> bool:
+        return self.spec.layout is not Layout.L7 and any(
+            item.workload.transport is Transport.TLS for item in workloads
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from switchover.balance.resolve_rules import ServiceRules, nearest
+from switchover.balance.resolve_rules import ServiceRules
 from switchover.balance.shipped import refined_check
 from switchover.balance.virtual_service import (
     ALL_WORKLOADS,
@@ -22,6 +22,7 @@ from switchover.model.platform_file.spec import (
     TimingSpec,
     TlsMode,
 )
+from switchover.model.platform_file.wording import nearest
 from switchover.model.workload import Protocol, Workload
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class ServiceResolver:
             if any(item.name == workload.name for item in carried):
                 self.fault(*path, message=f"the workload {workload.name!r} is listed twice")
                 continue
-            carried.append(self._carry(workload, wish, named.get(wish)))
+            carried.append(self._carry(workload, wish, named.get(wish) or named.get(workload.name)))
         self._keys_are_carried(carried, set(wanted))
         return tuple(carried)
 
@@ -172,18 +173,21 @@ class ServiceResolver:
         if special is not None:
             timing = _timed(timing, special)
             workload = replace(workload, check=refined_check(workload.check, special))
-        timeout = self.spec.timeouts.get(wish, workload.server_timeout_seconds)
+        timeouts = self.spec.timeouts
+        timeout = timeouts.get(wish) or timeouts.get(workload.name)
         return CarriedWorkload(
             workload=workload,
             timing=timing,
-            server_timeout_seconds=timeout,
+            server_timeout_seconds=timeout or workload.server_timeout_seconds,
             host=named.name if named else None,
             address=named.address if named else None,
         )
 
     def _keys_are_carried(self, carried: list[CarriedWorkload], wanted: set[str]) -> None:
         known = {item.name for item in carried} | wanted
+        named = self.spec.names if isinstance(self.spec.names, dict) else {}
         for section, keys in (
+            (("names",), named),
             (("timeouts",), self.spec.timeouts),
             (("health", "workloads"), self.spec.health.workloads),
         ):
