@@ -131,6 +131,6 @@ def parse_target(text: str) -> Target:
 def _weight(value: object) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int) or not 0 <= value <= 256:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 256:
         raise ValueError(f"{value!r} is not a weight from 0 to 256")
     return value

@@ -38,13 +38,12 @@ class ServiceRules:
             return self.problems
         http = is_http.pop()
         self._tls_rules(workloads, http=http)
-        match self.spec.layout:
-            case Layout.L4:
-                self._l4_rules(workloads)
-            case Layout.L4_NAMES:
-                self._l4_names_rules(workloads)
-            case Layout.L7:
-                self._l7_rules(workloads, http=http)
+        if self.spec.layout is Layout.L4:
+            self._l4_rules(workloads)
+        elif self.spec.layout is Layout.L4_NAMES:
+            self._l4_names_rules(workloads)
+        else:
+            self._l7_rules(workloads, http=http)
         self._sorry_rules(workloads, http=http)
         self._home_rules(workloads, http=http)
         self._key_rules(http=http)
@@ -137,7 +136,7 @@ class ServiceRules:
                 hint="make a service for each port",
             )
         chosen = self.spec.health.workload
-        if chosen in {None, ALL_WORKLOADS}:
+        if len(ports) == 1 and chosen in {None, ALL_WORKLOADS}:
             self._one_check_rules(workloads)
         if chosen and chosen != ALL_WORKLOADS and all(item.name != chosen for item in workloads):
             self.fault(
