@@ -7,14 +7,17 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, MutableMapping
+from typing import Any, cast
 
 import pytest
 import yaml
 from tests.integration.edges.bad_files import BAD_FILES, key_pair, take_port
 from tests.integration.edges.conftest import good_text
 from tests.integration.suite import Answer, PracticeFarm, Suite, eventually
+
+from switchover.app import Switchover
+from switchover.edges.api.server import create_app
 
 UNTOUCHED = ("revision", "master", "worker", "files", "link")
 
@@ -295,3 +298,25 @@ async def test_engine_configuration_holds_no_secret(running: Suite, farm: Practi
     text = await running.get("/engine/configuration")
     assert "frontend web" in text
     assert "PRIVATE KEY" not in text
+
+
+async def test_a_fault_nobody_foresaw_is_a_problem_that_tells_nothing_of_the_inside() -> None:
+    broken = create_app(cast("Switchover", None))
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/v1/services", "query_string": b"",
+        "headers": [], "scheme": "http", "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    with pytest.raises(AttributeError):  # goes on to the server, which logs it
+        await broken(scope, receive, send)
+    body = json.loads(sent[1]["body"])
+    assert (sent[0]["status"], body["status"], body["title"]) == (500, 500, "Fault")
+    assert (b"content-type", b"application/problem+json") in sent[0]["headers"]
+    assert "NoneType" not in str(body)

@@ -64,6 +64,7 @@ def create_app(switchover: Switchover) -> FastAPI:
     # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
     for known in (HTTPException, 404, 405):
         app.add_exception_handler(known, _answer_http)
+    app.add_exception_handler(Exception, _answer_fault)
     _refuse_open_routes(app)
     return app
 
@@ -128,5 +129,15 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:  # n
         problem_body("HTTP error", status, str(getattr(error, "detail", ""))),
         status_code=status,
         headers=getattr(error, "headers", None),
+        media_type="application/problem+json",
+    )
+
+
+async def _answer_fault(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
+    """Say nothing of the error itself: it goes to the log, where only the administrator reads it."""
+    detail = "a fault of switchover itself; its log has the details"
+    return JSONResponse(
+        problem_body("Fault", 500, detail),
+        status_code=500,
         media_type="application/problem+json",
     )

@@ -138,12 +138,21 @@ def diff(file: File, output: Output = Format.TABLE, data: Data = None) -> None:
 
 
 def export(
-    revision: Annotated[int, typer.Argument(help="Revision; 0 is the latest.")] = 0,
+    revision: Annotated[int, typer.Argument(help="Revision; 0 is the latest.", min=0)] = 0,
+    output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
-    """Print the platform file of a revision. Example: switchover export > farm.yaml"""
+    """Print the platform file of a revision. Example: switchover export > farm.yaml
+
+    With -o json it comes with the digests of the files it names and with drains and weights.
+    """
     with exits():
-        sys.stdout.write(Client.find(data).get(f"/revisions/{revision}/text"))
+        client = Client.find(data)
+        if output is Format.JSON:
+            whole = client.get(f"/revisions/{revision}")
+            print_json({key: whole[key] for key in ("number", "text", "files", "overrides")})
+        else:
+            sys.stdout.write(client.get(f"/revisions/{revision}/text"))
 
 
 def history(

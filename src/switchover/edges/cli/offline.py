@@ -122,7 +122,9 @@ def what_if(
             console.print()
 
 
-def schema() -> None:
+def schema(
+    output: Output = Format.JSON,  # noqa: ARG001 - it is JSON either way
+) -> None:
     """Print the JSON Schema of the platform file, for editors.
 
     Example: switchover schema > switchover.schema.json, and in the file's first line:

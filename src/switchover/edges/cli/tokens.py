@@ -80,9 +80,13 @@ def list_tokens(output: Output = Format.TABLE, data: Data = None) -> None:
 @_token.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(help="Id, from: switchover token list")],
+    output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
     """End a token now."""
     with exits():
-        Client.find(data).delete(f"/tokens/{segment(token_id)}")
-        console.print(f"token {escape(token_id)} is revoked")
+        body = Client.find(data).delete(f"/tokens/{segment(token_id)}")
+        if output is Format.JSON:
+            print_json(body)
+        else:
+            console.print(f"token {escape(token_id)} is revoked")
