@@ -210,7 +210,8 @@ class ServiceResolver:
     ) -> VirtualService:
         spec = self.spec
         windows = any(item.workload.windows_authentication for item in workloads)
-        single_mail = len(workloads) == 1 and workloads[0].workload.protocol is not Protocol.HTTP
+        one_verdict_each = spec.layout is not Layout.L4 or len(workloads) == 1
+        mail = workloads[0].workload.protocol is not Protocol.HTTP
         hosts = tuple(item.host for item in workloads if item.host)
         return VirtualService(
             name=self.name,
@@ -238,7 +239,8 @@ class ServiceResolver:
             observe=spec.health.observe is not False,
             # A failed mail server must let go of its sessions, or IDLE clients hang on it until their
             # timeout; where a verdict covers several workloads, closing would hit the healthy ones.
-            on_down=spec.health.on_down or (OnDown.CLOSE if single_mail else OnDown.KEEP),
+            on_down=spec.health.on_down
+            or (OnDown.CLOSE if mail and one_verdict_each else OnDown.KEEP),
             log=spec.log,
         )
 

@@ -204,6 +204,8 @@ def test_http_2_is_off_where_a_workload_signs_in_with_windows() -> None:
     [
         (mail_service(), OnDown.CLOSE),
         (mail_service(health={"on_down": "keep"}), OnDown.KEEP),
+        (names_service(names={"imaps": "i.example", "pop3s": "p.example"}), OnDown.CLOSE),
+        (names_service(), OnDown.KEEP),
         (stream_service(), OnDown.KEEP),
         (stream_service(health={"on_down": "close"}), OnDown.CLOSE),
         (http_service(), OnDown.KEEP),
