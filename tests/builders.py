@@ -192,7 +192,7 @@ def rendered(balance: Balance, **changes: Any) -> str:
 
 def section(text: str, head: str) -> list[str]:
     """Return the lines below the section ``head`` (``backend mail.owa``), without indentation."""
-    lines = text.splitlines()
+    lines = [*text.splitlines(), ""]
     start = lines.index(head) + 1
-    end = next(n for n in range(start, len(lines)) if not lines[n].startswith("    "))
+    end = lines.index("", start)
     return [line.strip() for line in lines[start:end]]
