@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from switchover.balance.compile_backend import backends_of
+from switchover.balance.compile_backend import backends_of, overridden
 from switchover.balance.compile_frontend import frontends_of
 from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.model.platform_file.spec import PersistenceKind
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchover.balance.virtual_service import Balance, VirtualService
+    from switchover.wire.haproxy.config import Backend, Frontend
 
 AGENT_POLLS_PER_SECOND = 100
 """Ceiling for questions to the agent port: with many servers each is asked less often, so that the
@@ -53,20 +54,53 @@ class Compiled:
     """Engine configuration plus what it should look like at run time.
 
     ``states`` holds the wanted administrative state of every target; drain exists at run time only.
+    ``services`` is what each service gave, for the next compilation.
     """
 
     config: EngineConfig
     states: Mapping[Target, AdminState] = field(default_factory=dict)
+    services: Mapping[str, CompiledService] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledService:
+    """What one service gives as long as nobody overrides anything, and what it was made from."""
+
+    service: VirtualService
+    facts: EngineFacts
+    agent_seconds: float
+    frontends: tuple[Frontend, ...]
+    backends: tuple[Backend, ...]
+    states: Mapping[Target, AdminState]
 
 
 def compile_engine(
-    balance: Balance, overrides: Overrides, files: Mapping[str, bytes], facts: EngineFacts
+    balance: Balance,
+    overrides: Overrides,
+    files: Mapping[str, bytes],
+    facts: EngineFacts,
+    *,
+    last: Compiled | None = None,
 ) -> Compiled:
     """Return the configuration for ``balance``.
 
     ``files`` maps the file names used in the platform file to their contents; the caller has made
-    sure that each exists and fits its purpose (``assets.check_assets``).
+    sure that each exists and fits its purpose (``assets.check_assets``). ``last`` is an earlier result:
+    services that are the same as there are taken from it, which only saves time.
     """
+    seconds = agent_seconds(balance)
+    known = last.services if last else {}
+    services = {
+        service.name: _service(service, facts, seconds, known.get(service.name))
+        for service in balance.services
+    }
+    backends = (backend for given in services.values() for backend in given.backends)
+    states: dict[Target, AdminState] = {}
+    for given in services.values():
+        states.update(given.states)
+    states.update(
+        (target, one.state) for target, one in overrides.by_target.items() if target in states
+    )
     maps: dict[str, tuple[tuple[str, str], ...]] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for service in balance.services:
@@ -76,15 +110,9 @@ def compile_engine(
         config=EngineConfig(
             global_=_global(balance, facts),
             frontends=tuple(
-                frontend
-                for service in balance.services
-                for frontend in frontends_of(service, facts)
+                frontend for given in services.values() for frontend in given.frontends
             ),
-            backends=tuple(
-                backend
-                for service in balance.services
-                for backend in backends_of(service, overrides, facts, agent_seconds(balance))
-            ),
+            backends=tuple(overridden(backends, overrides)),
             maps=maps,
             lists=lists,
             files=_engine_files(balance, files),
@@ -92,7 +120,27 @@ def compile_engine(
                 f"certs/{name}" for service in balance.services for name in _shown(service)
             ),
         ),
-        states=_states(balance, overrides),
+        states=states,
+        services=services,
+    )
+
+
+def _service(
+    service: VirtualService, facts: EngineFacts, seconds: float, last: CompiledService | None
+) -> CompiledService:
+    if last and (last.service, last.facts, last.agent_seconds) == (service, facts, seconds):
+        return last
+    return CompiledService(
+        service=service,
+        facts=facts,
+        agent_seconds=seconds,
+        frontends=tuple(frontends_of(service, facts)),
+        backends=tuple(backends_of(service, facts, seconds)),
+        states={
+            Target(service=service.name, pool=pool.label, server=real.name): AdminState.READY
+            for pool in service.pools()
+            for real in service.servers
+        },
     )
 
 
@@ -212,14 +260,3 @@ def _own_page(service: VirtualService) -> bytes:
         "<p>No server can answer right now. Your mail is safe and the administrators have been told. "
         "Please try again in a few minutes.</p></html>\n"
     ).encode()
-
-
-def _states(balance: Balance, overrides: Overrides) -> dict[Target, AdminState]:
-    return {
-        Target(service=service.name, pool=pool.label, server=real.name): overrides.get(
-            service.name, pool.label, real.name
-        ).state
-        for service in balance.services
-        for pool in service.pools()
-        for real in service.servers
-    }

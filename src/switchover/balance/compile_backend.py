@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from switchover.balance.checks import asked_name, check_uses_tls, health_check
@@ -21,10 +22,10 @@ from switchover.wire.haproxy.config import Backend, ServerLine
 from switchover.wire.haproxy.render import milliseconds, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from switchover.balance.compile import EngineFacts
-    from switchover.balance.overrides import Overrides
+    from switchover.balance.overrides import Override, Overrides
     from switchover.balance.virtual_service import (
         CarriedWorkload,
         Pool,
@@ -43,9 +44,9 @@ EQUAL_WEIGHT = 100
 
 
 def backends_of(
-    service: VirtualService, overrides: Overrides, facts: EngineFacts, agent_seconds: float
+    service: VirtualService, facts: EngineFacts, agent_seconds: float
 ) -> Iterator[Backend]:
-    """Yield one backend for each pool of the service."""
+    """Yield one backend for each pool of the service, as the platform file alone has it."""
     for pool in service.pools():
         judged = judged_workloads(service, pool)
         yield Backend(
@@ -56,8 +57,35 @@ def backends_of(
             server_options=tuple(_server_options(service, judged, facts, agent_seconds)),
             server_timeout_seconds=max(item.server_timeout_seconds for item in pool.workloads),
             lines=tuple(_lines(service)),
-            servers=tuple(_servers(service, pool, judged[0], overrides, facts)),
+            servers=tuple(_servers(service, pool, judged[0], facts)),
         )
+
+
+def overridden(backends: Iterable[Backend], overrides: Overrides) -> Iterator[Backend]:
+    """Yield each backend with the weights and maintenance of ``overrides``; others stay the same."""
+    wanted: dict[str, dict[str, Override]] = {}
+    for target, override in overrides.by_target.items():
+        wanted.setdefault(f"{target.service}.{target.pool}", {})[target.server] = override
+    for backend in backends:
+        own = wanted.get(backend.name)
+        yield (
+            backend
+            if own is None
+            else replace(
+                backend,
+                servers=tuple(_overridden(line, own.get(line.name)) for line in backend.servers),
+            )
+        )
+
+
+def _overridden(line: ServerLine, override: Override | None) -> ServerLine:
+    if override is None:
+        return line
+    return replace(
+        line,
+        weight=line.weight if override.weight is None else override.weight,
+        disabled=override.state is AdminState.MAINTENANCE,
+    )
 
 
 def judged_workloads(service: VirtualService, pool: Pool) -> tuple[CarriedWorkload, ...]:
@@ -182,19 +210,16 @@ def _servers(
     service: VirtualService,
     pool: Pool,
     judged: CarriedWorkload,
-    overrides: Overrides,
     facts: EngineFacts,
 ) -> Iterator[ServerLine]:
     carried = pool.workloads[0]
     for real in service.servers:
-        override = overrides.get(service.name, pool.label, real.name)
         weight = real.weight if service.scheduler is not Scheduler.ROUND_ROBIN else EQUAL_WEIGHT
         yield ServerLine(
             name=real.name,
             address=real.server.address,
             port=server_port(service, carried, real),
-            weight=weight if override.weight is None else override.weight,
-            disabled=override.state is AdminState.MAINTENANCE,
+            weight=weight,
             backup=real.backup,
             max_connections=real.max_connections,
             options=tuple(_own_options(service, pool, carried, judged, real, facts)),

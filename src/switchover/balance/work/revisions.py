@@ -29,6 +29,7 @@ from switchover.balance.revision import (
     difference,
 )
 from switchover.balance.targets import expand_target
+from switchover.balance.work.engine_room import Means
 from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
 
@@ -148,7 +149,14 @@ async def change_servers(
         )
         wish = replace(wish, overrides=overrides)
         draft = _draft(wish, intent, _verb_of(state))
-        return await _commit(parts, connection, latest, draft, wish)
+        outcome = await _commit(parts, connection, latest, draft, wish)
+        if outcome.diff or outcome.brought is None:
+            return outcome
+        commands = await parts.engine.enforce(targets, states=state is not None)
+        if not commands:
+            return outcome
+        brought = replace(outcome.brought, means=Means.RUNTIME, commands=commands)
+        return replace(outcome, brought=brought, summary="put right")
 
 
 async def accept_overrides(
@@ -191,8 +199,9 @@ def read_wish(
 
 
 def compile_wish(parts: BalancerParts, wish: Wish) -> Compiled:
-    """Return the engine configuration of a wish."""
-    return compile_engine(wish.balance, wish.overrides, wish.files, parts.facts)
+    """Return the engine configuration of a wish; services of the last one are not compiled again."""
+    last = parts.wanted[1] if parts.wanted else None
+    return compile_engine(wish.balance, wish.overrides, wish.files, parts.facts, last=last)
 
 
 async def current_wish(
@@ -218,18 +227,17 @@ async def _commit(
     dry_run: bool = False,
 ) -> Outcome:
     diff = difference(latest, draft)
-    machine = with_current_addresses(parts.machine, wish.balance)
-    findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
     summary = _summary(draft, diff)
     compiled = await asyncio.to_thread(compile_wish, parts, wish)
     if dry_run:
         await parts.engine.check(compiled)
+        findings = await _find_findings(parts, wish)
         return Outcome(number=None, diff=diff, summary=summary, findings=findings)
     if latest is not None and not diff:
         brought = await parts.engine.bring(compiled)
         return Outcome(
-            number=latest.number, diff="", summary="nothing to change", findings=findings,
-            brought=brought,
+            number=latest.number, diff="", summary="nothing to change",
+            findings=await _find_findings(parts, wish), brought=brought,
         )  # fmt: skip
     number = (latest.number if latest else 0) + 1
     before = parts.engine.loaded
@@ -244,7 +252,16 @@ async def _commit(
         raise
     parts.wish = ((number, wish.text), wish)
     parts.wanted = (number, compiled)
+    findings = await _find_findings(parts, wish)
     return Outcome(number=number, diff=diff, summary=summary, findings=findings, brought=brought)
+
+
+async def _find_findings(parts: BalancerParts, wish: Wish) -> tuple[Finding, ...]:
+    """Lint last: it forbids nothing, and takes longer than bringing most changes into force."""
+    machine = with_current_addresses(parts.machine, wish.balance)
+    return await asyncio.to_thread(
+        lint, wish.balance, wish.assets, live=None, machine=machine, now=clock.now()
+    )
 
 
 async def _write(
@@ -336,4 +353,3 @@ def _require_parent(latest: Revision | None, parent: int | None) -> None:
             f"revision {number} was made meanwhile, this change was written against {parent}; "
             "look at: switchover history, then apply again"
         )
-

@@ -107,10 +107,9 @@ def _shape_difference(loaded: EngineConfig, wanted: EngineConfig) -> str | None:
         return "settings of the whole engine changed"
     if loaded.frontends != wanted.frontends:
         return _named_difference("frontend", loaded.frontends, wanted.frontends)
-    old = tuple(_shape(backend) for backend in loaded.backends)
-    new = tuple(_shape(backend) for backend in wanted.backends)
-    if old != new:
-        return _named_difference("backend", old, new)
+    reason = _backend_difference(loaded.backends, wanted.backends)
+    if reason:
+        return reason
     for kind, before, after in (
         ("map", loaded.maps, wanted.maps),
         ("list", loaded.lists, wanted.lists),
@@ -118,6 +117,18 @@ def _shape_difference(loaded: EngineConfig, wanted: EngineConfig) -> str | None:
         if set(before) != set(after):
             return f"the set of {kind}s changed"
     return _file_difference(loaded, wanted)
+
+
+def _backend_difference(old: tuple[Backend, ...], new: tuple[Backend, ...]) -> str | None:
+    # Most backends are the very same object; comparing and shaping a thousand lines takes longer than
+    # everything else in a change at run time.
+    changed = [
+        (before, after) for before, after in zip(old, new, strict=False)
+        if before is not after and before != after
+    ]  # fmt: skip
+    if len(old) == len(new) and all(_shape(one) == _shape(other) for one, other in changed):
+        return None
+    return _named_difference("backend", tuple(map(_shape, old)), tuple(map(_shape, new)))
 
 
 def _named_difference(kind: str, old: tuple[object, ...], new: tuple[object, ...]) -> str:
@@ -163,7 +174,7 @@ def _changes(loaded: EngineConfig, wanted: EngineConfig) -> Iterator[RuntimeChan
         if loaded.lists[name] != patterns:
             yield ReplaceList(name=name, patterns=patterns)
     for before, after in zip(loaded.backends, wanted.backends, strict=True):
-        if before != after:
+        if before is not after and before != after:
             yield from _server_changes(before, after)
 
 
