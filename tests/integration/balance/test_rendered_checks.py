@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import farm, mail_service, server, stream_service
+from tests.builders import farm, http_service, mail_service, server, stream_service
 from tests.integration.balance.rendered import (
     Answer,
     Certificates,
@@ -273,3 +273,23 @@ async def test_the_check_of_a_server_that_takes_the_proxy_protocol_sends_it(
         assert set(clear.proxied) | set(inside.proxied) <= {"local", "127.0.0.1>127.0.0.1"}
         assert clear.proxied
         assert inside.proxied
+
+
+async def test_a_decrypted_service_may_be_checked_on_a_clear_port(
+    certificates: Certificates,
+) -> None:
+    health = {**PATIENT, "workloads": {"owa": {"port": 81, "tls": False}}}
+    async with WebServer() as clear:
+        balance = farm(
+            {
+                "mail": http_service(
+                    address="127.0.0.1", port=free_port(), workloads=["owa"], servers=["cas1"], health=health,
+                    tls={"certificate": "mail.pem", "server_ca": "ca.pem"},
+                )
+            },
+            servers={"cas1": server(address="127.0.0.1", ports={443: free_port(), 81: clear.port})},
+        )  # fmt: skip
+        files = {"mail.pem": certificates.bundle("mail.contoso.example"), "ca.pem": certificates.ca}
+        async with engine(balance, files) as running:
+            assert await verdict(running, "mail.owa", "cas1") == "UP L7OK"
+        assert {item.sni for item in clear.requests} == {None}

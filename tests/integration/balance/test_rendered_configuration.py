@@ -146,3 +146,13 @@ async def test_the_engine_asks_for_and_expects_texts_literally() -> None:
                 await running.becomes(f"s{number}.owa", "cas1", "UP")
             await running.becomes(f"s{len(NASTY_TEXTS)}.owa", "cas1", "DOWN")
         assert {request.path for request in web.requests} == {path}
+
+
+@pytest.mark.parametrize("name", ["my data", "it's", 'a "b" c', "$HOME", "a#b", "a\\b", "%d"])
+def test_the_data_directory_may_have_any_name(
+    name: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    balance = farm({"mail": http_service(tls={"certificate": CERTIFICATE}, persistence="source")})
+    directory = tmp_path / name
+    facts = {"event_socket": str(directory / "events.sock")}
+    assert objections(balance, directory, files, **facts) == ""

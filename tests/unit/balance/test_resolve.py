@@ -70,9 +70,9 @@ def test_a_shipped_template_can_not_be_replaced() -> None:
 
 
 def test_a_template_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    (fault,) = faults_of(servers={"cas1": server(runs=["exchage"])})
+    (fault,) = faults_of(servers={"cas1": server(runs=["exchangex"])})
     assert fault.startswith(
-        "servers.cas1.runs.0: there is no template 'exchage' (known: cyrus, dav,"
+        "servers.cas1.runs.0: there is no template 'exchangex' (known: cyrus, dav,"
     )
 
 
@@ -95,7 +95,7 @@ def test_the_proxy_protocol_is_declared_for_what_the_server_has(
 
 
 def test_the_proxy_protocol_of_an_unknown_product_is_not_judged_twice() -> None:
-    (fault,) = faults_of(servers={"cas1": server(runs=["exchage"], proxy_protocol=["imap"])})
+    (fault,) = faults_of(servers={"cas1": server(runs=["exchangex"], proxy_protocol=["imap"])})
     assert "there is no template" in fault
 
 

@@ -54,7 +54,7 @@ def test_a_broken_shipped_template_is_our_own_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "own.yaml").write_bytes(b"titel: Own")
+    (tmp_path / "templates" / "own.yaml").write_bytes(b"caption: Own")
     monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     with pytest.raises(Corrupt, match=r"the shipped template own is broken: .* own\.yaml:1:1"):
         shipped.shipped_templates.__wrapped__()

@@ -7,7 +7,13 @@ from tests.builders import outcome
 
 from switchover.errors import InvalidInput, Problem
 from switchover.model.platform_file import tree
-from switchover.model.platform_file.tree import MAX_BYTES, Place, decode, read_tree
+from switchover.model.platform_file.tree import (
+    MAX_BYTES,
+    Place,
+    WrittenFloat,
+    decode,
+    read_tree,
+)
 
 
 def fault(text: str | bytes) -> Problem:
@@ -38,7 +44,7 @@ def test_plain_scalars_are_those_of_yaml_1_2() -> None:
 @pytest.mark.parametrize("written", ["1.20", "010", "1e3", ".5", "7."])
 def test_numbers_with_a_fraction_remember_their_spelling(written: str) -> None:
     value = read_tree(f"a: {written}").value["a"]
-    assert isinstance(value, float)
+    assert isinstance(value, WrittenFloat)
     assert value == float(written)
     assert value.text == written
 
