@@ -16,7 +16,12 @@ from tests.builders import (
     stream_service,
 )
 
-from switchover.balance.compile import AGENT_POLLS_PER_SECOND, agent_seconds, sorry_response
+from switchover.balance.compile import (
+    AGENT_POLLS_PER_SECOND,
+    agent_seconds,
+    compile_engine,
+    sorry_response,
+)
 from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.wire.haproxy.render import render_files
 
@@ -209,3 +214,36 @@ def test_a_missing_file_is_the_callers_fault() -> None:
 
 def test_no_service_is_a_configuration_too() -> None:
     assert "frontend" not in rendered(farm())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mail": http_service(title="Other")},
+        {"imap": mail_service(persistence="source")},
+        {"more": stream_service(address="203.0.113.99")},
+    ],
+)
+def test_compiling_from_the_last_result_gives_the_same(changes: dict[str, Any]) -> None:
+    overrides = Overrides().changed(
+        [Target(service="mail", pool="owa", server="cas1")], state=AdminState.MAINTENANCE, weight=3
+    )
+    last = compiled(farm(EVERYTHING), overrides=overrides)
+    balance = farm({**EVERYTHING, **changes})
+    fresh = compiled(balance)
+    again = compile_engine(balance, Overrides(), asset_files(balance), engine_facts(), last=last)
+    assert again == fresh
+    untouched = set(EVERYTHING) - set(changes)
+    assert all(again.services[name] is last.services[name] for name in untouched)
+
+
+def test_other_facts_or_another_pace_of_the_agent_change_every_service() -> None:
+    balance = farm(EVERYTHING)
+    last = compiled(balance)
+    facts = engine_facts(agent_port=9010)
+    again = compile_engine(balance, Overrides(), asset_files(balance), facts, last=last)
+    assert again == compiled(balance, facts=facts)
+    slow = farm(EVERYTHING, engine={"agent_interval": "30s"})
+    again = compile_engine(slow, Overrides(), asset_files(slow), engine_facts(), last=last)
+    assert again == compiled(slow)
