@@ -22,18 +22,17 @@ CHECK_NAME = "switchover-check"
 """How our checks introduce themselves in EHLO, LHLO and User-Agent."""
 
 
-def health_check(
-    service: VirtualService, judged: tuple[CarriedWorkload, ...], *, explicit_connect: bool
-) -> HealthCheck:
+def health_check(service: VirtualService, judged: tuple[CarriedWorkload, ...]) -> HealthCheck:
     """Return the conversation that proves every workload of ``judged`` answers.
 
     With more than one, each gets its own connection, in order, and the first that fails decides
-    (one multi-step check). ``explicit_connect`` is needed wherever a check leaves the server's port.
+    (one multi-step check). A connection may take one interval, TLS included: the timeout counts from
+    there (HAProxy's tcpcheck.c).
     """
     timeout = max(item.timing.timeout for item in judged)
     steps: list[CheckStep] = []
     for item in judged:
-        if explicit_connect or len(judged) > 1:
+        if len(judged) > 1:
             steps.append(CheckStep(text=_connect(service, item)))
         steps.extend(CheckStep(text=text) for text in _conversation(service, item))
     option = "httpchk" if judged[0].workload.check.kind is CheckKind.HTTP else "tcp-check"

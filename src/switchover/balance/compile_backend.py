@@ -53,7 +53,7 @@ def backends_of(
             name=pool.backend,
             mode="http" if _is_http_mode(service) else "tcp",
             balance=_BALANCE[service.scheduler],
-            check=health_check(service, judged, explicit_connect=False),
+            check=health_check(service, judged),
             server_options=tuple(_server_options(service, judged, facts, agent_seconds)),
             server_timeout_seconds=max(item.server_timeout_seconds for item in pool.workloads),
             lines=tuple(_lines(service)),

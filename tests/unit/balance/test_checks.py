@@ -25,8 +25,8 @@ DOVECOT: dict[str, Any] = {
 }
 
 
-def steps(found: VirtualService, *, explicit_connect: bool = False) -> list[str]:
-    check = health_check(found, found.workloads, explicit_connect=explicit_connect)
+def steps(found: VirtualService) -> list[str]:
+    check = health_check(found, found.workloads)
     return [step.text for step in check.steps]
 
 
@@ -36,7 +36,7 @@ def mail_steps(workload: str) -> list[str]:
 
 def test_a_web_workload_is_asked_for_its_page_under_the_name_of_the_service() -> None:
     found = service(http_service(workloads=["owa"]))
-    check = health_check(found, found.workloads, explicit_connect=False)
+    check = health_check(found, found.workloads)
     assert (check.option, check.timeout_seconds) == ("httpchk", 2.0)
     assert [step.text for step in check.steps] == [
         "send meth GET uri '/owa/healthcheck.htm' ver HTTP/1.1 hdr Host 'mail.contoso.example' "
@@ -71,7 +71,7 @@ def test_several_workloads_are_asked_one_after_the_other_each_on_its_own_connect
             health={"workloads": {"activesync": {"host": "eas.contoso.example", "timeout": "5s"}}},
         )
     )
-    check = health_check(named, named.workloads, explicit_connect=False)
+    check = health_check(named, named.workloads)
     assert check.timeout_seconds == 5.0
     assert [step.text.split(" ver ")[0] for step in check.steps] == [
         "connect default ssl sni mail.contoso.example",
@@ -83,10 +83,25 @@ def test_several_workloads_are_asked_one_after_the_other_each_on_its_own_connect
     ]
 
 
-def test_a_single_workload_connects_by_itself_unless_told_to() -> None:
-    found = service(mail_service("imap"), **DOVECOT)
-    assert "connect default" not in steps(found)
-    assert steps(found, explicit_connect=True)[0] == "connect default"
+def test_a_single_workload_connects_by_itself() -> None:
+    assert not [step for step in mail_steps("imap") if step.startswith("connect")]
+
+
+def test_several_workloads_in_the_clear_are_connected_to_in_the_clear() -> None:
+    own: dict[str, Any] = {"title": "Own"}
+    own["workloads"] = {
+        name: {
+            "title": name,
+            "protocol": "http",
+            "port": 80,
+            "transport": "clear",
+            "paths": [f"/{name}"],
+        }
+        for name in ("a", "b")
+    }
+    servers = {"cas1": server(1, runs="own"), "cas2": server(2, runs="own")}
+    found = service(stream_service(workloads=["a", "b"]), servers=servers, templates={"own": own})
+    assert [step for step in steps(found) if step.startswith("connect")] == ["connect default"] * 2
 
 
 def test_without_a_name_a_web_server_is_asked_for_localhost() -> None:
@@ -212,5 +227,5 @@ def test_a_plain_port_is_only_connected_to() -> None:
     found = farm({"mail": mail_service("push")}, servers=servers, templates={"own": own}).services[
         0
     ]
-    check = health_check(found, found.workloads, explicit_connect=False)
+    check = health_check(found, found.workloads)
     assert (check.option, check.steps) == ("tcp-check", ())
