@@ -223,6 +223,8 @@ def _engine_facts(settings: Settings, agent_port: int) -> EngineFacts:
         system_ca=str(find_ca_bundle() or "/etc/ssl/certs/ca-certificates.crt"),
         user=user,
         group=ENGINE_GROUPS[user] if user else None,
+        open_files=descriptor_limit(),
+        threads=os.cpu_count() or 1,
         token=hashlib.sha256(os.fsencode(settings.data_dir)).hexdigest()[:8],
     )
 
@@ -233,7 +235,7 @@ def _engine_user() -> str | None:
 
 
 def _max_connections() -> int:
-    """Fit the descriptor limit: two for each connection, a quarter kept for checks and listeners."""
+    """The most that fits the descriptor limit: two for each connection, a quarter kept for the rest."""
     limit = descriptor_limit()
     reserve = min(20_000, limit // 4)
     return max(100, min(100_000, (limit - reserve) // 2))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchover.balance.compile_backend import backends_of, overridden
 from switchover.balance.compile_frontend import frontends_of
+from switchover.balance.descriptors import connections_that_fit
 from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.model.platform_file.spec import PersistenceKind
 from switchover.wire.haproxy.config import EngineConfig, Global
@@ -31,8 +32,10 @@ control plane's share of a processor stays flat (1,000 servers x 5 workloads: ev
 class EngineFacts:
     """What the configuration must know of the machine and of this process.
 
-    Sockets are in HAProxy's syntax (``unix@/run/...``). ``max_connections`` fits the descriptor
-    limit. ``token`` makes abstract socket names unique for this data directory.
+    Sockets are in HAProxy's syntax (``unix@/run/...``). ``max_connections`` is the most that is taken
+    where the platform file does not say; less where the checks leave less of ``open_files``, the hard
+    limit. ``threads`` counts those that the engine starts by itself. ``token`` makes abstract socket
+    names unique for this data directory.
     """
 
     admin_socket: str
@@ -46,6 +49,8 @@ class EngineFacts:
     event_socket: str | None = None
     user: str | None = None
     group: str | None = None
+    open_files: int | None = None
+    threads: int = 1
     token: str = "0"  # noqa: S105 - part of a socket name
 
 
@@ -160,7 +165,7 @@ def _global(balance: Balance, facts: EngineFacts) -> Global:
         admin_socket=facts.admin_socket,
         log_socket=facts.log_socket,
         state_file=facts.state_file,
-        max_connections=engine.max_connections or facts.max_connections,
+        max_connections=engine.max_connections or _max_connections(balance, facts),
         threads=engine.threads,
         hard_stop_seconds=engine.old_worker_lifetime,
         max_reloads=engine.old_workers,
@@ -185,6 +190,18 @@ def _max_spread_seconds(balance: Balance) -> float | None:
         default=1.0,
     )
     return smallest if smallest < 1.0 else None
+
+
+def _max_connections(balance: Balance, facts: EngineFacts) -> int:
+    """A thousand servers need ten thousand open files for checks alone; the engine counts them all.
+
+    In steps of 100, so that the number seldom changes with a server.
+    """
+    if facts.open_files is None:
+        return facts.max_connections
+    threads = balance.engine.threads or facts.threads
+    room = connections_that_fit(balance, open_files=facts.open_files, threads=threads)
+    return max(100, min(facts.max_connections, room // 100 * 100))
 
 
 def _maps(service: VirtualService) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.balance.lint_farm import MAIL, balance, found
 
+from switchover.balance.descriptors import listeners_and_checks
 from switchover.balance.lint import MachineFacts, Severity
-from switchover.balance.lint.rules_machine import listeners_and_checks
 from switchover.wire.haproxy.binary import descriptors_needed
 
 HERE = frozenset({"127.0.0.1", "::1", "203.0.113.10", "2001:db8::10"})

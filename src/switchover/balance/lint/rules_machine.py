@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.balance.descriptors import connections_that_fit, listeners_and_checks
 from switchover.balance.lint.finding import Hit, Severity, rule
 from switchover.balance.lint.seen import at, faces_others, is_any, is_loopback, listed
-from switchover.balance.resolve import listening_places
-from switchover.wire.haproxy.binary import descriptors_needed, max_connections_within
+from switchover.wire.haproxy.binary import descriptors_needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from switchover.balance.lint.seen import Seen
-    from switchover.balance.virtual_service import Balance
 
 FEW_CONNECTIONS = 2000
 """An Outlook user holds five to ten connections: below this, a few hundred users fill the engine."""
-
-_OWN_LISTENERS = 4  # admin socket, master socket pair, peers
 
 
 @rule(
@@ -63,11 +60,11 @@ def file_descriptors(seen: Seen) -> Iterator[Hit]:
     machine = seen.machine
     if machine is None or machine.descriptor_limit is None or not seen.balance.services:
         return
-    listeners, checks = listeners_and_checks(seen.balance)
     threads = seen.balance.engine.threads or machine.threads
     limit = machine.descriptor_limit
     wanted = seen.balance.engine.max_connections
     if wanted:
+        listeners, checks = listeners_and_checks(seen.balance)
         needed = descriptors_needed(
             max_connections=wanted, listeners=listeners, checks=checks, threads=threads
         )
@@ -77,23 +74,13 @@ def file_descriptors(seen: Seen) -> Iterator[Hit]:
                 path=("engine", "max_connections"),
             )
         return
-    room = max_connections_within(limit, listeners=listeners, checks=checks, threads=threads)
+    room = connections_that_fit(seen.balance, open_files=limit, threads=threads)
     if room < FEW_CONNECTIONS:
         yield Hit(
             message=f"the limit of {limit:,} open files leaves room for {max(room, 0):,} connections",
             path=("engine",),
             severity=Severity.ERROR if room < 1 else Severity.WARNING,
         )
-
-
-def listeners_and_checks(balance: Balance) -> tuple[int, int]:
-    """Return how many listening sockets, and how many health and agent checks the engine holds."""
-    listeners = _OWN_LISTENERS
-    checks = 0
-    for service in balance.services:
-        listeners += len(set(listening_places(service))) + (service.sorry is not None)
-        checks += 2 * len(service.pools()) * len(service.servers)
-    return listeners, checks
 
 
 @rule(
