@@ -88,7 +88,9 @@ def condition_of(status: str) -> Condition:
             return Condition.ABSENT
 
 
+_NOT_YET = "INI"
 _CHECK_WORDS = {
+    _NOT_YET: "not checked yet",
     "L4CON": "connection refused",
     "L4TOUT": "no connection in time",
     "L6RSP": "TLS failed",
@@ -104,9 +106,22 @@ _CHECK_WORDS = {
 }
 
 
+def _check_code(row: Row) -> str:
+    # A star says that the next check is under way.
+    return row.check.removeprefix("* ")
+
+
+def _condition(row: Row) -> Condition:
+    condition = condition_of(row.status)
+    # A new server is in rotation with half its marks, which would read as if a check had failed.
+    if condition is Condition.FALLING and _check_code(row) == _NOT_YET:
+        return Condition.UNCHECKED
+    return condition
+
+
 def reason_of(row: Row) -> str:
     """Return why the last check failed, "" when it passed."""
-    code = row.check.removeprefix("* ")
+    code = _check_code(row)
     words = _CHECK_WORDS.get(code, code)
     if not words:
         return ""
@@ -123,7 +138,7 @@ def server_view(
         service=service,
         pool=pool,
         server=server,
-        condition=condition_of(row.status) if row else Condition.ABSENT,
+        condition=_condition(row) if row else Condition.ABSENT,
         reason=reason_of(row) if row else "the engine does not have it",
         since_seconds=row.changed_seconds_ago if row else 0,
         connections=row.sessions_now if row else 0,

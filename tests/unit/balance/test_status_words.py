@@ -71,6 +71,14 @@ def test_a_failed_check_says_why(given: Row, reason: str) -> None:
     assert reason_of(given) == reason
 
 
+def test_a_server_that_was_never_checked_is_not_falling() -> None:
+    fresh = server_view("mail", "owa", "cas1", row("UP 1/2", "INI"), Override())
+    assert (fresh.condition, fresh.reason) == (Condition.UNCHECKED, "not checked yet")
+    assert fresh.takes_traffic
+    failed = server_view("mail", "owa", "cas1", row("UP 1/2", "* L7STS", code=503), Override())
+    assert failed.condition is Condition.FALLING
+
+
 def test_a_view_joins_what_is_wanted_and_what_is_seen() -> None:
     view = server_view("mail", "owa", "cas1", row(), Override(state=AdminState.DRAIN))
     assert view.takes_traffic
