@@ -45,7 +45,8 @@ def status(output: Output = Format.TABLE, data: Data = None) -> None:
         table.add_row(
             "engine", f"HAProxy {engine['version']} with {engine['tls_library']}, {state}"
         )
-        table.add_row("connections", f"{engine['connections']} of {engine['max_connections']}")
+        if engine["connections"] is not None:
+            table.add_row("connections", f"{engine['connections']} of {engine['max_connections']}")
         table.add_row("database", "answers" if body["database_answers"] else "[red]away[/red]")
         table.add_row("cycle", escape(body["cycle"]))
         table.add_row("data", escape(body["data"]))
