@@ -14,12 +14,16 @@ _OWN_LISTENERS = 4  # admin socket, master socket pair, peers
 
 
 def listeners_and_checks(balance: Balance) -> tuple[int, int]:
-    """Return how many listening sockets, and how many health and agent checks the engine holds."""
+    """Return how many listening sockets, and how many health and agent checks the engine holds.
+
+    Two checks for each server, and one more for each pool: the engine also counts the agent check of a
+    ``default-server`` line (seen on 2.8.25).
+    """
     listeners = _OWN_LISTENERS
     checks = 0
     for service in balance.services:
         listeners += len(set(listening_places(service))) + (service.sorry is not None)
-        checks += 2 * len(service.pools()) * len(service.servers)
+        checks += len(service.pools()) * (2 * len(service.servers) + 1)
     return listeners, checks
 
 

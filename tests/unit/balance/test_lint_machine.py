@@ -64,7 +64,7 @@ class TestDescriptors:
         machine = MachineFacts(descriptor_limit=20_000, threads=2)
         (finding,) = found(self.CODE, told, machine=machine)
         # 4 own listeners and 1 of the service; 3 pools x 2 servers, each with check and agent check.
-        needed = descriptors_needed(max_connections=10_000, listeners=5, checks=12, threads=2)
+        needed = descriptors_needed(max_connections=10_000, listeners=5, checks=15, threads=2)
         assert f"need {needed:,} open files, the limit is 20,000" in finding.message
         assert finding.severity is Severity.ERROR
         assert finding.path == ("engine", "max_connections")
@@ -91,8 +91,8 @@ class TestDescriptors:
         assert found(self.CODE, balance("{}\n"), machine=machine) == []
 
     def test_every_listener_and_check_is_counted(self):
-        # 443 twice (own address), 80 on both; 2 pools x 2 servers x 2 checks.
-        assert listeners_and_checks(balance(NAMES)) == (4 + 4, 8)
+        # 443 twice (own address), 80 on both; 2 pools x (2 servers x 2 checks + 1).
+        assert listeners_and_checks(balance(NAMES)) == (4 + 4, 10)
 
 
 class TestEngine:
