@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECK_NAME = "switchover-check"
 """How our checks introduce themselves in EHLO, LHLO and User-Agent."""
+CHECK_HOST = f"{CHECK_NAME}.invalid"
+"""The same in EHLO and LHLO: servers may refuse a name without a dot (RFC 6761 reserves ``invalid``)."""
 
 
 def health_check(service: VirtualService, judged: tuple[CarriedWorkload, ...]) -> HealthCheck:
@@ -114,7 +116,7 @@ def _send(line: str) -> str:
 def _smtp(verb: str) -> tuple[str, ...]:
     # RFC 5321 section 4.2.1: only the last line has no dash behind its code.
     whole = _wait("(^|\\n)[0-9][0-9][0-9]([^-\\n][^\\n]*)?\\n")
-    hello = _send(f"{verb} {CHECK_NAME}")
+    hello = _send(f"{verb} {CHECK_HOST}")
     return (whole, _judge("^220"), hello, whole, _judge("^250"), _send("QUIT"))
 
 

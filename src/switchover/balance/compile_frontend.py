@@ -232,11 +232,13 @@ def _redirector(service: VirtualService) -> Frontend:
         # Only names of this service are kept: a forged Host must not lead anywhere else.
         known = f"{{ {host} -m str -f lists/{service.name}.hosts }}"
         lines += [
-            f"http-request redirect location https://%[{host}]{port}%[pathq] code 301 if {known}",
-            f"http-request redirect location https://{service.names[0]}{port}%[pathq] code 301",
+            # 302, not 301: browsers keep a 301 for good, so a service could never be moved back, and
+            # Outlook's Autodiscover follows 302.
+            f"http-request redirect location https://%[{host}]{port}%[pathq] code 302 if {known}",
+            f"http-request redirect location https://{service.names[0]}{port}%[pathq] code 302",
         ]
     else:
-        lines.append(f"http-request redirect location https://%[{host}]{port}%[pathq] code 301")
+        lines.append(f"http-request redirect location https://%[{host}]{port}%[pathq] code 302")
     return Frontend(
         name=f"{service.name}.redirect",
         mode="http",

@@ -201,7 +201,7 @@ async def test_behind_another_balancer_the_client_of_its_header_counts() -> None
             assert await ask("192.0.2.7") == "HTTP/1.1 200"
             assert await ask("192.0.2.66") == ""
             assert await ask("") == ""
-            assert await ask("192.0.2.7", plain) == "HTTP/1.1 301"
+            assert await ask("192.0.2.7", plain) == "HTTP/1.1 302"
             assert await ask("192.0.2.66", plain) == ""
             assert [await ask("192.0.2.8") for _ in range(4)] == ["HTTP/1.1 200"] * 3 + [""]
 

@@ -206,8 +206,8 @@ def test_only_submission_that_begins_in_the_clear_must_offer_starttls() -> None:
     [
         ("imap", ["a1 NOOP", "a2 LOGOUT"]),
         ("pop3", ["CAPA", "QUIT"]),
-        ("lmtp", ["LHLO switchover-check", "QUIT"]),
-        ("submission", ["EHLO switchover-check", "QUIT"]),
+        ("lmtp", ["LHLO switchover-check.invalid", "QUIT"]),
+        ("submission", ["EHLO switchover-check.invalid", "QUIT"]),
         ("sieve", ["NOOP", "LOGOUT"]),
     ],
 )

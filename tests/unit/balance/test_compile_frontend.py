@@ -181,23 +181,23 @@ def test_the_redirector_keeps_known_names_only() -> None:
     lines = frontend(http_service(redirect_from=80), "mail.redirect")
     assert lines[1] == "bind 203.0.113.10:80"
     assert lines[-2:] == [
-        "http-request redirect location https://%[var(txn.sw_host)]%[pathq] code 301 "
+        "http-request redirect location https://%[var(txn.sw_host)]%[pathq] code 302 "
         "if { var(txn.sw_host) -m str -f lists/mail.hosts }",
-        "http-request redirect location https://mail.contoso.example%[pathq] code 301",
+        "http-request redirect location https://mail.contoso.example%[pathq] code 302",
     ]
 
 
 def test_the_redirector_of_a_nameless_service_keeps_any_name() -> None:
     lines = frontend(stream_service(redirect_from=80), "mail.redirect")
     assert (
-        lines[-1] == "http-request redirect location https://%[var(txn.sw_host)]%[pathq] code 301"
+        lines[-1] == "http-request redirect location https://%[var(txn.sw_host)]%[pathq] code 302"
     )
 
 
 def test_the_redirector_names_a_port_that_is_not_the_usual_one() -> None:
     lines = frontend(http_service(port=8443, redirect_from=80), "mail.redirect")
     assert lines[-1] == (
-        "http-request redirect location https://mail.contoso.example:8443%[pathq] code 301"
+        "http-request redirect location https://mail.contoso.example:8443%[pathq] code 302"
     )
 
 
