@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from switchover.edges.cli.output import console, exits
+from switchover.errors import InvalidInput
 
 
 def register(app: typer.Typer) -> None:
@@ -31,10 +32,14 @@ def demo(
 ) -> None:
     """Break mail servers and watch: a practice farm behind three layouts, with clients.
 
-    Needs no root and changes nothing on the machine. Break things by key, or in a second terminal:
-    switchover practice break cas1 owa. Ends with q or Ctrl-C, and takes everything with it.
+    Needs no root. Break things by key, or in a second terminal: switchover practice break cas1 owa.
+    Ends with q or Ctrl-C, and takes everything that it started with it.
     """
     with exits():
+        if picture and once:
+            raise InvalidInput("give --once or --picture, not both")
+        if picture and not picture.parent.is_dir():
+            raise InvalidInput(f"--picture: there is no directory {picture.parent}")
         console.print("[dim]loading ...[/dim]")
         from switchover.edges.demo.run import DemoOptions, run_demo  # noqa: PLC0415 - start-up time
 

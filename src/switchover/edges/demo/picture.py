@@ -6,6 +6,7 @@ import asyncio
 import html
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from switchover.edges.demo.stage import Stage
     from switchover.edges.demo.watch import Watcher
 
-WIDTH, HEIGHT = 110, 32
-QUIET_SECONDS, BROKEN_SECONDS = 12.0, 9.0
+WIDTH, HEIGHT = 110, 31
+QUIET_SECONDS, DOWN_SECONDS, BACK_SECONDS, BROKEN_SECONDS = 6.0, 4.0, 9.0, 9.0
 
 FONTS = "ui-monospace, 'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 THEME = TerminalTheme(
@@ -52,13 +53,18 @@ THEME = TerminalTheme(
 
 
 async def take_picture(stage: Stage, watcher: Watcher, file: Path) -> None:
-    """Let the demo run, break webmail on cas1, and write what the terminal shows then."""
+    """Let a server fail and come back, break webmail on cas1, and write what the terminal shows then."""
     await asyncio.sleep(QUIET_SECONDS)
+    await stage.farm.break_("cas3", "refuse")
+    await asyncio.sleep(DOWN_SECONDS)
+    await stage.farm.mend("cas3")
+    await asyncio.sleep(BACK_SECONDS)
     await stage.farm.break_("cas1/owa", "503")
     await asyncio.sleep(BROKEN_SECONDS)
-    note = "cas1/owa is broken now (503)"
-    scene = await watcher.look(choice=Choice(), note=note)
-    await asyncio.to_thread(file.write_text, render_svg(scene), "utf-8")
+    scene = await watcher.look(choice=Choice(), note="cas1/owa is broken now (503)")
+    await asyncio.to_thread(
+        file.write_text, render_svg(replace(scene, program="switchover")), "utf-8"
+    )
 
 
 def render_svg(scene: Scene) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -41,6 +42,17 @@ class DemoOptions:
     picture: Path | None = None
 
 
+class _DemoConsole(Console):
+    """A console that lets us end everything first when the reader of its pipe has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Write the rest nowhere, and raise what Rich turns into the end of the process."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise BrokenPipeError
+
+
 def run_demo(options: DemoOptions) -> int:
     """Run the demo; return 0, or 1 when a claim of the story did not hold, 130 when it was cut short.
 
@@ -49,7 +61,11 @@ def run_demo(options: DemoOptions) -> int:
         Refused: the directory cannot be used.
         Unavailable: a part did not start, or ended while it was needed.
     """
-    return asyncio.run(_run(options, Console(highlight=False)))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="replace"
+        )  # a terminal without our marks still gets the words
+    return asyncio.run(_run(options, _DemoConsole(highlight=False)))
 
 
 async def _run(options: DemoOptions, console: Console) -> int:
@@ -87,9 +103,10 @@ async def _play(plan: DemoPlan, options: DemoOptions, console: Console) -> int:
         console.print(f"[dim]{sentence} ...[/dim]")
 
     async with open_stage(plan, demo_settings(os.environ), tell) as stage:
-        code = await stage.run(_show(stage, options, console))
-        tell("ending everything")
-    return code
+        try:
+            return await stage.run(_show(stage, options, console))
+        finally:
+            tell("ending everything")
 
 
 async def _show(stage: Stage, options: DemoOptions, console: Console) -> int:
@@ -99,7 +116,7 @@ async def _show(stage: Stage, options: DemoOptions, console: Console) -> int:
     if options.picture:
         await take_picture(stage, watcher, options.picture)
         console.print(f"wrote {options.picture}")
-    elif console.is_terminal and sys.stdin.isatty():
+    elif console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty():
         await LiveView(stage=stage, watcher=watcher, console=console).show()
     else:
         await tell_snapshots(watcher, console)

@@ -134,6 +134,7 @@ def _board(service: Mapping[str, Any], now: TrafficSnapshot, earlier: TrafficSna
     name = service["name"]
     mine, before = _of(now, name), _of(earlier, name)
     seconds = max((now.at - earlier.at).total_seconds(), 1.0)
+    requests = sum(tally.requests for tally in mine)
     states = _states(service)
     served, served_before = _by_server(mine), _by_server(before)
     return Board(
@@ -151,11 +152,10 @@ def _board(service: Mapping[str, Any], now: TrafficSnapshot, earlier: TrafficSna
             )
             for server, by_workload in states.items()
         ),
-        requests=sum(tally.requests for tally in mine),
+        requests=requests,
         failed=sum(tally.failed for tally in mine),
         moved=sum(tally.moved for tally in mine),
-        per_second=sum(tally.requests for tally in mine) / seconds
-        - sum(tally.requests for tally in before) / seconds,
+        per_second=(requests - sum(tally.requests for tally in before)) / seconds,
     )
 
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 START_SECONDS = 60.0
-HEALTHY_SECONDS = 15.0
+HEALTHY_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
@@ -247,4 +247,7 @@ async def _until_healthy(stage: Stage) -> None:
             if states == {"up"}:
                 return
         await asyncio.sleep(_POLL_SECONDS)
-    raise Unavailable(f"not every server was up within {HEALTHY_SECONDS:g} s; see the demo's logs")
+    raise Unavailable(
+        f"not every server was up within {HEALTHY_SECONDS:g} s; to see why, start the demo with --keep "
+        f"and read {stage.plan.directory}/switchover.log"
+    )
