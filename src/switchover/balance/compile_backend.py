@@ -10,13 +10,8 @@ from switchover.balance.checks import asked_name, check_uses_tls, health_check
 from switchover.balance.compile_frontend import has_sorry_frontend, sorry_endpoint
 from switchover.balance.overrides import AdminState
 from switchover.balance.virtual_service import ALL_WORKLOADS, HealthTiming
-from switchover.model.platform_file.spec import (
-    Layout,
-    OnDown,
-    PersistenceKind,
-    Scheduler,
-    TlsMode,
-)
+from switchover.model.platform_file.spec import Layout, PersistenceKind, Scheduler, TlsMode
+from switchover.model.platform_file.spec_health import OnDown
 from switchover.model.workload import Transport
 from switchover.wire.haproxy.config import Backend, ServerLine
 from switchover.wire.haproxy.render import milliseconds, quoted

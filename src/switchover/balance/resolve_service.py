@@ -15,13 +15,8 @@ from switchover.balance.virtual_service import (
     RealServer,
     VirtualService,
 )
-from switchover.model.platform_file.spec import (
-    HealthProfile,
-    Layout,
-    OnDown,
-    TimingSpec,
-    TlsMode,
-)
+from switchover.model.platform_file.spec import Layout, TlsMode
+from switchover.model.platform_file.spec_health import HealthProfile, OnDown, TimingSpec
 from switchover.model.platform_file.wording import nearest
 from switchover.model.workload import Protocol, Workload
 

@@ -11,7 +11,7 @@ from switchover.model.platform_file.read import read_template
 from switchover.model.workload import Check, CheckKind, Protocol, Template, Workload
 
 if TYPE_CHECKING:
-    from switchover.model.platform_file.spec import CheckSpec, TemplateSpec, WorkloadSpec
+    from switchover.model.platform_file.spec_health import CheckSpec, TemplateSpec, WorkloadSpec
 
 
 @cache

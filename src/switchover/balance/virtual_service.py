@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover.model.platform_file.spec import (
-    HealthProfile,
     Layout,
     LimitsSpec,
     LogDepth,
-    OnDown,
     PersistenceSpec,
     Scheduler,
     SorrySpec,
     TlsMode,
     TlsSpec,
 )
+from switchover.model.platform_file.spec_health import HealthProfile, OnDown
 from switchover.model.workload import Protocol
 
 if TYPE_CHECKING:

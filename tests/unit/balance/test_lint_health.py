@@ -8,7 +8,7 @@ from tests.unit.balance.lint_farm import MAIL, SERVERS, balance, found
 from switchover.balance.lint import Severity
 from switchover.balance.lint.rules_health import detection_seconds
 from switchover.balance.virtual_service import PROFILES
-from switchover.model.platform_file.spec import HealthProfile
+from switchover.model.platform_file.spec_health import HealthProfile
 
 L4 = MAIL.replace("l7", "l4").replace("  tls: {certificate: mail.pem}\n", "")
 EVERYTHING = """\

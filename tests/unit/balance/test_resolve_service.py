@@ -15,7 +15,8 @@ from tests.builders import (
 )
 
 from switchover.balance.virtual_service import HealthTiming
-from switchover.model.platform_file.spec import Layout, OnDown, TlsMode
+from switchover.model.platform_file.spec import Layout, TlsMode
+from switchover.model.platform_file.spec_health import OnDown
 
 MX: dict[str, dict[str, Any]] = {
     "cas1": {"address": "192.0.2.21", "runs": ["dovecot", "postfix"]},

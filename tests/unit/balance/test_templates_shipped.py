@@ -9,7 +9,7 @@ from switchover.balance import shipped
 from switchover.balance.shipped import refined_check, shipped_templates, template_from_spec
 from switchover.errors import Corrupt
 from switchover.model.platform_file.read import read_template
-from switchover.model.platform_file.spec import CheckSpec
+from switchover.model.platform_file.spec_health import CheckSpec
 from switchover.model.workload import Check, CheckKind
 
 TEXT = b"""

@@ -11,7 +11,7 @@ from tests.builders import (
 )
 
 from switchover.balance.virtual_service import PROFILES
-from switchover.model.platform_file.spec import HealthProfile
+from switchover.model.platform_file.spec_health import HealthProfile
 
 
 def test_a_service_is_found_by_its_name() -> None:

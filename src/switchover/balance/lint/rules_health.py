@@ -8,7 +8,8 @@ from switchover.balance.compile_backend import judged_workloads
 from switchover.balance.lint.finding import Hit, Severity, rule
 from switchover.balance.lint.seen import at, listed, verb
 from switchover.balance.virtual_service import ALL_WORKLOADS
-from switchover.model.platform_file.spec import Layout, OnDown, Scheduler
+from switchover.model.platform_file.spec import Layout, Scheduler
+from switchover.model.platform_file.spec_health import OnDown
 from switchover.model.workload import Protocol
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class Observation:
         service, _, pool = session.backend.partition(".")
         if session.backend == session.frontend:
             # No server was chosen: the frontend may be the redirector or one with an own address.
-            service, pool = service, ""
+            pool = ""
         state = session.termination[:2]
         self.terminations[service, pool, session.server, state] += 1
         self.events.count_termination(service, pool, session.server, state)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from switchover.errors import InvalidInput, Problem
-from switchover.model.platform_file.spec import PlatformSpec, TemplateSpec
+from switchover.model.platform_file.spec import PlatformSpec
+from switchover.model.platform_file.spec_health import TemplateSpec
 from switchover.model.platform_file.tree import Path, Tree, decode, read_tree
 from switchover.model.platform_file.wording import advice, advice_on_key, known_keys, sentence
 

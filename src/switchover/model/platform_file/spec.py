@@ -10,33 +10,32 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from switchover.model.platform_file.scalars import (
     Address,
-    BodyText,
     Count,
     Duration,
     FileName,
-    HeaderName,
     HostName,
-    Method,
     Name,
     Network,
-    PathPrefix,
     Port,
     PortKey,
     Product,
-    Sentence,
     ServerAddress,
-    Status,
     Title,
     TlsVersion,
     UrlPath,
     Weight,
     WorkloadName,
 )
-from switchover.model.workload import CheckKind, ExtendedProtection, Protocol, Transport
+from switchover.model.platform_file.spec_health import (
+    HealthSpec,
+    Section,
+    TemplateSpec,
+    as_list,
+)
 
 
 class Layout(StrEnum):
@@ -73,158 +72,11 @@ class TlsMode(StrEnum):
     OFFLOAD = "offload"
 
 
-class HealthProfile(StrEnum):
-    """Named sets of health timing."""
-
-    DEFAULT = "default"
-    FAST = "fast"
-
-
-class OnDown(StrEnum):
-    """What happens to open connections of a server that fails its checks."""
-
-    KEEP = "keep"
-    CLOSE = "close"
-
-
 class LogDepth(StrEnum):
     """Which connections and requests the engine reports."""
 
     ERRORS = "errors"
     ALL = "all"
-
-
-class Section(BaseModel):
-    """A mapping with known keys only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _as_list(value: object) -> object:
-    """One value where a list is expected is a list of one."""
-    return value if isinstance(value, list | dict) or value is None else [value]
-
-
-class CheckSpec(Section):
-    """How a workload's health is asked for, where it differs from the template."""
-
-    kind: Annotated[CheckKind | None, Field(description="The conversation to hold.")] = None
-    method: Annotated[Method | None, Field(description="HTTP method.")] = None
-    path: Annotated[UrlPath | None, Field(description="URL path to ask for.")] = None
-    host: Annotated[HostName | None, Field(description="Host header and TLS server name.")] = None
-    port: Annotated[Port | None, Field(description="Port to check, where not the workload's.")] = (
-        None
-    )
-    tls: Annotated[bool | None, Field(description="Whether the checked port speaks TLS.")] = None
-    expect_status: Annotated[
-        list[Status] | None,
-        BeforeValidator(_as_list),
-        Field(description="HTTP status codes or ranges that mean healthy.", min_length=1),
-    ] = None
-    expect_header: Annotated[
-        HeaderName | None, Field(description="Response header that must be present.")
-    ] = None
-    expect_text: Annotated[
-        BodyText | None, Field(description="Text that the body must contain.")
-    ] = None
-
-
-class TimingSpec(Section):
-    """How often health is asked for and how quickly a verdict changes."""
-
-    interval: Annotated[
-        Duration | None, Field(description="Time between two checks of a healthy server (2s).")
-    ] = None
-    timeout: Annotated[
-        Duration | None, Field(description="An answer that takes longer is a failure (2s).")
-    ] = None
-    fall: Annotated[
-        int | None,
-        Field(ge=1, le=100, strict=True, description="Failures in a row that take it out (2)."),
-    ] = None
-    rise: Annotated[
-        int | None,
-        Field(ge=1, le=100, strict=True, description="Successes in a row that bring it back (2)."),
-    ] = None
-    fast_interval: Annotated[
-        Duration | None,
-        Field(description="Time between two checks while the verdict is in doubt (500ms)."),
-    ] = None
-
-
-class WorkloadHealthSpec(TimingSpec, CheckSpec):
-    """Check and timing of one workload."""
-
-
-class HealthSpec(TimingSpec):
-    """Health of a virtual service; ``workloads`` refines single ones."""
-
-    profile: Annotated[
-        HealthProfile | None,
-        Field(description="Named timing: default (2s, fall 2) or fast (0.8s, fall 2)."),
-    ] = None
-    workload: Annotated[
-        WorkloadName | None,
-        Field(
-            description="Layout l4: the workload whose health speaks for the server, or `all`.",
-            examples=["owa", "all"],
-        ),
-    ] = None
-    observe: Annotated[
-        bool | None,
-        Field(description="Let failing live traffic hurry the next check (true)."),
-    ] = None
-    on_down: Annotated[
-        OnDown | None,
-        Field(description="Open connections of a failed server: keep them or close them."),
-    ] = None
-    workloads: Annotated[
-        dict[WorkloadName, WorkloadHealthSpec],
-        Field(description="Check and timing per workload."),
-    ] = {}
-
-
-class WorkloadSpec(Section):
-    """One workload of a template."""
-
-    title: Annotated[Title, Field(description="Name for people.")]
-    protocol: Annotated[Protocol, Field(description="Protocol on the port.")]
-    port: Annotated[Port, Field(description="Port on the real server.")]
-    transport: Annotated[Transport, Field(description="clear, tls or starttls.")]
-    clear_port: Annotated[Port | None, Field(description="Same workload without TLS.")] = None
-    paths: Annotated[list[PathPrefix], Field(description="URL path prefixes (HTTP).")] = []
-    check: Annotated[CheckSpec | None, Field(description="Health conversation.")] = None
-    server_timeout: Annotated[
-        Duration, Field(description="Longest silence of the server that is normal.")
-    ] = 60.0
-    needs: Annotated[
-        Duration | None, Field(description="Silence that clients rely on; lint compares timeouts.")
-    ] = None
-    needs_reason: Annotated[Sentence, Field(description="Why clients rely on it.")] = ""
-    extended_protection: Annotated[
-        ExtendedProtection, Field(description="Windows Extended Protection on the front end.")
-    ] = ExtendedProtection.OFF
-    windows_authentication: Annotated[
-        bool, Field(description="Signs in with NTLM or Negotiate, bound to the connection.")
-    ] = False
-    restricted: Annotated[
-        bool,
-        Field(
-            description="Limited to `allow_restricted` where the service gives such a list; lint tells where not."
-        ),
-    ] = False
-    without_it: Annotated[
-        Sentence, Field(description='Ends the sentence "A user ..." when it is gone.')
-    ] = "can not use it"
-
-
-class TemplateSpec(Section):
-    """Workloads of a server product."""
-
-    title: Annotated[Title, Field(description="Name for people.")]
-    workloads: Annotated[
-        dict[Name, WorkloadSpec], Field(min_length=1, description="Workloads by name.")
-    ]
 
 
 class ServerSpec(Section):
@@ -234,12 +86,12 @@ class ServerSpec(Section):
     site: Annotated[Name | None, Field(description="Where it stands.")] = None
     runs: Annotated[
         list[Name],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="Templates of what it runs.", min_length=1, examples=[["exchange"]]),
     ]
     proxy_protocol: Annotated[
         list[WorkloadName],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="Workloads or protocols whose ports take the PROXY protocol (v2)."),
     ] = []
     ports: Annotated[
@@ -292,7 +144,7 @@ class TlsSpec(Section):
     mode: Annotated[TlsMode | None, Field(description="pass-through, re-encrypt, offload.")] = None
     certificate: Annotated[
         list[FileName],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="PEM file(s) with certificate, chain and key, shown to clients."),
     ] = []
     server_ca: Annotated[
@@ -372,12 +224,12 @@ class ServiceSpec(Section):
     ] = []
     workloads: Annotated[
         list[WorkloadName],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="What this service carries (l4-names: the keys of names)."),
     ] = []
     servers: Annotated[
         list[Annotated[ServiceServerSpec, BeforeValidator(_as_server)]],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(min_length=1, description="Real servers: a name, or a mapping with its weight."),
     ]
     scheduler: Annotated[Scheduler, Field(description="Which server a client gets.")] = (
@@ -398,14 +250,14 @@ class ServiceSpec(Section):
     sorry: Annotated[SorrySpec | None, Field(description="When no server is left.")] = None
     limits: Annotated[LimitsSpec, Field(description="Bounds on connections.")] = LimitsSpec()
     allow: Annotated[
-        list[Network], BeforeValidator(_as_list), Field(description="Only these sources.")
+        list[Network], BeforeValidator(as_list), Field(description="Only these sources.")
     ] = []
     deny: Annotated[
-        list[Network], BeforeValidator(_as_list), Field(description="Not these sources.")
+        list[Network], BeforeValidator(as_list), Field(description="Not these sources.")
     ] = []
     allow_restricted: Annotated[
         list[Network],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="Sources that may use restricted workloads (ecp, powershell)."),
     ] = []
     timeouts: Annotated[

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.model.platform_file.spec import PlatformSpec, TemplateSpec
+from switchover.model.platform_file.spec import PlatformSpec
+from switchover.model.platform_file.spec_health import TemplateSpec
 from switchover.model.platform_file.tree import Path, WrittenFloat
 from switchover.model.platform_file.wording import (
     advice,
