@@ -113,7 +113,7 @@ async def _start_last_engine(switchover: Switchover) -> None:
     engine = switchover.balance.engine
     try:
         found = await engine.process.attach()
-        if found is None and engine.main_file.is_file():
+        if found is None and engine.files.main_file.is_file():
             await engine.process.start()
             found = await engine.process.attach()
             cause = "engine started from the files of the last run"
@@ -134,7 +134,7 @@ async def _open_embedded(
     try:
         await embedded.start()
     except SwitchoverError as error:
-        if not switchover.balance.engine.main_file.is_file():
+        if not switchover.balance.engine.files.main_file.is_file():
             raise
         logger.error("database=down reason=%s", error)  # noqa: TRY400 - the sentence says it all
     keeping = asyncio.create_task(embedded.keep_running())

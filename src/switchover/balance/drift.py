@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from switchover.balance.overrides import AdminState, Target
 from switchover.wire.haproxy.change import (
+    ReplaceList,
     ReplaceMap,
     RuntimeChange,
     SetAddress,
@@ -41,6 +42,7 @@ class DriftKind(StrEnum):
     WEIGHT = "weight"
     ADDRESS = "address"
     MAP = "map"
+    LIST = "list"
     MISSING = "missing"
 
 
@@ -82,12 +84,14 @@ def find_drift(
     servers: Mapping[tuple[str, str], ObservedServer],
     maps: Mapping[str, tuple[tuple[str, str], ...]],
     *,
+    lists: Mapping[str, tuple[str, ...]] | None = None,
     advised_weights: Mapping[Target, int] | None = None,
 ) -> tuple[Drift, ...]:
     """Return every difference at run time.
 
-    ``servers`` is keyed by backend and server name, ``maps`` by file name as rendered; a map that is
-    not in ``maps`` was not looked at. ``advised_weights`` are weights that our own agent asked for.
+    ``servers`` is keyed by backend and server name, ``maps`` and ``lists`` by file name as rendered;
+    one that is not there was not looked at. ``advised_weights`` are weights that our own agent asked
+    for.
     """
     advised = advised_weights or {}
     found: list[Drift] = []
@@ -100,6 +104,7 @@ def find_drift(
             target = Target(service=service, pool=pool, server=line.name)
             found.extend(_server_drift(target, line, observed, compiled, advised))
     found.extend(_map_drift(compiled, maps))
+    found.extend(_list_drift(compiled, lists or {}))
     return tuple(found)
 
 
@@ -164,4 +169,17 @@ def _map_drift(
                 wanted=f"{len(wanted)} entries",
                 found=f"{len(entries)} entries that differ",
                 repair=ReplaceMap(name=name, entries=wanted),
+            )
+
+
+def _list_drift(compiled: Compiled, lists: Mapping[str, tuple[str, ...]]) -> Iterator[Drift]:
+    for name, patterns in lists.items():
+        wanted = compiled.config.lists.get(name)
+        if wanted is not None and sorted(patterns) != sorted(wanted):
+            yield Drift(
+                kind=DriftKind.LIST,
+                subject=name,
+                wanted=f"{len(wanted)} entries",
+                found=f"{len(patterns)} entries that differ",
+                repair=ReplaceList(name=name, patterns=wanted),
             )

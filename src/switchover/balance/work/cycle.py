@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from switchover.balance.advice import AdviceBoard
     from switchover.balance.compile import Compiled
-    from switchover.balance.work.engine_room import EngineState
+    from switchover.balance.work.engine_room import Brought, EngineState
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
     from switchover.wire.haproxy.state import ServerState
@@ -57,7 +57,7 @@ class Cycle:
     report: CycleReport | None = None
     state: EngineState | None = None
     _reported: frozenset[str] = field(default_factory=frozenset)
-    _digests: tuple[str, str] | None = None
+    _digest: tuple[Compiled, str] | None = None
 
     async def run(self) -> CycleReport:
         """Run one cycle and return its report; never raises for a part that does not answer."""
@@ -83,7 +83,6 @@ class Cycle:
             await send_changes(self.parts.engine.control, changes)
             if any(drift.repair is None for drift in drifts):
                 self.parts.engine.loaded = None
-                self.parts.accepted_files = None
                 await self.parts.engine.bring(compiled)
         self.events.add(
             *(
@@ -104,10 +103,6 @@ class Cycle:
         async with self.parts.engine.lock:
             await self._load_wish()
             return await self._find(self._require_wish())
-
-    def accept_files(self) -> None:
-        """Take the files on disk, as somebody edited them, for wanted until the next change."""
-        self.parts.accepted_files = self.parts.engine.files_digest()
 
     def _require_wish(self) -> Compiled:
         if self.parts.wanted is None:
@@ -140,7 +135,7 @@ class Cycle:
             return await self._without_wish(alive=alive, database_answers=database_answers)
         number, compiled = parts.wanted
         if not alive or self._is_unloaded(compiled):
-            brought = await parts.engine.bring(compiled)
+            brought = await self._bring(compiled, alive=alive)
             self.state = await parts.engine.look()
             sentence = f"revision {number}: engine brought up by {brought.means}"
             if brought.because:
@@ -160,17 +155,29 @@ class Cycle:
             f"revision {number}: {words}", number, drifts, database_answers=database_answers
         )
 
+    async def _bring(self, compiled: Compiled, *, alive: bool) -> Brought:
+        engine = self.parts.engine
+        digest = self._wanted_digest(compiled)
+        is_accepted = (
+            engine.files.accepted is not None and engine.files.accepted == engine.files.digest()
+        )
+        if not alive and is_accepted and engine.files.has_loaded(compiled, digest):
+            return await engine.resume_accepted(compiled)
+        return await engine.bring(compiled)
+
     def _is_unloaded(self, compiled: Compiled) -> bool:
         """True when the engine is not known to run this wish.
 
-        After a restart of ours nothing is known; when the files on disk are just those of the wish,
-        the engine has read them and is left alone.
+        After a restart of ours the engine room's notes say what it took up last. Files that were edited
+        since are drift, to be reported and not to be overwritten.
         """
         engine = self.parts.engine
         if engine.loaded is compiled or engine.loaded == compiled:
             engine.loaded = compiled
             return False
-        if engine.loaded is None and self._wanted_digest(compiled) == engine.files_digest():
+        if engine.loaded is None and engine.files.has_loaded(
+            compiled, self._wanted_digest(compiled)
+        ):
             engine.loaded = compiled
             return False
         return True
@@ -199,21 +206,25 @@ class Cycle:
             )
         self.state = state
         self.advice.scales = _scales(state.rows, compiled)
-        maps = await engine.look_at_maps(tuple(compiled.config.maps))
+        maps, lists = await engine.look_at_patterns(compiled.config.maps, compiled.config.lists)
         found = find_drift(
-            compiled, state.servers, maps, advised_weights=self.advice.weights(compiled)
+            compiled,
+            state.servers,
+            maps,
+            lists=lists,
+            advised_weights=self.advice.weights(compiled),
         )
         return (*found, *self._file_drift(compiled))
 
     def _file_drift(self, compiled: Compiled) -> tuple[Drift, ...]:
-        digest = self.parts.engine.files_digest()
+        digest = self.parts.engine.files.digest()
         wanted = self._wanted_digest(compiled)
-        if digest in {wanted, self.parts.accepted_files}:
+        if digest in {wanted, self.parts.engine.files.accepted}:
             return ()
         return (
             Drift(
                 kind=DriftKind.FILE,
-                subject=str(self.parts.engine.current),
+                subject=str(self.parts.engine.files.current),
                 wanted=f"as written (sha256 {wanted[:12]})",
                 found="missing" if digest is None else f"edited by hand (sha256 {digest[:12]})",
             ),
@@ -221,10 +232,9 @@ class Cycle:
 
     def _wanted_digest(self, compiled: Compiled) -> str:
         """Digest of the wanted files; rendering costs milliseconds, so it is remembered."""
-        key = str(id(compiled))
-        if self._digests is None or self._digests[0] != key:
-            self._digests = (key, digest_files(render_files(compiled.config)))
-        return self._digests[1]
+        if self._digest is None or self._digest[0] is not compiled:
+            self._digest = (compiled, digest_files(render_files(compiled.config)))
+        return self._digest[1]
 
     def _report(
         self,

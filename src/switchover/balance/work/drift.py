@@ -26,13 +26,15 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
     stubborn = [
         drift.sentence
         for drift in drifts
-        if drift.kind in {DriftKind.ADDRESS, DriftKind.MAP, DriftKind.MISSING}
+        if drift.kind not in {DriftKind.STATE, DriftKind.WEIGHT, DriftKind.FILE}
     ]
     if stubborn:
         raise Conflict(
             f"this is written in the platform file and can only be changed there: {stubborn[0]}; "
             "apply a changed file, or run: switchover drift repair"
         )
+    if any(drift.kind is DriftKind.FILE for drift in drifts):
+        _require_files_kept(drifts)
     wanted: dict[Target, tuple[AdminState | None, int | None]] = {}
     for target, items in drifted_targets(drifts).items():
         state = next((AdminState(i.found) for i in items if i.kind is DriftKind.STATE), None)
@@ -41,6 +43,20 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
     if wanted:
         await accept_overrides(parts, wanted, intent=intent)
     if any(drift.kind is DriftKind.FILE for drift in drifts):
-        cycle.accept_files()
+        parts.engine.files.accept()
     await cycle.run()
     return drifts
+
+
+def _require_files_kept(drifts: tuple[Drift, ...]) -> None:
+    """Raise Conflict where accepting the rest would write the files anew and lose what was edited."""
+    for drift in drifts:
+        rewrites = drift.kind is DriftKind.WEIGHT or (
+            drift.kind is DriftKind.STATE and AdminState.MAINTENANCE in {drift.wanted, drift.found}
+        )
+        if rewrites:
+            raise Conflict(
+                f"this would be written into the file that was edited by hand, and lose what was edited: "
+                f"{drift.sentence}; set it back over the engine's socket and accept the file alone, "
+                "or run: switchover drift repair"
+            )

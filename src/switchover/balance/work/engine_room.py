@@ -1,15 +1,8 @@
-"""Brings the engine to a wanted configuration, with the least that does it.
-
-Each configuration is a folder of its own below ``trees``, named by its digest; ``current`` is a symbolic
-link that is flipped in one step, and is what the engine reads. So what was checked is byte for byte what
-is loaded, the previous one is still there, and failed ones are kept for inspection.
-"""
+"""Brings the engine to a wanted configuration, with the least that does it: nothing, commands, reload, start."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import shutil
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +11,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.balance.drift import ENGINE_STATE, ObservedServer
 from switchover.balance.overrides import AdminState, Target
+from switchover.balance.work.engine_files import EngineFiles
 from switchover.errors import InvalidInput, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import RuntimeChange, SetState, SetWeight, plan_change
@@ -28,12 +22,13 @@ from switchover.wire.haproxy.state import (
     EngineInfo,
     ServerState,
     parse_info,
+    parse_list,
     parse_map,
     parse_servers,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
@@ -80,39 +75,47 @@ class EngineRoom:
     """The one place that changes the engine; callers hold ``lock`` around a change."""
 
     def __init__(self, process: EngineProcess, directory: Path) -> None:
-        """``directory`` is the engine's folder in the data directory; made when missing."""
+        """``directory`` is the engine's folder in the data directory."""
         self.process = process
         self.control = process.runtime
-        self.directory = directory
+        self.files = EngineFiles(directory)
         self.lock = asyncio.Lock()
         self.loaded: Compiled | None = None
-        (directory / "trees").mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    @property
-    def current(self) -> Path:
-        """The link to the folder that the engine reads."""
-        return self.directory / "current"
-
-    @property
-    def main_file(self) -> Path:
-        """The file the engine was started with."""
-        return self.current / MAIN_FILE
-
-    async def check(self, wanted: Compiled) -> str:
-        """Stage a configuration and have the engine read it; return the digest of its files.
+    async def check(self, wanted: Compiled) -> None:
+        """Have the engine read a configuration; nothing of it stays.
 
         Raises InvalidInput with the engine's own words when it refuses; nothing that runs changes.
         """
+        draft = await self._checked(render_files(wanted.config))
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+
+    async def _bring(self, wanted: Compiled) -> Brought:
+        if not await self.process.is_alive():
+            return await self._start(wanted)
+        plan = plan_change(self.loaded.config if self.loaded else None, wanted.config)
+        if plan.reload_because is not None:
+            return await self._reload(wanted, plan.reload_because)
+        return await self._change(wanted, (*plan.changes, *self._state_changes(wanted)))
+
+    async def _stage(self, wanted: Compiled) -> str:
+        """Check a configuration and put it among the trees; return the digest of its files."""
         files = render_files(wanted.config)
         digest = digest_files(files)
-        tree = await asyncio.to_thread(self._write_tree, files, digest)
-        result = await self.process.check(tree / MAIN_FILE)
+        draft = await self._checked(files)
+        await asyncio.to_thread(self.files.place, draft, digest)
+        return digest
+
+    async def _checked(self, files: Mapping[str, bytes]) -> Path:
+        """Write files into a folder and return it once the engine has read them without complaint."""
+        draft = await asyncio.to_thread(self.files.write_draft, files)
+        result = await self.process.check(draft / MAIN_FILE)
         if not result.ok:
-            await asyncio.to_thread(self._keep_failed, tree)
+            await asyncio.to_thread(self.files.keep_failed, draft, digest_files(files))
             raise InvalidInput(
                 f"the engine refuses this configuration; nothing was changed: {_said(result.messages)}"
             )
-        return digest
+        return draft
 
     async def bring(self, wanted: Compiled) -> Brought:
         """Bring the engine to ``wanted`` and return how; the caller holds ``lock``.
@@ -121,16 +124,10 @@ class EngineRoom:
         the engine refuses the configuration, Unavailable when it does not answer.
         """
         started = clock.monotonic()
-        if not await self.process.is_alive():
-            brought = await self._start(wanted)
-        else:
-            plan = plan_change(self.loaded.config if self.loaded else None, wanted.config)
-            changes = (*plan.changes, *self._state_changes(wanted))
-            if plan.reload_because is None:
-                brought = await self._change(wanted, changes)
-            else:
-                brought = await self._reload(wanted, plan.reload_because)
+        brought = await self._bring(wanted)
         self.loaded = wanted
+        if brought.means is not Means.NOTHING:
+            self.files.note_loaded(wanted)
         return Brought(
             means=brought.means,
             because=brought.because,
@@ -139,23 +136,50 @@ class EngineRoom:
             messages=brought.messages,
         )
 
+    async def resume_accepted(self, wanted: Compiled) -> Brought:
+        """Start the engine from accepted files that stand in for those of ``wanted``."""
+        await self.process.start()
+        commands = await self._settle(wanted)
+        self.loaded = wanted
+        self.files.note_loaded(wanted)
+        return Brought(means=Means.START, because="the engine was not running", commands=commands)
+
+    async def enforce(self, targets: Collection[Target], *, states: bool) -> int:
+        """Give these servers the state, else the weight, that the loaded wish has for them.
+
+        For an operator who orders what is already the wish while the engine was told otherwise behind
+        our back. Return how many commands that took.
+        """
+        if self.loaded is None:
+            return 0
+        changes = [
+            change
+            for target, change in await self._differences(self.loaded)
+            if target in targets and isinstance(change, SetState) is states
+        ]
+        await send_changes(self.control, changes)
+        if changes:
+            await self.process.save_state()
+        return len(changes)
+
     async def _start(self, wanted: Compiled) -> Brought:
-        digest = await self.check(wanted)
-        previous = self._activate(digest)
+        digest = await self._stage(wanted)
+        previous = self.files.activate(digest)
         try:
             await self.process.start()
         except Unavailable as error:
-            self._restore(previous)
+            self.files.restore(previous)
             said = self.process.take_messages()
             if not any(item.level is Level.ALERT for item in said):
                 raise
             # Not everything shows in a check, a limit of open files for one.
-            self._keep_failed(self._tree(digest))
+            if previous != digest[:24]:
+                self.files.keep_failed(self.files.tree(digest), digest)
             raise InvalidInput(
                 f"the engine can not run with this configuration; nothing was changed: {_said(said)}"
             ) from error
         except Exception:
-            self._restore(previous)
+            self.files.restore(previous)
             raise
         commands = await self._settle(wanted)
         return Brought(means=Means.START, because="the engine was not running", commands=commands)
@@ -163,34 +187,42 @@ class EngineRoom:
     async def _change(self, wanted: Compiled, changes: tuple[RuntimeChange, ...]) -> Brought:
         files = render_files(wanted.config)
         digest = digest_files(files)
-        if not changes and self.current_digest_name() == digest[:24]:
+        if not changes and self.files.current_name() == digest[:24]:
             return Brought(means=Means.NOTHING)
+        self.files.forget_loaded()
         try:
             await send_changes(self.control, changes)
         except Unavailable:
+            self.loaded = None  # some commands may have been done and some not
             raise
         except InvalidInput as error:
             # The engine would not take it while running; the same wish by reload.
             return await self._reload(wanted, f"a run-time command was refused ({error})")
-        await asyncio.to_thread(self._write_tree, files, digest)
-        self._activate(digest)
+        if self.files.current_name() != digest[:24]:  # a drain does not show in the files
+            draft = await asyncio.to_thread(self.files.write_draft, files)
+            await asyncio.to_thread(self.files.place, draft, digest)
+            self.files.activate(digest)
         if any(isinstance(change, SetState | SetWeight) for change in changes):
             # An engine that crashes is started from this file.
             await self.process.save_state()
         return Brought(means=Means.RUNTIME, commands=len(changes))
 
     async def _reload(self, wanted: Compiled, because: str) -> Brought:
-        digest = await self.check(wanted)
+        digest = await self._stage(wanted)
         changes = (*self._state_changes(wanted), *self._weight_changes(wanted))
-        previous = self._activate(digest)
+        previous = self.files.activate(digest)
         try:
             result = await self.process.reload()
         except Exception:
-            self._restore(previous)
+            self.files.restore(previous)
+            self.loaded = None  # nobody knows which of the two it reads
             raise
         if not result.ok:
-            self._restore(previous)
-            self._keep_failed(self._tree(digest))
+            self.files.restore(previous)
+            if previous != digest[:24]:
+                self.files.keep_failed(self.files.tree(digest), digest)
+            if self.loaded is not None:
+                self.files.note_loaded(self.loaded)
             raise InvalidInput(
                 f"the engine could not take the new configuration and keeps the old one: "
                 f"{_said(result.messages)}"
@@ -206,23 +238,26 @@ class EngineRoom:
 
     async def _settle(self, wanted: Compiled) -> int:
         """Give every server the wanted state and weight, whatever a state file brought back."""
+        changes = [change for _, change in await self._differences(wanted)]
+        await send_changes(self.control, changes)
+        return len(changes)
+
+    async def _differences(self, wanted: Compiled) -> list[tuple[Target, SetState | SetWeight]]:
         state = await self.look()
-        changes: list[RuntimeChange] = []
         weights = _weights(wanted)
+        found: list[tuple[Target, SetState | SetWeight]] = []
         for target, admin in wanted.states.items():
-            backend = f"{target.service}.{target.pool}"
-            seen = state.servers.get((backend, target.server))
+            backend, server = f"{target.service}.{target.pool}", target.server
+            seen = state.servers.get((backend, server))
             if seen is None:
                 continue
             if seen.state is not admin:
-                changes.append(
-                    SetState(backend=backend, server=target.server, state=ENGINE_STATE[admin])
-                )
-            weight = weights[backend, target.server]
+                mode = ENGINE_STATE[admin]
+                found.append((target, SetState(backend=backend, server=server, state=mode)))
+            weight = weights[backend, server]
             if seen.weight != weight:
-                changes.append(SetWeight(backend=backend, server=target.server, weight=weight))
-        await send_changes(self.control, changes)
-        return len(changes)
+                found.append((target, SetWeight(backend=backend, server=server, weight=weight)))
+        return found
 
     def _state_changes(self, wanted: Compiled) -> tuple[RuntimeChange, ...]:
         before: Mapping[Target, AdminState] = self.loaded.states if self.loaded else {}
@@ -258,85 +293,22 @@ class EngineRoom:
         servers = {(row.backend, row.server): _observed(row) for row in rows}
         return EngineState(servers=servers, rows=rows, info=parse_info(info.text))
 
-    async def look_at_maps(self, names: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return the entries of loaded maps; one the engine does not know is left out."""
-        outcomes = await self.control.send([runtime.show_map(name) for name in names], timeout=5.0)
-        return {
-            name: parse_map(outcome.text)
+    async def look_at_patterns(
+        self, maps: Collection[str], lists: Collection[str]
+    ) -> tuple[dict[str, tuple[tuple[str, str], ...]], dict[str, tuple[str, ...]]]:
+        """Return the entries of loaded maps and lists; one the engine does not know is left out."""
+        names = [*maps, *lists]
+        commands = [*map(runtime.show_map, maps), *map(runtime.show_list, lists)]
+        outcomes = await self.control.send(commands, timeout=5.0) if commands else []
+        texts = {
+            name: outcome.text
             for name, outcome in zip(names, outcomes, strict=True)
             if outcome.is_done
         }
-
-    def current_digest_name(self) -> str | None:
-        """Return the name of the folder ``current`` leads to, None before the first."""
-        try:
-            return self.current.readlink().name
-        except OSError:
-            return None
-
-    def files_digest(self) -> str | None:
-        """Return the digest of the files as they are on disk now; None when there are none."""
-        root = self.current.resolve()
-        if not (root / MAIN_FILE).is_file():
-            return None
-        return digest_files(
-            {
-                str(path.relative_to(root)): path.read_bytes()
-                for path in root.rglob("*")
-                if path.is_file()
-            }
+        return (
+            {name: parse_map(texts[name]) for name in maps if name in texts},
+            {name: parse_list(texts[name]) for name in lists if name in texts},
         )
-
-    def _tree(self, digest: str) -> Path:
-        return self.directory / "trees" / digest[:24]
-
-    def _write_tree(self, files: Mapping[str, bytes], digest: str) -> Path:
-        tree = self._tree(digest)
-        draft = tree.with_name(f"draft-{clock.new_id()[:8]}")
-        for name, content in files.items():
-            path = draft / name
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-        if tree.exists():
-            # The same digest may stand there edited by hand; ours replaces it.
-            shutil.rmtree(tree)
-        draft.rename(tree)
-        return tree
-
-    def _activate(self, digest: str) -> str | None:
-        previous = self.current_digest_name()
-        self._restore(digest[:24])
-        self._prune()
-        return previous
-
-    def _restore(self, name: str | None) -> None:
-        if name is None:
-            self.current.unlink(missing_ok=True)
-            return
-        link = self.directory / f"current-{clock.new_id()[:8]}"
-        link.symlink_to(f"trees/{name}")
-        link.replace(self.current)
-
-    def _keep_failed(self, tree: Path) -> None:
-        failed = self.directory / "failed"
-        failed.mkdir(exist_ok=True, mode=0o700)
-        target = failed / f"{clock.now():%Y%m%dT%H%M%SZ}-{tree.name}"
-        with contextlib.suppress(OSError):
-            tree.rename(target)
-        for old in sorted(failed.iterdir())[:-KEPT_TREES]:
-            shutil.rmtree(old, ignore_errors=True)
-
-    def _prune(self) -> None:
-        trees = sorted(
-            (path for path in (self.directory / "trees").iterdir() if path.is_dir()),
-            key=lambda path: path.stat().st_mtime,
-        )
-        kept = self.current_digest_name()
-        for old in trees[:-KEPT_TREES]:
-            if old.name != kept:
-                shutil.rmtree(old, ignore_errors=True)
 
 
 def _weights(compiled: Compiled) -> dict[tuple[str, str], int]:

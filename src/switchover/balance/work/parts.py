@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.balance.probes.machine import check_ports
@@ -31,8 +31,6 @@ class BalancerParts:
     """The last wish read, with its revision's number and text."""
     wanted: tuple[int, Compiled] | None = None
     """What the engine should run, so that cycles go on while the database is away."""
-    accepted_files: str | None = field(default=None)
-    """Digest of files edited by hand that an operator accepted."""
 
     async def preflight(self, wish: Wish) -> None:
         """Raise InvalidInput for an address that is not here or a port that another program has."""

@@ -148,7 +148,7 @@ def _warnings(parts: BalancerParts) -> list[str]:
 def engine_configuration(parts: BalancerParts) -> str:
     """Return the main configuration file as it is on disk; raises NotFound before the first."""
     try:
-        return parts.engine.main_file.read_text("utf-8", "replace")
+        return parts.engine.files.main_file.read_text("utf-8", "replace")
     except FileNotFoundError:
         raise NotFound("there is no engine configuration yet; see: switchover apply") from None
 

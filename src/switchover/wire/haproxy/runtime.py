@@ -303,6 +303,11 @@ def show_map(name: str) -> Command:
     return Command(line=f"show map {file_word(name)}", answers=AnswerKind.TEXT)
 
 
+def show_list(name: str) -> Command:
+    """Return the command that dumps a list; ``state.parse_list`` reads it."""
+    return Command(line=f"show acl {file_word(name)}", answers=AnswerKind.TEXT)
+
+
 def set_certificate(name: str, pem: str) -> Command:
     """Return the command that stages a certificate with its chain and key for a loaded file.
 

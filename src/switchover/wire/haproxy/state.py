@@ -355,6 +355,12 @@ def parse_map(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(entries)
 
 
+def parse_list(text: str) -> tuple[str, ...]:
+    """Return the patterns of ``show acl NAME`` in the engine's order."""
+    words = (line.split(None, 1) for line in text.splitlines())
+    return tuple(found[1] for found in words if len(found) == 2 and found[0].startswith("0x"))
+
+
 def _unless_none(name: str) -> str:
     return "" if name.startswith("<") else name
 
