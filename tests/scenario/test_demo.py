@@ -103,7 +103,7 @@ class Terminal:
         self._text = ""
         os.write(self.master, keys.encode())
 
-    def wait_for(self, pattern: str, *, seconds: float = 15.0) -> None:
+    def wait_for(self, pattern: str, *, seconds: float = 40.0) -> None:
         """Read on until the pattern is shown; what was shown before the last key does not count."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, _ESCAPES.sub("", self._text)):

@@ -46,7 +46,7 @@ class Child:
         lines = self._errors.read_text("utf-8", "replace").splitlines()
         last = lines[-1] if lines else "it said nothing"
         if _CONFLICT_WORDS in last:
-            return Conflict(f"{self.name}: {last}; start the demo again, it looks for another port")
+            return Conflict(f"{self.name}: {last}; start the demo again in a moment")
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         return Unavailable(f"{self.name} {how}: {last}")
 

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 _STEPS = range(0, 2000, 10)
 
 
-def choose_ports() -> dict[str, int]:
+def choose_ports(purposes: Iterable[str] = PREFERRED_PORTS) -> dict[str, int]:
     """Return a free port for each purpose of ``PREFERRED_PORTS``, the preferred one where it is free.
 
     Raises:
         Conflict: nothing is free near a preferred port.
     """
     return {
-        purpose: _choose(purpose, port, _addresses(purpose))
-        for purpose, port in PREFERRED_PORTS.items()
+        purpose: _choose(purpose, PREFERRED_PORTS[purpose], _addresses(purpose))
+        for purpose in purposes
     }
 
 

@@ -18,8 +18,6 @@ from switchover.edges.demo.live import LiveView
 from switchover.edges.demo.picture import take_picture
 from switchover.edges.demo.place import demo_settings, hold_place
 from switchover.edges.demo.plain import tell_snapshots
-from switchover.edges.demo.plan import DemoPlan
-from switchover.edges.demo.ports import choose_ports
 from switchover.edges.demo.stage import open_stage
 from switchover.edges.demo.story import tell_story
 from switchover.edges.demo.watch import Watcher
@@ -75,8 +73,7 @@ async def _run(options: DemoOptions, console: Console) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     with hold_place(keep=options.keep) as directory, _logging_to(directory / "switchover.log"):
-        plan = DemoPlan(directory=directory, ports=choose_ports())
-        code = await _until(stop, asyncio.create_task(_play(plan, options, console)))
+        code = await _until(stop, asyncio.create_task(_play(directory, options, console)))
     if options.keep:
         console.print(f"kept: {directory}")
     if code is None:
@@ -98,11 +95,11 @@ async def _until(stop: asyncio.Event, playing: asyncio.Task[int]) -> int | None:
     return None
 
 
-async def _play(plan: DemoPlan, options: DemoOptions, console: Console) -> int:
+async def _play(directory: Path, options: DemoOptions, console: Console) -> int:
     def tell(sentence: str) -> None:
         console.print(f"[dim]{sentence} ...[/dim]")
 
-    async with open_stage(plan, demo_settings(os.environ), tell) as stage:
+    async with open_stage(directory, demo_settings(os.environ), tell) as stage:
         try:
             return await stage.run(_show(stage, options, console))
         finally:

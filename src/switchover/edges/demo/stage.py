@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchover import clock
@@ -16,13 +16,15 @@ from switchover.app import open_switchover
 from switchover.edges.cli.client import Client
 from switchover.edges.demo.child import Child, open_child
 from switchover.edges.demo.feed import TrafficFeed
-from switchover.edges.demo.plan import CERTIFICATES, DemoPlan
+from switchover.edges.demo.plan import CERTIFICATES, SERVICES, DemoPlan
+from switchover.edges.demo.ports import choose_ports
 from switchover.edges.serve import run_until
-from switchover.errors import NotFound, Unavailable
+from switchover.errors import Conflict, InvalidInput, NotFound, Unavailable
 from switchover.practice.control import PracticeControl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
     from switchover.settings import Settings
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 START_SECONDS = 60.0
+ATTEMPTS = 3
 HEALTHY_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.1
@@ -98,12 +101,12 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def open_stage(
-    plan: DemoPlan, settings: Settings, tell: Callable[[str], None]
+    directory: Path, settings: Settings, tell: Callable[[str], None]
 ) -> AsyncIterator[Stage]:
     """Build everything, with traffic flowing; on leaving stop it in reverse order.
 
     Args:
-        plan: what to build.
+        directory: empty, for the files of farm, traffic and platform.
         settings: of the switchover in the middle.
         tell: gets a sentence for each thing that is done.
 
@@ -115,7 +118,7 @@ async def open_stage(
         tell("starting switchover: database, engine, API")
         serving = await stack.enter_async_context(_serving(settings))
         tell("starting three practice servers")
-        farm = await stack.enter_async_context(_farm(plan))
+        plan, farm = await _open_farm(stack, directory)
         api = await _until_ready(settings, serving)
         stage = Stage(
             plan=plan,
@@ -129,7 +132,7 @@ async def open_stage(
         await _apply_platform(stage)
         tell("waiting until every server is up, and sending clients")
         await _until_healthy(stage)
-        stage.parts.append(await stack.enter_async_context(_traffic(plan, stage.traffic)))
+        stage.parts.append(await stack.enter_async_context(_traffic(stage.plan, stage.traffic)))
         yield stage
 
 
@@ -158,6 +161,18 @@ async def _serving(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
 
 def _is_serving(settings: Settings) -> bool:
     return (settings.data_dir / "api.url").is_file()
+
+
+async def _open_farm(stack: contextlib.AsyncExitStack, directory: Path) -> tuple[DemoPlan, _Farm]:
+    """Start the farm; a port that somebody took since it was chosen is chosen anew."""
+    for attempt in range(ATTEMPTS):
+        plan = DemoPlan(directory=directory, ports=choose_ports())
+        try:
+            return plan, await stack.enter_async_context(_farm(plan))
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -225,12 +240,22 @@ async def _until_ready(settings: Settings, serving: asyncio.Task[None]) -> Api:
 
 
 async def _apply_platform(stage: Stage) -> None:
-    plan = stage.plan
+    """Write and apply the platform file; a port that somebody took meanwhile is chosen anew."""
     for name in CERTIFICATES:
-        shutil.copy(plan.farm_directory / name, plan.directory / name)
+        shutil.copy(stage.plan.farm_directory / name, stage.plan.directory / name)
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(InvalidInput):
+            await _apply_on_free_ports(stage)
+            return
+    await _apply_on_free_ports(stage)
+
+
+async def _apply_on_free_ports(stage: Stage) -> None:
+    plan = replace(stage.plan, ports={**stage.plan.ports, **choose_ports(SERVICES)})
     text = plan.platform_text(data=stage.settings.data_dir)
     plan.platform_file.write_text(text, "utf-8")
     await stage.apply(text, reason="the demo begins")
+    stage.plan = plan
 
 
 async def _until_healthy(stage: Stage) -> None:
