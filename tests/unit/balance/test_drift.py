@@ -7,7 +7,7 @@ from dataclasses import replace
 from switchover.balance.compile import Compiled
 from switchover.balance.drift import Drift, DriftKind, ObservedServer, find_drift
 from switchover.balance.overrides import AdminState, Target
-from switchover.wire.haproxy.change import ReplaceMap, SetAddress, SetState, SetWeight
+from switchover.wire.haproxy.change import ReplaceList, ReplaceMap, SetAddress, SetState, SetWeight
 from switchover.wire.haproxy.config import Backend, EngineConfig, Global, ServerLine
 
 CAS1 = Target(service="mail", pool="owa", server="cas1")
@@ -87,3 +87,16 @@ def test_a_changed_map_is_found_whatever_the_order_and_an_unknown_one_is_not_our
     maps = {"maps/mail.paths": (("/owa/", "ecp"),), "maps/other": ()}
     (found,) = find_drift(wanted(), servers, maps)
     assert found.repair == ReplaceMap(name="maps/mail.paths", entries=ENTRIES)
+
+
+def test_a_changed_list_is_found_whatever_the_order_and_an_unknown_one_is_not_ours() -> None:
+    networks = ("192.0.2.0/24", "198.51.100.0/24")
+    compiled = wanted()
+    config = replace(compiled.config, maps={}, lists={"lists/mail.deny": networks})
+    compiled = replace(compiled, config=config)
+    servers = {("mail.owa", "cas1"): SEEN}
+    assert find_drift(compiled, servers, {}, lists={"lists/mail.deny": networks[::-1]}) == ()
+    looked = {"lists/mail.deny": networks[:1], "lists/other": ()}
+    (found,) = find_drift(compiled, servers, {}, lists=looked)
+    assert (found.kind, found.subject) == (DriftKind.LIST, "lists/mail.deny")
+    assert found.repair == ReplaceList(name="lists/mail.deny", patterns=networks)

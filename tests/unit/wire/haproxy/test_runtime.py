@@ -49,6 +49,7 @@ WITH_A_NAME: tuple[Callable[[str], Command], ...] = (
     lambda name: runtime.commit_map(name, 1),
     lambda name: runtime.commit_list(name, 1),
     lambda name: runtime.discard_map(name, 1),
+    runtime.show_list,
     runtime.show_map,
     lambda name: runtime.set_certificate(name, PEM),
     runtime.commit_certificate,

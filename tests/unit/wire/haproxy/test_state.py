@@ -14,6 +14,7 @@ from switchover.wire.haproxy.state import (
     Operation,
     configured_ports,
     parse_info,
+    parse_list,
     parse_map,
     parse_processes,
     parse_servers,
@@ -208,3 +209,9 @@ def test_map_entries_come_in_order_with_doubles() -> None:
     text = "0xf354e0 a.example c\n0x1008e10 q.example c d\n0x1008f00 a.example\n"
     assert parse_map(text) == (("a.example", "c"), ("q.example", "c d"), ("a.example", ""))
     assert parse_map("") == ()
+
+
+def test_a_list_keeps_its_order_and_its_equal_patterns() -> None:
+    text = "0x55d0 192.0.2.0/24\n0x55d1 2001:db8::/32\n0x55d2 192.0.2.0/24\n\n"
+    assert parse_list(text) == ("192.0.2.0/24", "2001:db8::/32", "192.0.2.0/24")
+    assert parse_list("") == ()
