@@ -57,6 +57,7 @@ _FAULTS = (
     ("No such server.", Fault.NO_SUCH_SERVER),
     ("No such backend.", Fault.NO_SUCH_BACKEND),
     ("Unknown map identifier", Fault.NO_SUCH_MAP),
+    ("Unknown ACL identifier", Fault.NO_SUCH_MAP),
     ("entry not found.", Fault.NO_SUCH_ENTRY),
     ("Key not found.", Fault.NO_SUCH_ENTRY),
     ("certificate which is not referenced", Fault.NO_SUCH_CERTIFICATE),

@@ -201,6 +201,7 @@ MOVE = runtime.set_address("b", "s", "192.0.2.1", 25)
         (runtime.set_map_entry("m", "k", "v"), "entry not found.\n", Fault.NO_SUCH_ENTRY),
         (runtime.delete_map_entry("m", "k"), "Key not found.\n", Fault.NO_SUCH_ENTRY),
         (runtime.show_map("m"), "Unknown map identifier. Please use #<id> or <file>.", Fault.NO_SUCH_MAP),
+        (runtime.show_list("m"), "Unknown ACL identifier. Please use #<id> or <file>.", Fault.NO_SUCH_MAP),
         (runtime.show_map("m"), "0x1 k No such server.", Fault.NO_SUCH_SERVER),
         (runtime.show_map("m"), "0x1 k v\n0x2 x No such server.", None),
         (runtime.prepare_map("m"), "New version created: 12", None),
