@@ -94,18 +94,37 @@ def find_drift(
     for.
     """
     advised = advised_weights or {}
+    held = {
+        (f"{target.service}.{target.pool}", target.server): state
+        for target, state in compiled.states.items()
+        if state is not AdminState.READY
+    }
     found: list[Drift] = []
     for backend in compiled.config.backends:
         for line in backend.servers:
-            if line.name == "sorry":
+            key = (backend.name, line.name)
+            observed = servers.get(key)
+            if line.name == "sorry" or _is_as_wanted(observed, line, held.get(key)):
                 continue
-            observed = servers.get((backend.name, line.name))
             service, _, pool = backend.name.partition(".")
             target = Target(service=service, pool=pool, server=line.name)
             found.extend(_server_drift(target, line, observed, compiled, advised))
     found.extend(_map_drift(compiled, maps))
     found.extend(_list_drift(compiled, lists or {}))
     return tuple(found)
+
+
+def _is_as_wanted(
+    observed: ObservedServer | None, line: ServerLine, held: AdminState | None
+) -> bool:
+    """True for nearly every server of every cycle, so it is asked before anything is built."""
+    return (
+        observed is not None
+        and observed.state is (held or AdminState.READY)
+        and observed.weight == line.weight
+        and observed.port == (line.port or 0)
+        and observed.address == line.address
+    )
 
 
 def _server_drift(

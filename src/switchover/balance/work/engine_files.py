@@ -16,18 +16,22 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.wire.haproxy.render import MAIN_FILE, digest_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
 
 KEPT_TREES = 10
+SETTLED_SECONDS = 1.0
+
+_Look = tuple[str, int, int, int, int]
 
 
 class EngineFiles:
@@ -37,6 +41,7 @@ class EngineFiles:
         """Make what is missing; nothing is looked at yet but ``accepted``."""
         self.directory = directory
         self.accepted: str | None = _read(directory / "accepted")
+        self._seen: tuple[tuple[Path, tuple[_Look, ...]], str] | None = None
         (directory / "trees").mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -57,17 +62,22 @@ class EngineFiles:
             return None
 
     def digest(self) -> str | None:
-        """Return the digest of the files as they are on disk now; None when there are none."""
+        """Return the digest of the files as they are on disk now; None when there are none.
+
+        Files that look just as they did last time (size, change times, number) are not read again.
+        """
         root = self.current.resolve()
-        if not (root / MAIN_FILE).is_file():
+        looks = tuple(sorted(_looks(root)))
+        if not any(name == MAIN_FILE for name, *_ in looks):
             return None
-        return digest_files(
-            {
-                str(path.relative_to(root)): path.read_bytes()
-                for path in root.rglob("*")
-                if path.is_file()
-            }
-        )
+        if self._seen is not None and self._seen[0] == (root, looks):
+            return self._seen[1]
+        digest = digest_files({name: (root / name).read_bytes() for name, *_ in looks})
+        newest = max(changed for *_, changed in looks)
+        # A file that changed just now may change again within the resolution of its times.
+        is_settled = newest < (clock.now().timestamp() - SETTLED_SECONDS) * 1e9
+        self._seen = ((root, looks), digest) if is_settled else None
+        return digest
 
     def tree(self, digest: str) -> Path:
         """Return the folder of a configuration."""
@@ -153,6 +163,18 @@ class EngineFiles:
         for old in trees[:-KEPT_TREES]:
             if old.name != kept:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _looks(root: Path) -> Iterator[_Look]:
+    """Yield name, inode, size, and times of change of every file below a folder.
+
+    Nobody can set the last of them, ``ctime``, to a moment of the past.
+    """
+    for path in root.rglob("*"):
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            name = str(path.relative_to(root))
+            yield name, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _note(wanted: Compiled, name: str) -> str:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Corrupt
 
@@ -84,12 +84,12 @@ class CheckResult(IntEnum):
     PASSED_CONDITIONALLY = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerState:
-    """One row of ``show servers state``.
+class ServerState(NamedTuple):
+    """One row of ``show servers state``; a NamedTuple because thousands are read in each cycle.
 
     ``port`` is 0 for a UNIX socket. ``weight`` is the one in force, ``configured_weight`` the one in
-    the file. ``check_health`` counts up from 0; ``changed_seconds_ago`` is the age of ``operation``.
+    the file. In maintenance a server gets neither traffic nor checks; when draining only persistent
+    clients still reach it. ``check_health`` counts up from 0; ``changed_seconds_ago`` is the age of ``operation``.
     ``columns`` is the row as it came, for the state file.
     """
 
@@ -107,17 +107,9 @@ class ServerState:
     check_health: int
     check: CheckFlag
     agent: CheckFlag
+    is_maintenance: bool
+    is_draining: bool
     columns: tuple[str, ...]
-
-    @property
-    def is_maintenance(self) -> bool:
-        """True while the server gets neither traffic nor checks."""
-        return bool(self.admin & _MAINTENANCE)
-
-    @property
-    def is_draining(self) -> bool:
-        """True while only persistent clients still reach the server."""
-        return bool(self.admin & _DRAIN) and not self.is_maintenance
 
 
 def parse_servers(text: str) -> tuple[ServerState, ...]:
@@ -133,22 +125,26 @@ def _server(line: str) -> ServerState:
     if len(columns) < _LOADED_COLUMNS:
         raise Corrupt(f"a row of the server state is cut short: {line[:120]!r}")
     try:
-        return ServerState(
-            backend=columns[1],
-            server=columns[3],
-            address=columns[4],
-            port=int(columns[_PORT_COLUMN]),
-            operation=_operation(columns[5]),
-            admin=_admin(columns[6]),
-            weight=int(columns[7]),
-            configured_weight=int(columns[8]),
-            changed_seconds_ago=int(columns[9]),
-            check_status=int(columns[10]),
-            check_result=_check_result(columns[11]),
-            check_health=int(columns[12]),
-            check=_check(columns[13]),
-            agent=_check(columns[14]),
-            columns=columns,
+        return ServerState._make(
+            (
+                columns[1],
+                columns[3],
+                columns[4],
+                int(columns[_PORT_COLUMN]),
+                _operation(columns[5]),
+                _admin(columns[6]),
+                int(columns[7]),
+                int(columns[8]),
+                int(columns[9]),
+                int(columns[10]),
+                _check_result(columns[11]),
+                int(columns[12]),
+                _check(columns[13]),
+                _check(columns[14]),
+                _is_maintenance(columns[6]),
+                _is_draining(columns[6]),
+                columns,
+            )
         )
     except ValueError as error:
         raise Corrupt(f"not a row of a server state: {line[:120]!r}") from error
@@ -163,6 +159,16 @@ def _operation(cell: str) -> Operation:
 @cache
 def _admin(cell: str) -> AdminFlag:
     return AdminFlag(int(cell))
+
+
+@cache
+def _is_maintenance(cell: str) -> bool:
+    return bool(_admin(cell) & _MAINTENANCE)
+
+
+@cache
+def _is_draining(cell: str) -> bool:
+    return bool(_admin(cell) & _DRAIN) and not _is_maintenance(cell)
 
 
 @cache
