@@ -15,8 +15,10 @@ import os
 import pwd
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchover import clock
 from switchover.balance.advice import AdviceBoard
 from switchover.balance.compile import EngineFacts
 from switchover.balance.event import Event, Severity
@@ -29,7 +31,12 @@ from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
 from switchover.directory.access.role import Actor, Role
-from switchover.directory.access.work import create_token, find_actor
+from switchover.directory.access.work import (
+    create_token,
+    find_token,
+    list_tokens,
+    revoke_token,
+)
 from switchover.errors import SwitchoverError
 from switchover.settings import Secret, Settings
 from switchover.store.data_directory import prepare_data_directory
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCAL_TOKEN_NAME = "local administrator"  # noqa: S105 - a name, not the secret
+LOCAL_TOKEN_DAYS = 365.0
+LOCAL_TOKEN_RENEWAL = timedelta(days=30)
 STOP_GRACE_SECONDS = 2.0
 ENGINE_USERS = ("haproxy", "nobody")
 ENGINE_GROUPS = {"haproxy": "haproxy", "nobody": "nogroup"}
@@ -78,8 +87,8 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
     """Build everything, start the engine as it last was, then the database; stop in reverse order.
 
     The engine comes first: after a reboot mail must not wait for a database. HAProxy is stopped at the
-    end too unless ``settings.keep_engine``; if this process is killed, it goes on serving and the next
-    start finds it.
+    end too unless ``settings.keep_engine``; if this process fails or is killed, it goes on serving and
+    the next start finds it.
 
     Raises:
         SwitchoverError: the database can not be had at the very first start. Later ones go on without
@@ -166,9 +175,25 @@ async def _open_balancer(
     )
     events = EventLog()
     observation = Observation(parts=parts, events=events)
-    await stack.enter_async_context(LogReceiver(run / "log.sock", observation.take_session))
-    await stack.enter_async_context(EventReceiver(run / "events.sock", observation.take_event))
-    stack.push_async_callback(_stop_engine, settings, process)
+    log, ring = run / "log.sock", run / "events.sock"
+    await stack.enter_async_context(LogReceiver(log, observation.take_session, mode=0o600))
+    await stack.enter_async_context(EventReceiver(ring, observation.take_event, mode=0o600))
+    if parts.facts.user:
+        # Only the engine's workers may write: anybody else could invent events.
+        account = pwd.getpwnam(parts.facts.user)
+        for path in (log, ring):
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+    async def stop_engine(
+        kind: type[BaseException] | None, _error: BaseException | None, _trace: object
+    ) -> None:
+        if settings.keep_engine or kind is not None:
+            # A start that failed, or a fault of ours, must not take mail down.
+            logger.info("engine=kept")
+            return
+        await process.stop(grace_seconds=STOP_GRACE_SECONDS)
+
+    stack.push_async_exit(stop_engine)
     return Switchover(
         settings=settings,
         database=database,
@@ -241,13 +266,6 @@ def _max_connections() -> int:
     return max(100, min(100_000, (limit - reserve) // 2))
 
 
-async def _stop_engine(settings: Settings, process: EngineProcess) -> None:
-    if settings.keep_engine:
-        logger.info("engine=kept")
-        return
-    await process.stop(grace_seconds=STOP_GRACE_SECONDS)
-
-
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -262,18 +280,29 @@ async def prepare_database(switchover: Switchover) -> None:
     if switchover.balance.is_prepared:
         return
     await migrate(switchover.dsn.reveal())
-    await _ensure_local_token(switchover)
+    await renew_local_token(switchover)
     switchover.balance.is_prepared = True
 
 
-async def _ensure_local_token(switchover: Switchover) -> None:
-    """Make the admin token of the local command line (file mode 0600) unless a valid one is there."""
+async def renew_local_token(switchover: Switchover) -> None:
+    """Make the admin token of the local command line (file mode 0600) unless a good one is there.
+
+    It is valid for LOCAL_TOKEN_DAYS and replaced a month before its end; its predecessors are revoked.
+    """
     file = switchover.settings.token_file
-    if file.is_file() and await find_actor(switchover.database, file.read_text("ascii").strip()):
-        return
+    now = clock.now()
+    if file.is_file():
+        kept = await find_token(switchover.database, file.read_text("ascii", "replace").strip())
+        if kept is not None and kept.is_valid(now + LOCAL_TOKEN_RENEWAL):
+            return
+    old = [
+        token
+        for token in await list_tokens(switchover.database)
+        if token.name == LOCAL_TOKEN_NAME and token.revoked_at is None
+    ]
     system = Actor(name="switchover", role=Role.ADMIN)
     fresh = await create_token(
-        switchover.database, LOCAL_TOKEN_NAME, Role.ADMIN, actor=system, valid_days=None
+        switchover.database, LOCAL_TOKEN_NAME, Role.ADMIN, actor=system, valid_days=LOCAL_TOKEN_DAYS
     )
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
@@ -281,3 +310,5 @@ async def _ensure_local_token(switchover: Switchover) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as opened:
         opened.write(fresh.secret + "\n")
     draft.replace(file)
+    for token in old:
+        await revoke_token(switchover.database, token.id)

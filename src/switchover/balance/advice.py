@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchover.balance.compile import Compiled
     from switchover.balance.overrides import Target
 
 
@@ -33,13 +32,14 @@ class Advice:
 class AdviceBoard:
     """Advice by target, and which targets were told something that must be taken back.
 
-    ``scales`` holds wanted weight / weight in the loaded file where they differ: the engine reads
-    percentages against the file it loaded, and an operator may have set another weight since.
+    ``weights`` holds wanted weight and weight in the loaded file by ``mail.owa/cas1``: the engine reads
+    percentages against the file it loaded and rounds down, and an operator may have set another weight
+    since.
     """
 
     by_target: dict[Target, Advice] = field(default_factory=dict)
     told: set[Target] = field(default_factory=set)
-    scales: dict[Target, float] = field(default_factory=dict)
+    weights: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def give(self, target: Target, advice: Advice) -> None:
         """Keep advice; raises InvalidInput outside 0 to 100 percent."""
@@ -73,26 +73,20 @@ class AdviceBoard:
         return f"up {self._percent(target, advice.percent)}%\n"
 
     def _percent(self, target: Target, percent: int) -> int:
-        # At least 1: 0 % would drain a server that was only meant to get less.
-        return max(1, round(percent * self.scales.get(target, 1.0)))
+        wanted, loaded = self.weights.get(str(target), (100, 100))
+        # At least a weight of 1: 0 would drain a server that was only meant to get less.
+        share = max(1, round(wanted * percent / 100)) if wanted else 0
+        return -(-100 * share // loaded) if loaded else percent
 
-    def weights(self, compiled: Compiled) -> Mapping[Target, int]:
+    def asked_weights(self) -> Mapping[Target, int]:
         """Return the weights that advice asked for, so that they do not count as drift."""
         asked = {**dict.fromkeys(self.told, 100)}
         asked.update({target: advice.percent for target, advice in self.by_target.items()})
-        if not asked:
-            return {}
-        lines = {
-            (backend.name, line.name): line.weight
-            for backend in compiled.config.backends
-            for line in backend.servers
-        }
-        return {
-            target: lines.get((f"{target.service}.{target.pool}", target.server), 0)
-            * percent
-            // 100
-            for target, percent in asked.items()
-        }
+        result = {}
+        for target, percent in asked.items():
+            _, loaded = self.weights.get(str(target), (100, 100))
+            result[target] = loaded * self._percent(target, percent) // 100
+        return result
 
 
 def _word(text: str) -> str:

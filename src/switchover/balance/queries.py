@@ -238,6 +238,11 @@ async def list_events(
             where (
                 %(before)s::bigint is null
                 or (at, id) < (select b.at, b.id from event b where b.id = %(before)s)
+                or (
+                    -- the row a page ended with may have grown too old meanwhile
+                    id < %(before)s
+                    and not exists (select from event b where b.id = %(before)s)
+                )
             )
               and (%(since)s::timestamptz is null or at >= %(since)s)
               and (%(service)s::text is null or service = %(service)s)
@@ -337,8 +342,8 @@ async def list_minutes(
         return await cursor.fetchall()
 
 
-async def roll_up_hours(connection: AsyncConnection[Any], *, since: datetime) -> None:
-    """Write the hours since ``since`` anew from their minutes; safe to repeat."""
+async def roll_up_hours(connection: AsyncConnection[Any]) -> None:
+    """Write hours anew from their minutes, from the last but one that was written; safe to repeat."""
     counters = (
         "sessions", "requests", "bytes_in", "bytes_out", "connect_errors", "response_errors",
         "retries", "redispatches", "denied", "http_2xx", "http_3xx", "http_4xx", "http_5xx",
@@ -357,8 +362,8 @@ async def roll_up_hours(connection: AsyncConnection[Any], *, since: datetime) ->
         "-- hours from minutes; row locks\n"  # noqa: S608 - constant column lists
         f"insert into stat_hour (hour, service, workload, server, {', '.join(columns)}) "
         f"select date_trunc('hour', minute), service, workload, server, {values} "
-        "from stat_minute where minute >= date_trunc('hour', %s::timestamptz) "
+        "from stat_minute where minute >= "
+        "coalesce((select max(hour) - interval '1 hour' from stat_hour), '-infinity') "
         "group by 1, 2, 3, 4 "
-        f"on conflict (hour, service, workload, server) do update set {updates}",
-        (since,),
+        f"on conflict (hour, service, workload, server) do update set {updates}"
     )

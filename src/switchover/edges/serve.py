@@ -54,14 +54,16 @@ async def _serve(settings: Settings) -> None:
             "api=%s tokens travel in the clear there: put TLS in front, or keep it on loopback",
             settings.api,
         )
+    # First of all, before anything is attached to or started that would have to be put back.
+    listening = bind_api(settings)
     async with open_switchover(settings) as switchover:
-        await run_until(switchover, stop)
+        await run_until(switchover, stop, listening)
     logger.info("state=stopped")
 
 
-async def run_until(switchover: Switchover, stop: asyncio.Event) -> None:
+async def run_until(switchover: Switchover, stop: asyncio.Event, listening: socket.socket) -> None:
     """Run API and worker until ``stop``; raises if either ends by itself."""
-    async with _listening(switchover) as url:
+    async with _serving(switchover, listening) as url:
         tasks = [asyncio.create_task(run_worker(switchover)), asyncio.create_task(stop.wait())]
         logger.info("state=serving api=%s data=%s", url, switchover.settings.data_dir)
         done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -73,7 +75,7 @@ async def run_until(switchover: Switchover, stop: asyncio.Event) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(switchover: Switchover) -> AsyncIterator[str]:
+async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIterator[str]:
     """Serve the API and write down where, so that the local command line finds it."""
     settings = switchover.settings
     config = uvicorn.Config(
@@ -86,7 +88,6 @@ async def _listening(switchover: Switchover) -> AsyncIterator[str]:
         server_header=False,
         timeout_graceful_shutdown=3,
     )
-    listening = _bind(settings)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn announces it no other way
@@ -105,8 +106,11 @@ async def _listening(switchover: Switchover) -> AsyncIterator[str]:
         await task
 
 
-def _bind(settings: Settings) -> socket.socket:
-    """Bind ourselves: uvicorn would end the whole process when the port is taken."""
+def bind_api(settings: Settings) -> socket.socket:
+    """Return a socket bound to the API's address; raises Unavailable when it can not be had.
+
+    We bind ourselves: uvicorn would end the whole process when the port is taken.
+    """
     family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.app import prepare_database, read_machine
+from switchover.app import prepare_database, read_machine, renew_local_token
 from switchover.balance.work.upkeep import drop_old, roll_up
-from switchover.errors import SwitchoverError, Unavailable
+from switchover.errors import SwitchoverError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,20 +43,27 @@ async def run_worker(switchover: Switchover) -> None:
         group.create_task(
             _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
         )
+        group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
 
 
 async def _prepare(switchover: Switchover) -> None:
     while not switchover.balance.is_prepared:
         try:
             await prepare_database(switchover)
-        except Unavailable as error:
-            logger.warning("database=away reason=%s", error)
+        except Exception as error:
+            # Whatever is wrong with the database, the engine and its cycle go on.
+            if not isinstance(error, SwitchoverError):
+                logger.exception("database=unusable")
+            elif str(error) != switchover.balance.unprepared_because:
+                logger.warning("database=away reason=%s", error)
+            switchover.balance.unprepared_because = str(error)
             await asyncio.sleep(PREPARE_SECONDS)
+    switchover.balance.unprepared_because = ""
     logger.info("database=prepared")
 
 
 async def _roll_up(switchover: Switchover) -> None:
-    await roll_up(switchover.database, since=clock.now() - timedelta(hours=2))
+    await roll_up(switchover.database)
 
 
 async def _repeat(name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:

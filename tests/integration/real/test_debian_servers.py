@@ -1,6 +1,7 @@
-"""Real servers behind every layout: Dovecot, Postfix and nginx from Debian, PROXY protocol on.
+"""Real servers behind the layouts: Dovecot, Postfix and nginx from Debian, PROXY protocol on.
 
-The clients come from an address of their own, and each server's own log must name it.
+Web runs in all three, IMAP passed through, by its own name and decrypted; protocols that begin in the
+clear (Sieve, LMTP, SMTP) can only be passed through. The clients come from an address of their own, and each server's own log must name it.
 """
 
 from __future__ import annotations
@@ -128,6 +129,13 @@ def _platform(places: dict[str, Place], front: str) -> str:
         "sieve": _service(front, 24190, "l4", workloads="sieve"),
         "lmtp": _service(front, 20024, "l4", workloads="lmtp"),
         "smtp": _service(front, 20025, "l4", workloads="smtp"),
+        "mail-names": _service(
+            front,
+            22993,
+            "l4-names",
+            names={"imaps": MAIL, "pop3s": WEB},
+            tls={"server_ca": "ca.pem"},
+        ),
         "imaps-open": _service(front, 21993, "l7", workloads="imaps", names=[MAIL], tls=tls),
         "web-one": _service(front, 20443, "l4", workloads=["webmail", "caldav"], names=[WEB]),
         "web-names": _service(
@@ -217,7 +225,9 @@ class _Smtp(_FromClient, smtplib.SMTP):
         return self.connection
 
 
-async def test_every_real_server_works_behind_every_layout_and_sees_the_clients_address() -> None:
+async def test_real_servers_work_behind_the_layouts_that_suit_them_and_see_the_clients_address() -> (
+    None
+):
     async with real_farm() as farm:
         await asyncio.to_thread(_use_mail, farm)
         await asyncio.to_thread(_use_web, farm)
@@ -234,7 +244,7 @@ async def test_every_real_server_works_behind_every_layout_and_sees_the_clients_
 
 
 def _use_mail(farm: RealFarm) -> None:
-    for port, name in ((20993, MAIL), (21993, MAIL), (20143, None)):
+    for port, name in ((20993, MAIL), (21993, MAIL), (22993, MAIL), (20143, None)):
         imap = _Imap(farm.connect(port, name=name))
         imap.login("anna", PASSWORD)
         assert imap.select("INBOX")[0] == "OK"

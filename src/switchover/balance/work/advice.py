@@ -13,6 +13,7 @@ from switchover.balance.overrides import Target
 __all__ = ["AdviceBoard", "open_agent_port", "parse_question"]
 
 MAX_QUESTION_BYTES = 256
+MAX_WAITING = 256
 MAX_QUESTIONS_PER_TURN = 64
 
 
@@ -60,6 +61,9 @@ class AgentPort:
             except OSError:  # no more for now
                 return
             asking.settimeout(0)
+            if len(self._waiting) >= MAX_WAITING:
+                # Somebody connects and says nothing; the engine never takes that long.
+                self._end(next(iter(self._waiting)))
             self._waiting[asking] = b""
             self._read(asking)
 

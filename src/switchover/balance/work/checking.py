@@ -34,16 +34,18 @@ async def check_file(
     read_files: Callable[[Balance], Mapping[str, bytes]],
     *,
     live: bool,
+    here: bool = False,
 ) -> tuple[tuple[Finding, ...], Balance]:
     """Return the findings of a file and what it describes; raises InvalidInput with every fault.
 
     ``read_files`` brings the certificates and pages that it names. Nothing is asked of the network
-    unless ``live``.
+    unless ``live``; ``here`` says that this machine is the balancer, so its addresses, its limit on open
+    files and its engines count too.
     """
     balance = resolve(file)
     checked = check_assets(file, balance, read_files(balance))
     raise_problems(list(checked.problems))
     facts = await ask_live(live_targets(balance)) if live else None
-    machine = with_current_addresses(await _read_machine(), balance) if live else None
+    machine = with_current_addresses(await _read_machine(), balance) if live or here else None
     findings = lint(balance, checked.assets, live=facts, machine=machine, now=clock.now())
     return findings, balance

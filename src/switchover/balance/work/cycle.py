@@ -15,7 +15,6 @@ from switchover import clock
 from switchover.balance import queries
 from switchover.balance.drift import Drift, DriftKind, find_drift
 from switchover.balance.event import Event, Severity
-from switchover.balance.overrides import Target
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.revisions import compile_wish, current_wish
 from switchover.errors import NotFound, SwitchoverError, Unavailable
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from switchover.balance.advice import AdviceBoard
     from switchover.balance.compile import Compiled
+    from switchover.balance.overrides import Target
     from switchover.balance.work.engine_room import Brought, EngineState
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
@@ -58,6 +58,7 @@ class Cycle:
     state: EngineState | None = None
     _reported: frozenset[str] = field(default_factory=frozenset)
     _digest: tuple[Compiled, str] | None = None
+    _unreadable: str = ""
 
     async def run(self) -> CycleReport:
         """Run one cycle and return its report; never raises for a part that does not answer."""
@@ -66,15 +67,16 @@ class Cycle:
             try:
                 report = await self._compare(database_answers=answers)
             except SwitchoverError as error:
-                report = self._failed(error, database_answers=answers)
+                runs = self.parts.engine.process.master_pid is not None
+                report = self._failed(error, database_answers=answers, engine_runs=runs)
         # What the engine prints it also logs; read here only so that its file does not grow.
         self.parts.engine.process.take_messages()
         self._tell(report)
         self.report = report
         return report
 
-    async def repair(self) -> tuple[Drift, ...]:
-        """Put right every difference; return what was put right."""
+    async def repair(self, *, author: str, reason: str = "") -> tuple[Drift, ...]:
+        """Put right every difference; return what was put right. The events say who and why."""
         async with self.parts.engine.lock:
             await self._load_wish()
             compiled = self._require_wish()
@@ -89,8 +91,9 @@ class Cycle:
                 Event(
                     kind="drift-repaired",
                     severity=Severity.INFO,
-                    cause=f"put right: {drift.sentence}",
+                    cause=f"put right by {author}: {drift.sentence}",
                     target=drift.target,
+                    detail={"author": author, "reason": reason},
                 )
                 for drift in drifts
             )
@@ -118,6 +121,7 @@ class Cycle:
             async with parts.database.transaction() as connection:
                 number = await queries.latest_number(connection)
                 if number is None or (parts.wanted and parts.wanted[0] == number):
+                    self._unreadable = ""
                     return True
                 latest = await queries.find_latest(connection)
                 if latest is not None:
@@ -126,6 +130,11 @@ class Cycle:
                     parts.wanted = (latest.number, compiled)
         except Unavailable:
             return False
+        except SwitchoverError as error:
+            # A lost key, or a file that newer rules refuse: what runs goes on, and we say why.
+            self._unreadable = f"; the stored wish can not be read: {error}"
+            return True
+        self._unreadable = ""
         return True
 
     async def _compare(self, *, database_answers: bool) -> CycleReport:
@@ -205,14 +214,14 @@ class Cycle:
                 )
             )
         self.state = state
-        self.advice.scales = _scales(state.rows, compiled)
+        self.advice.weights = _weights(state.rows, compiled)
         maps, lists = await engine.look_at_patterns(compiled.config.maps, compiled.config.lists)
         found = find_drift(
             compiled,
             state.servers,
             maps,
             lists=lists,
-            advised_weights=self.advice.weights(compiled),
+            advised_weights=self.advice.asked_weights(),
         )
         return (*found, *self._file_drift(compiled))
 
@@ -247,6 +256,7 @@ class Cycle:
     ) -> CycleReport:
         if not database_answers:
             sentence += "; the database does not answer, so nothing can be changed"
+        sentence += self._unreadable
         return CycleReport(
             at=clock.now(),
             sentence=sentence,
@@ -256,13 +266,15 @@ class Cycle:
             engine_runs=engine_runs,
         )
 
-    def _failed(self, error: SwitchoverError, *, database_answers: bool) -> CycleReport:
+    def _failed(
+        self, error: SwitchoverError, *, database_answers: bool, engine_runs: bool
+    ) -> CycleReport:
         number = self.parts.wanted[0] if self.parts.wanted else None
         return self._report(
             f"the engine could not be brought to the wish: {error}",
             number,
             database_answers=database_answers,
-            engine_runs=False,
+            engine_runs=engine_runs,
         )
 
     def _tell(self, report: CycleReport) -> None:
@@ -287,18 +299,17 @@ class Cycle:
         self._reported = current
 
 
-def _scales(rows: tuple[ServerState, ...], compiled: Compiled) -> dict[Target, float]:
-    """Return wanted weight / loaded weight of every server where they differ."""
+def _weights(rows: tuple[ServerState, ...], compiled: Compiled) -> dict[str, tuple[int, int]]:
+    """Return wanted and loaded weight of every server by ``mail.owa/cas1``."""
     loaded = {(row.backend, row.server): row.configured_weight for row in rows}
-    scales = {}
-    for backend in compiled.config.backends:
-        service, _, pool = backend.name.partition(".")
-        for line in backend.servers:
-            initial = loaded.get((backend.name, line.name), line.weight)
-            if initial not in {0, line.weight}:
-                target = Target(service=service, pool=pool, server=line.name)
-                scales[target] = line.weight / initial
-    return scales
+    return {
+        f"{backend.name}/{line.name}": (
+            line.weight,
+            loaded.get((backend.name, line.name), line.weight),
+        )
+        for backend in compiled.config.backends
+        for line in backend.servers
+    }
 
 
 def drifted_targets(drifts: tuple[Drift, ...]) -> dict[Target, list[Drift]]:

@@ -12,7 +12,7 @@ from switchover import clock
 from switchover.balance.drift import ENGINE_STATE, ObservedServer
 from switchover.balance.overrides import AdminState, Target
 from switchover.balance.work.engine_files import EngineFiles
-from switchover.errors import InvalidInput, Unavailable
+from switchover.errors import InvalidInput, NotFound, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import RuntimeChange, SetState, SetWeight, plan_change
 from switchover.wire.haproxy.dispatch import send_changes
@@ -195,9 +195,11 @@ class EngineRoom:
         except Unavailable:
             self.loaded = None  # some commands may have been done and some not
             raise
-        except InvalidInput as error:
+        except (InvalidInput, NotFound) as error:
             # The engine would not take it while running; the same wish by reload.
             return await self._reload(wanted, f"a run-time command was refused ({error})")
+        # From here on the engine has the change; if we fail, nobody may think it has not.
+        loaded, self.loaded = self.loaded, None
         if self.files.current_name() != digest[:24]:  # a drain does not show in the files
             draft = await asyncio.to_thread(self.files.write_draft, files)
             await asyncio.to_thread(self.files.place, draft, digest)
@@ -205,6 +207,7 @@ class EngineRoom:
         if any(isinstance(change, SetState | SetWeight) for change in changes):
             # An engine that crashes is started from this file.
             await self.process.save_state()
+        self.loaded = loaded
         return Brought(means=Means.RUNTIME, commands=len(changes))
 
     async def _reload(self, wanted: Compiled, because: str) -> Brought:
@@ -227,11 +230,16 @@ class EngineRoom:
                 f"the engine could not take the new configuration and keeps the old one: "
                 f"{_said(result.messages)}"
             )
-        if self.loaded is None:
-            commands = await self._settle(wanted)
-        else:
-            await send_changes(self.control, changes)
-            commands = len(changes)
+        try:
+            if self.loaded is None:
+                commands = await self._settle(wanted)
+            else:
+                await send_changes(self.control, changes)
+                commands = len(changes)
+        except Exception:
+            self.loaded = None  # it reads the new files, but not all of the wish
+            self.files.forget_loaded()
+            raise
         return Brought(
             means=Means.RELOAD, because=because, commands=commands, messages=_said(result.messages)
         )

@@ -92,7 +92,9 @@ class Observation:
         info = parse_info(answers[0].text)
         current = WorkerId(info.pid, info.started_at_epoch)
         now[current] = take_sample(current, rows)
-        now.update(await self._old_workers())
+        # A worker that did not answer this once keeps its last sample, else all it ever counted would
+        # count again when it does.
+        now = {**await self._old_workers(current), **now}
         if self._has_baseline:
             counted = count_between(self._samples, now)
             for key, counters in counted.items():
@@ -102,13 +104,16 @@ class Observation:
         self._samples = now
         self.rows = rows
 
-    async def _old_workers(self) -> dict[WorkerId, Sample]:
+    async def _old_workers(self, current: WorkerId) -> dict[WorkerId, Sample]:
         """Sample the workers that only finish their connections; one may end while we ask."""
-        found: dict[WorkerId, Sample] = {}
+        found = {worker: sample for worker, sample in self._samples.items() if worker != current}
         master = self.parts.engine.process.master
         try:
             (processes,) = await master.send([runtime.show_processes()], timeout=5.0)
-            for worker in parse_processes(processes.text).old_workers:
+            listed = parse_processes(processes.text).old_workers
+            alive = {worker.pid for worker in listed}
+            found = {worker: sample for worker, sample in found.items() if worker.pid in alive}
+            for worker in listed:
                 commands = [
                     runtime.to_worker(worker.pid, runtime.show_info()),
                     runtime.to_worker(worker.pid, runtime.show_statistics()),

@@ -27,6 +27,8 @@ class BalancerParts:
     machine: MachineFacts
     is_prepared: bool = False
     """True once the tables are those of this version."""
+    unprepared_because: str = ""
+    """Why the database can not be used yet."""
     wish: tuple[tuple[int, str], Wish] | None = None
     """The last wish read, with its revision's number and text."""
     wanted: tuple[int, Compiled] | None = None

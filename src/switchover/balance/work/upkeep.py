@@ -9,16 +9,14 @@ from switchover.balance import queries
 from switchover.store.retention import Retention, drop_old_rows
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from switchover.settings import Settings
     from switchover.store.pool import Database
 
 
-async def roll_up(database: Database, *, since: datetime) -> None:
-    """Write the hours since a moment anew from their minutes."""
+async def roll_up(database: Database) -> None:
+    """Write the hours that may be incomplete anew from their minutes, however long ago that began."""
     async with database.transaction() as connection:
-        await queries.roll_up_hours(connection, since=since)
+        await queries.roll_up_hours(connection)
 
 
 async def drop_old(database: Database, settings: Settings) -> None:

@@ -39,6 +39,12 @@ async def create_token(
 
 async def find_actor(database: Database, secret: str) -> Actor | None:
     """Return who a bearer token stands for; None when it is unknown, expired or revoked."""
+    token = await find_token(database, secret)
+    return Actor(name=token.name, role=token.role) if token else None
+
+
+async def find_token(database: Database, secret: str) -> Token | None:
+    """Return the valid token with this secret, and note that it was used; None for any other."""
     digest = token_hash(secret)
     if digest is None:
         return None
@@ -49,7 +55,7 @@ async def find_actor(database: Database, secret: str) -> Actor | None:
             return None
         if token.last_used_at is None or now - token.last_used_at > _TOUCH_AFTER:
             await queries.touch_token(connection, token.id, now)
-    return Actor(name=token.name, role=token.role)
+    return token
 
 
 async def list_tokens(database: Database) -> list[Token]:

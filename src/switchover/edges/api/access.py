@@ -42,7 +42,8 @@ class Needs:
     ) -> Actor:
         """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
         if not suite.balance.is_prepared:
-            raise Unavailable("the database is not ready yet; try again in a moment")
+            because = suite.balance.unprepared_because or "it is being prepared"
+            raise Unavailable(f"the database can not be used yet: {because}; try again later")
         actor = await find_actor(suite.database, credentials.credentials) if credentials else None
         if actor is None:
             raise HTTPException(

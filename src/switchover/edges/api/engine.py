@@ -55,9 +55,10 @@ async def list_drift(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: AR
 
 
 @router.post("/drift/repair")
-async def repair_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[str, Any]:  # noqa: ARG001 - names the role
+async def repair_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[str, Any]:
     """Put every difference right."""
-    return {"repaired": [drift_body(item) for item in await suite.cycle.repair()]}
+    repaired = await suite.cycle.repair(author=actor.name, reason=body.reason)
+    return {"repaired": [drift_body(item) for item in repaired]}
 
 
 @router.post("/drift/accept")

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from switchover.edges.api import engine, events, revisions, servers, services, tokens
 from switchover.edges.api.access import Viewer, least_role
 from switchover.edges.api.errors import answer_error, problem_body
+from switchover.edges.api.limits import BodyLimit
 from switchover.errors import Corrupt, SwitchoverError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: {"description": "The token's role is too small."},
     404: {"description": "No such thing."},
     409: {"description": "Its state forbids this now."},
+    413: {"description": "The request is too large."},
     422: {"description": "The input is wrong; nothing was changed."},
     503: {"description": "A part does not answer; try later."},
 }
@@ -65,6 +67,7 @@ def create_app(switchover: Switchover) -> FastAPI:
     for known in (HTTPException, 404, 405):
         app.add_exception_handler(known, _answer_http)
     app.add_exception_handler(Exception, _answer_fault)
+    app.add_middleware(BodyLimit)
     _refuse_open_routes(app)
     return app
 

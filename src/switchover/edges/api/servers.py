@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from switchover import clock
 from switchover.balance.advice import Advice
-from switchover.balance.overrides import AdminState
+from switchover.balance.event import Event, Severity
+from switchover.balance.overrides import AdminState, Target
 from switchover.balance.revision import Origin
 from switchover.balance.work import revisions, views
 from switchover.edges.api.access import Operator, Suite, Viewer
@@ -55,6 +56,10 @@ class AdviceBody(ScopeBody):
 
     percent: Annotated[int, Field(ge=0, le=100)]
     seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
+
+
+def _advised(target: Target, cause: str) -> Event:
+    return Event(kind="advice", severity=Severity.WARNING, cause=cause, target=target)
 
 
 @router.get("/servers")
@@ -116,13 +121,15 @@ async def give_advice(
     )
     for target in targets:
         suite.advice.give(target, advice)
+    cause = f"{body.percent} % until {until:%H:%M:%S} UTC by {actor.name}: {advice.reason}"
+    suite.events.add(*(_advised(target, cause) for target in targets))
     return {"targets": [str(target) for target in targets], "until": until.isoformat()}
 
 
 @router.delete("/servers/{server}/advice")
 async def withdraw_advice(
     suite: Suite,
-    actor: Operator,  # noqa: ARG001 - names the role
+    actor: Operator,
     server: str,
     service: str | None = None,
     workload: str | None = None,
@@ -131,4 +138,6 @@ async def withdraw_advice(
     targets = await views.find_targets(suite.balance, server, service=service, workload=workload)
     for target in targets:
         suite.advice.withdraw(target)
+    cause = f"advice withdrawn by {actor.name}"
+    suite.events.add(*(_advised(target, cause) for target in targets))
     return {"targets": [str(target) for target in targets]}

@@ -21,7 +21,7 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=63)]
     role: Role
-    valid_days: Annotated[float | None, Field(gt=0, le=3650)] = 90.0
+    valid_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
 
 
 def _body(token: Token) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -45,10 +46,13 @@ class Client:
         """Return a client for ``SWITCHOVER_URL`` and ``SWITCHOVER_TOKEN``, else for the local data directory."""
         url = os.environ.get("SWITCHOVER_URL")
         token = os.environ.get("SWITCHOVER_TOKEN")
+        if url and not token:
+            # The local administrator's token belongs to the local process and goes nowhere else.
+            raise InvalidInput("SWITCHOVER_URL is set but SWITCHOVER_TOKEN is not; set both")
         if url and token:
             return cls(url.rstrip("/"), token)
         settings = read_settings(os.environ, data=data)
-        return cls(url or _local_url(settings), token or _local_token(settings))
+        return cls(_local_url(settings), token or _local_token(settings))
 
     def get(self, path: str, **query: object) -> Any:
         """Return the JSON (or text) at a path; None values are left out of the query."""
@@ -128,12 +132,40 @@ def _error(status: int, text: str) -> SwitchoverError:
 
 
 def _local_url(settings: Settings) -> str:
-    """Return where the local process listens; it writes that down when the port was chosen for it."""
-    written = settings.data_dir / "api.url"
+    """Return where the local process listens; it writes that down while it holds its lock.
+
+    Nothing else will do: another user may have taken the port of a process that died, and would be sent
+    our token.
+    """
+    away = Unavailable(
+        f"no switchover runs on {settings.data_dir}; start it with: switchover serve, or give --data, "
+        "or set SWITCHOVER_URL and SWITCHOVER_TOKEN"
+    )
+    if not _is_held(settings.lock_file):
+        raise away
     try:
-        return written.read_text("ascii").strip()
+        return (settings.data_dir / "api.url").read_text("ascii").strip()
     except OSError:
-        return f"http://{settings.api}"
+        raise away from None
+
+
+def _is_held(lock_file: Path) -> bool:
+    try:
+        descriptor = os.open(lock_file, os.O_RDONLY)
+    except PermissionError:
+        raise Refused(
+            f"{lock_file} belongs to another user; run this as that user, or set SWITCHOVER_URL and "
+            "SWITCHOVER_TOKEN to a token of your own"
+        ) from None
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _local_token(settings: Settings) -> str:

@@ -31,6 +31,13 @@ def check(
         bool,
         typer.Option("--live", help="Also resolve names and look at the servers' certificates."),
     ] = False,
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here",
+            help="This machine is the balancer: addresses, open files and engine count too.",
+        ),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too (exit 2).")] = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -39,7 +46,7 @@ def check(
     Exit code 0: usable; 2: faults, or findings of severity error.
     """
     with exits():
-        parsed, findings, counts = _checked(file, live=live)
+        parsed, findings, counts = _checked(file, live=live, here=here)
         if output is Format.JSON:
             print_json(
                 {
@@ -66,7 +73,9 @@ def _with_place(finding: Finding, parsed: PlatformFile) -> dict[str, Any]:
     return {**finding.to_json(), "line": problem.line, "column": problem.column}
 
 
-def _checked(file: Path, *, live: bool) -> tuple[PlatformFile, tuple[Finding, ...], dict[str, int]]:
+def _checked(
+    file: Path, *, live: bool, here: bool
+) -> tuple[PlatformFile, tuple[Finding, ...], dict[str, int]]:
     from switchover.balance.work.checking import check_file  # noqa: PLC0415 - start-up time
     from switchover.edges.cli.platform_files import (  # noqa: PLC0415 - start-up time
         read_file,
@@ -75,7 +84,7 @@ def _checked(file: Path, *, live: bool) -> tuple[PlatformFile, tuple[Finding, ..
 
     _, parsed = read_file(file)
     findings, balance = asyncio.run(
-        check_file(parsed, lambda balance: read_named_files(file, balance), live=live)
+        check_file(parsed, lambda balance: read_named_files(file, balance), live=live, here=here)
     )
     return parsed, findings, {"servers": len(balance.servers), "services": len(balance.services)}
 

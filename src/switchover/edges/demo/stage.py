@@ -18,7 +18,7 @@ from switchover.edges.demo.child import Child, open_child
 from switchover.edges.demo.feed import TrafficFeed
 from switchover.edges.demo.plan import CERTIFICATES, SERVICES, DemoPlan
 from switchover.edges.demo.ports import choose_ports
-from switchover.edges.serve import run_until
+from switchover.edges.serve import bind_api, run_until
 from switchover.errors import Conflict, InvalidInput, NotFound, Unavailable
 from switchover.practice.control import PracticeControl
 
@@ -142,8 +142,9 @@ async def _serving(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
 
     async def serve() -> None:
+        listening = bind_api(settings)
         async with open_switchover(settings) as switchover:
-            await run_until(switchover, stop)
+            await run_until(switchover, stop, listening)
 
     task = asyncio.create_task(serve(), name="switchover")
     try:

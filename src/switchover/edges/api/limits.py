@@ -1,0 +1,64 @@
+"""Bounds what strangers can make us read: no body without a token, and none beyond a limit."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from switchover.edges.api.errors import problem_body
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A platform file with some dozens of certificates, in base64; single parts are bounded tighter."""
+
+
+class BodyLimit:
+    """ASGI middleware: answers 401 or 413 before a body is read, and stops reading at the limit."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        """Stand in front of ``app``."""
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Let a request through unless its body is not welcome."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if not headers.get(b"authorization", b"").lower().startswith(b"bearer swo_"):
+            await _refuse(send, 401, "a valid token is needed: Authorization: Bearer swo_...")
+            return
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            await _refuse(send, 413, f"a request may have {MAX_BODY_BYTES:,} bytes")
+            return
+        await self.app(scope, _counted(receive), send)
+
+
+def _counted(receive: Receive) -> Receive:
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_BODY_BYTES:
+            return {"type": "http.disconnect"}
+        return message
+
+    return bounded
+
+
+async def _refuse(send: Send, status: int, detail: str) -> None:
+    body = json.dumps(problem_body("HTTP error", status, detail)).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
