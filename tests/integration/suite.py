@@ -15,6 +15,8 @@ import itertools
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -113,6 +115,21 @@ async def eventually(
             return value
         assert clock.monotonic() < deadline, f"not within {seconds:g} s, last seen: {value!r}"
         await asyncio.sleep(every)
+
+
+async def shown_certificate(address: str, port: int, *, name: str = NAME) -> bytes:
+    """Return the certificate that a new client is shown, in DER form."""
+
+    def ask() -> bytes:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection((address, port), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname=name) as secured,
+        ):
+            return secured.getpeercert(binary_form=True) or b""
+
+    return await asyncio.to_thread(ask)
 
 
 def is_running(pid: int) -> bool:

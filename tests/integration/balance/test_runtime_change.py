@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +23,7 @@ from tests.integration.suite import (
     lent_database,
     platform,
     practice_farm,
+    shown_certificate,
     suite,
 )
 
@@ -166,14 +166,7 @@ async def test_a_workload_is_drained_alone(running: Suite, farm: PracticeFarm) -
 
 
 async def shown(at: Suite) -> bytes:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection(
-        at.address, PORT["web"], ssl=context, server_hostname=NAME
-    )
-    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    return found
+    return await shown_certificate(at.address, PORT["web"])
 
 
 async def test_a_replaced_certificate_is_shown_to_new_clients_and_kept_ones_stay(

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import socket
-import ssl
 from collections.abc import Iterator, MutableMapping
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ import pytest
 import yaml
 from tests.integration.edges.bad_files import BAD_FILES, key_pair, take_port
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import Answer, PracticeFarm, Suite, eventually
+from tests.integration.suite import Answer, PracticeFarm, Suite, eventually, shown_certificate
 
 from switchover.app import Switchover
 from switchover.edges.api.server import create_app
@@ -204,32 +203,20 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     assert await whole_state(running) == before
 
 
-async def shown_certificate(at: Suite) -> bytes:
-    """Return what a client of the webmail service is shown now, in DER form."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection(
-        at.address, 10443, ssl=context, server_hostname="mail.contoso.example"
-    )
-    shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    return shown
-
-
 async def test_rolling_back_brings_file_certificate_drains_and_weights_back(
     running: Suite, farm: PracticeFarm
 ) -> None:
     await running.post("/servers/cas2/drain", {"service": "web", "workload": "owa"})
     (await running.api("PUT", "/servers/cas1/weight", {"service": "imap", "weight": 7})).good()
     good = (await running.get("/revisions/0"))["number"]
-    shown = await shown_certificate(running)
+    shown = await shown_certificate(running.address, 10443)
 
     files = {**farm.files, "front.pem": key_pair()}
     text = good_text(farm, running).replace("Webmail", "Another webmail")
     await running.apply(text, files)
     await running.post("/servers/cas2/resume")
     (await running.api("PUT", "/servers/cas1/weight", {"service": "imap", "weight": 9})).good()
-    assert await shown_certificate(running) != shown
+    assert await shown_certificate(running.address, 10443) != shown
 
     done = await running.post(f"/revisions/{good}/rollback", {"reason": "as it was"})
     assert await running.get("/revisions/0/text") == good_text(farm, running)
@@ -240,7 +227,7 @@ async def test_rolling_back_brings_file_certificate_drains_and_weights_back(
     servers = await running.servers()
     assert servers["web.owa", "cas2"].is_draining
     assert servers["imap.imaps", "cas1"].weight == 7
-    assert await shown_certificate(running) == shown
+    assert await shown_certificate(running.address, 10443) == shown
     assert await running.get("/drift") == {"drift": []}
     (await running.api("PUT", "/servers/cas1/weight", {"service": "imap"})).good()
 

@@ -181,7 +181,10 @@ async def test_exit_codes(running: Suite, farm: PracticeFarm, files_directory: P
         running.cli("drift", "accept"),
         running.cli("status", environment={**url, "SWITCHOVER_TOKEN": "swo_" + "a" * 43}),
         running.cli("server", "drain", "cas1", environment={**url, "SWITCHOVER_TOKEN": viewer}),
-        running.cli("status", environment={"SWITCHOVER_URL": "http://127.0.0.1:9"}),
+        running.cli(
+            "status",
+            environment={"SWITCHOVER_URL": "http://127.0.0.1:9", "SWITCHOVER_TOKEN": viewer},
+        ),
     )
     assert [one.code for one in ended] == [0, 0, 2, 3, 3, 3, 4, 5, 5, 75], ended
     for one in ended[2:]:
