@@ -7,6 +7,7 @@ not stop the others, least of all the cycle.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,13 @@ FLUSH_SECONDS = 1.0
 ROLL_UP_SECONDS = 300.0
 UPKEEP_SECONDS = 3600.0
 PREPARE_SECONDS = 2.0
+YOUNG_OBJECTS = 20_000
 
 
 async def run_worker(switchover: Switchover) -> None:
     """Run all loops until cancelled."""
     settings = switchover.settings
+    _spare_collector()
     async with asyncio.TaskGroup() as group:
         group.create_task(_repeat("cycle", settings.cycle_seconds, switchover.cycle.run))
         group.create_task(_repeat("sample", settings.sample_seconds, switchover.observation.sample))
@@ -44,6 +47,17 @@ async def run_worker(switchover: Switchover) -> None:
             _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
         )
         group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
+
+
+def _spare_collector() -> None:
+    """Let the garbage collector look only at what is made from now on, and less often.
+
+    Half a million objects of imported modules never go away; walking them took a fifth of our processor
+    time with 5,000 server lines, whose states are made anew in each cycle.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 async def _prepare(switchover: Switchover) -> None:

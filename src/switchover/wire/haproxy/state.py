@@ -90,7 +90,7 @@ class ServerState(NamedTuple):
     ``port`` is 0 for a UNIX socket. ``weight`` is the one in force, ``configured_weight`` the one in
     the file. In maintenance a server gets neither traffic nor checks; when draining only persistent
     clients still reach it. ``check_health`` counts up from 0; ``changed_seconds_ago`` is the age of ``operation``.
-    ``columns`` is the row as it came, for the state file.
+    ``columns`` is the row as it came, for the state file; the last one holds the rest of the line.
     """
 
     backend: str
@@ -121,7 +121,7 @@ def parse_servers(text: str) -> tuple[ServerState, ...]:
 
 
 def _server(line: str) -> ServerState:
-    columns = tuple(line.split())
+    columns = tuple(line.split(None, _LOADED_COLUMNS + 1))
     if len(columns) < _LOADED_COLUMNS:
         raise Corrupt(f"a row of the server state is cut short: {line[:120]!r}")
     try:
