@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sys
-import traceback
-
-OUR_FAULT = 70
-"""Exit code of what nobody foresaw (EX_SOFTWARE of sysexits.h)."""
 
 
 def main() -> None:
     """Run the command line; imported late so that ``--help`` stays quick."""
-    from switchover.edges.cli.main import run  # noqa: PLC0415 - start-up time
-
     try:
+        from switchover.edges.cli.main import run  # noqa: PLC0415 - start-up time
+
         run()
-    except Exception:  # noqa: BLE001 - the end of the process: scripts tell our faults by the code
-        traceback.print_exc()
-        sys.exit(OUR_FAULT)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

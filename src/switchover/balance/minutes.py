@@ -111,11 +111,13 @@ class MinuteStatistics:
         while len(self.minutes) > self.MAX_WAITING:
             self.minutes.pop(next(iter(self.minutes)))
 
-    def finished(self, now: datetime) -> list[tuple[object, ...]]:
-        """Return the rows of minutes that are over."""
-        current = now.replace(second=0, microsecond=0)
+    def finished(self, now: datetime | None) -> list[tuple[object, ...]]:
+        """Return the rows of minutes that are over; with None of all, because nothing will follow."""
+        current = now and now.replace(second=0, microsecond=0)
         return [
-            (*key, *minute.values()) for key, minute in self.minutes.items() if key.minute < current
+            (*key, *minute.values())
+            for key, minute in self.minutes.items()
+            if current is None or key.minute < current
         ]
 
     def forget(self, rows: Sequence[tuple[object, ...]]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from switchover.balance.overrides import Overrides
+    from switchover.balance.overrides import Overrides, Target
 
 
 class Origin(StrEnum):
@@ -88,6 +88,37 @@ def count_changes(diff: str) -> tuple[int, int]:
     lines = diff.splitlines()[2:]
     added = sum(line.startswith("+") for line in lines)
     return added, sum(line.startswith("-") for line in lines)
+
+
+def summary_of(old: Draft | Revision | None, new: Draft, diff: str) -> str:
+    """Return what a change was in a few words: the servers it touched, else the lines it changed."""
+    if new.verb in {Verb.DRAIN, Verb.MAINTAIN, Verb.RESUME, Verb.WEIGHT, Verb.ACCEPT}:
+        before = old.overrides.by_target if old else {}
+        after = new.overrides.by_target
+        touched = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+        return f"{new.verb} {_named(touched)}"
+    added, removed = count_changes(diff)
+    return f"{new.verb}: {_counted(added, 'line')} added, {removed} removed"
+
+
+def _named(targets: list[Target]) -> str:
+    """``cas1 (mail: 8 workloads; imap: imaps)``; "nothing" without targets."""
+    parts = []
+    for server in sorted({target.server for target in targets}):
+        pools: dict[str, list[str]] = {}
+        for target in targets:
+            if target.server == server:
+                pools.setdefault(target.service, []).append(target.pool)
+        told = "; ".join(
+            f"{service}: {', '.join(names) if len(names) < 4 else _counted(len(names), 'workload')}"
+            for service, names in pools.items()
+        )
+        parts.append(f"{server} ({told})")
+    return ", ".join(parts) or "nothing"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lines(revision: Draft | Revision) -> Iterator[str]:

@@ -26,6 +26,9 @@ class Condition(StrEnum):
     ABSENT = "absent"
 
 
+TAKES_TRAFFIC = frozenset({Condition.UP, Condition.FALLING, Condition.UNCHECKED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
     """A server in a pool; ``since_seconds`` is how long the state lasts."""
@@ -46,11 +49,7 @@ class ServerView:
     @property
     def takes_traffic(self) -> bool:
         """True when new clients are sent here."""
-        return self.condition in {
-            Condition.UP,
-            Condition.FALLING,
-            Condition.UNCHECKED,
-        }
+        return self.condition in TAKES_TRAFFIC
 
     def body(self) -> dict[str, Any]:
         """Return plain values for JSON."""

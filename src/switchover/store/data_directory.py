@@ -33,9 +33,9 @@ def prepare_data_directory(settings: Settings) -> None:
 
 
 def _make(path: Path, mode: int) -> None:
-    if path.is_dir():
-        return
     try:
+        if path.is_dir():
+            return
         path.mkdir(mode=mode, parents=True, exist_ok=True)
         path.chmod(mode)  # mkdir leaves out the bits of the umask
     except OSError as error:

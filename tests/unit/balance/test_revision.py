@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
-from switchover.balance.revision import Draft, Origin, Verb, count_changes, difference
+from switchover.balance.revision import (
+    Draft,
+    Origin,
+    Verb,
+    count_changes,
+    difference,
+    summary_of,
+)
 
 CAS1 = Target(service="mail", pool="owa", server="cas1")
 
@@ -52,3 +61,20 @@ def test_a_drain_and_a_weight_are_differences() -> None:
     assert "+# mail.owa/cas1 drain weight 10" in diff
     drained = Overrides(by_target={CAS1: Override(state=AdminState.DRAIN)})
     assert "+# mail.owa/cas1 drain" in difference(draft(), draft(overrides=drained)).splitlines()
+
+
+def test_a_summary_names_the_servers_that_were_touched() -> None:
+    pools = ("owa", "ews", "oab", "api")
+    targets = [Target(service="mail", pool=pool, server="cas1") for pool in pools]
+    drained = Overrides().changed(targets, state=AdminState.DRAIN)
+    new = replace(draft(overrides=drained), verb=Verb.DRAIN)
+    assert summary_of(draft(), new, "") == "drain cas1 (mail: 4 workloads)"
+    back = replace(draft(overrides=drained.changed(targets[:1], state=AdminState.READY)))
+    resumed = replace(back, verb=Verb.RESUME)
+    assert summary_of(new, resumed, "") == "resume cas1 (mail: owa)"
+    assert summary_of(None, replace(draft(), verb=Verb.WEIGHT), "") == "weight nothing"
+
+
+def test_a_summary_of_a_file_counts_its_lines() -> None:
+    diff = difference(draft("a: 1\n"), draft("a: 1\nb: 2\n"))
+    assert summary_of(draft(), draft(), diff) == "apply: 1 line added, 0 removed"

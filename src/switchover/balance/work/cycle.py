@@ -198,7 +198,7 @@ class Cycle:
         sentence = (
             "no platform file was applied yet"
             if database_answers
-            else "no wish is known yet; the engine goes on as it is"
+            else "what to run is not known yet; the engine goes on as it is"
         )
         return self._report(sentence, None, database_answers=database_answers, engine_runs=alive)
 
@@ -255,7 +255,11 @@ class Cycle:
         engine_runs: bool = True,
     ) -> CycleReport:
         if not database_answers:
-            sentence += "; the database does not answer, so nothing can be changed"
+            sentence += (
+                "; the database does not answer, so nothing can be changed"
+                if self.parts.is_prepared
+                else "; the database is being prepared"
+            )
         sentence += self._unreadable
         return CycleReport(
             at=clock.now(),

@@ -28,7 +28,7 @@ from switchover.wire.haproxy.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
@@ -81,6 +81,7 @@ class EngineRoom:
         self.files = EngineFiles(directory)
         self.lock = asyncio.Lock()
         self.loaded: Compiled | None = None
+        self.before_reload: Callable[[], Awaitable[None]] | None = None
 
     async def check(self, wanted: Compiled) -> None:
         """Have the engine read a configuration; nothing of it stays.
@@ -213,6 +214,8 @@ class EngineRoom:
     async def _reload(self, wanted: Compiled, because: str) -> Brought:
         digest = await self._stage(wanted)
         changes = (*self._state_changes(wanted), *self._weight_changes(wanted))
+        if self.before_reload is not None:
+            await self.before_reload()
         previous = self.files.activate(digest)
         try:
             result = await self.process.reload()

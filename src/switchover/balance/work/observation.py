@@ -2,11 +2,14 @@
 
 Health lines become events with their cause. Session lines arrive only for connections that did not end
 normally (``option dontlog-normal``); the normal ones are counted by the statistics. Statistics are kept
-as differences between samples of each worker, so a reload loses nothing that was sampled.
+as differences between samples of each worker. At a reload the old worker is held until its last client
+has gone and its last count was read, so a reload loses nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ from switchover.balance.minutes import MinuteStatistics
 from switchover.errors import SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.log import Session, parse_log
+from switchover.wire.haproxy.socket import HeldWorker
 from switchover.wire.haproxy.state import parse_info, parse_processes
 from switchover.wire.haproxy.statistics import (
     NOTHING,
@@ -32,10 +36,18 @@ from switchover.wire.haproxy.statistics import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
 
 logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+FAREWELL_SECONDS = 0.1
+LONGEST_FAREWELL_SECONDS = 5.0
+"""How often a retired worker is asked whether its clients have gone: soon at first, then seldom, since
+mail sessions may stay for hours."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +69,8 @@ class Observation:
     minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
+    _sampling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _farewells: set[asyncio.Task[None]] = field(default_factory=set)
 
     def take_session(self, line: bytes) -> None:
         """Take a line of the datagram log; only sessions count, the rest comes by the ring too."""
@@ -80,10 +94,19 @@ class Observation:
         self.terminations[service, pool, session.server, state] += 1
         self.events.count_termination(service, pool, session.server, state)
 
+    def count_from_start(self) -> None:
+        """Take the first counters for new: the engine did not run when we came."""
+        self._has_baseline = True
+
     async def sample(self) -> None:
         """Read the counters of every worker and add what is new to the minute."""
         if self.parts.engine.process.master_pid is None:
+            self.count_from_start()
             return
+        async with self._sampling:
+            await self._sample()
+
+    async def _sample(self) -> None:
         now: dict[WorkerId, Sample] = {}
         answers = await self.parts.engine.control.send(
             [runtime.show_info(), runtime.show_statistics()], timeout=10.0
@@ -96,13 +119,56 @@ class Observation:
         # count again when it does.
         now = {**await self._old_workers(current), **now}
         if self._has_baseline:
-            counted = count_between(self._samples, now)
-            for key, counters in counted.items():
-                self.totals[key] = self.totals.get(key, NOTHING).plus(counters)
-            self.minutes.add(clock.now(), counted, rows)
+            self._add(now, rows)
         self._has_baseline = True
         self._samples = now
         self.rows = rows
+
+    def _add(self, now: Mapping[WorkerId, Sample], rows: tuple[Row, ...]) -> None:
+        counted = count_between(self._samples, now)
+        for key, counters in counted.items():
+            self.totals[key] = self.totals.get(key, NOTHING).plus(counters)
+        self.minutes.add(clock.now(), counted, rows)
+
+    async def hold_worker(self) -> None:
+        """Hold the worker that a reload is about to retire, until its last count was read."""
+        path = self.parts.engine.control.path
+        try:
+            held = await HeldWorker.open(path, timeout=ANSWER_SECONDS)
+        except Unavailable as error:
+            logger.debug("the old worker could not be held: %s", error)
+            return
+        task = asyncio.create_task(self._see_off(held))
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
+    async def _see_off(self, held: HeldWorker) -> None:
+        """Wait until a retired worker has no client any more, count for the last time, let it go."""
+        pause = FAREWELL_SECONDS
+        try:
+            while not await self._is_done(held):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_FAREWELL_SECONDS)
+            async with self._sampling:
+                await self._count_last(held)
+        except SwitchoverError as error:
+            logger.debug("an old worker's last count is lost: %s", error)
+        finally:
+            held.close()
+
+    async def _is_done(self, held: HeldWorker) -> bool:
+        answer = await held.ask(runtime.show_info(), timeout=ANSWER_SECONDS)
+        info = parse_info(answer.text)
+        return info.is_stopping and info.connections == 0
+
+    async def _count_last(self, held: HeldWorker) -> None:
+        info = parse_info((await held.ask(runtime.show_info(), timeout=ANSWER_SECONDS)).text)
+        answer = await held.ask(runtime.show_statistics(), timeout=ANSWER_SECONDS)
+        worker = WorkerId(info.pid, info.started_at_epoch)
+        last = take_sample(worker, parse_statistics(answer.text))
+        if self._has_baseline:
+            self._add({worker: last}, ())
+        self._samples[worker] = last
 
     async def _old_workers(self, current: WorkerId) -> dict[WorkerId, Sample]:
         """Sample the workers that only finish their connections; one may end while we ask."""
@@ -130,12 +196,23 @@ class Observation:
 
     async def flush(self) -> None:
         """Write events, terminations and finished minutes; what can not be written now is kept."""
+        await self._write(self.minutes.finished(clock.now()))
+
+    async def finish(self) -> None:
+        """Count once more and write everything, the minute under way too: the process ends."""
+        for task in tuple(self._farewells):
+            task.cancel()
+        await asyncio.gather(*self._farewells, return_exceptions=True)
+        with contextlib.suppress(SwitchoverError):
+            await self.sample()
+        await self._write(self.minutes.finished(None))
+
+    async def _write(self, minutes: list[tuple[object, ...]]) -> None:
         try:
             await self.events.flush(self.parts.database)
-            rows = self.minutes.finished(clock.now())
-            if rows:
+            if minutes:
                 async with self.parts.database.transaction() as connection:
-                    await queries.add_minutes(connection, rows)
-                self.minutes.forget(rows)
+                    await queries.add_minutes(connection, minutes)
+                self.minutes.forget(minutes)
         except Unavailable:
             return

@@ -25,8 +25,8 @@ from switchover.balance.revision import (
     Origin,
     Revision,
     Verb,
-    count_changes,
     difference,
+    summary_of,
 )
 from switchover.balance.targets import expand_target
 from switchover.balance.work.engine_room import Means
@@ -227,7 +227,7 @@ async def _commit(
     dry_run: bool = False,
 ) -> Outcome:
     diff = difference(latest, draft)
-    summary = _summary(draft, diff)
+    summary = summary_of(latest, draft, diff)
     compiled = await asyncio.to_thread(compile_wish, parts, wish)
     if dry_run:
         await parts.engine.check(compiled)
@@ -327,11 +327,6 @@ def _draft(wish: Wish, intent: Intent, verb: Verb) -> Draft:
         overrides=wish.overrides,
         files={name: hashlib.sha256(content).hexdigest() for name, content in wish.files.items()},
     )
-
-
-def _summary(draft: Draft, diff: str) -> str:
-    added, removed = count_changes(diff)
-    return f"{draft.verb}: {added} lines added, {removed} removed"
 
 
 def _verb_of(state: AdminState | None) -> Verb:

@@ -10,7 +10,12 @@ from switchover.balance.lint import lint
 from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
 from switchover.balance.outage import parse_outage
 from switchover.balance.probes.machine import with_current_addresses
-from switchover.balance.status_words import ServerView, server_view
+from switchover.balance.status_words import (
+    TAKES_TRAFFIC,
+    ServerView,
+    condition_of,
+    server_view,
+)
 from switchover.balance.targets import expand_target
 from switchover.balance.what_if import what_if as predict_outage
 from switchover.balance.what_if_view import to_json
@@ -18,7 +23,7 @@ from switchover.balance.work.revisions import current_wish
 from switchover.errors import NotFound
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.state import parse_sessions
-from switchover.wire.haproxy.statistics import Row, parse_statistics
+from switchover.wire.haproxy.statistics import Row, RowKind, parse_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +148,23 @@ def _warnings(parts: BalancerParts) -> list[str]:
     machine = with_current_addresses(parts.machine, wish.balance)
     findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
     return [finding.message for finding in findings if finding.code in MACHINE_CODES]
+
+
+def empty_pools(observation: Observation) -> list[str]:
+    """Return a sentence for each service with pools that no server serves, as of the last look."""
+    served: dict[str, bool] = {}
+    for row in observation.rows:
+        if row.kind is RowKind.SERVER and "." in row.proxy and row.name != "sorry":
+            takes = condition_of(row.status) in TAKES_TRAFFIC and row.weight > 0
+            served[row.proxy] = served.get(row.proxy, False) or takes
+    empty: dict[str, list[str]] = {}
+    for proxy, is_served in served.items():
+        if not is_served:
+            service, _, pool = proxy.partition(".")
+            empty.setdefault(service, []).append(pool)
+    return [
+        f"{service}: no server is left for {', '.join(pools)}" for service, pools in empty.items()
+    ]
 
 
 def engine_configuration(parts: BalancerParts) -> str:

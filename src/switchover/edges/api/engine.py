@@ -35,8 +35,10 @@ async def get_health() -> dict[str, str]:
 @router.get("/status")
 async def get_status(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
     """Return versions, the last cycle's sentence, and what stands out."""
+    body = views.status(suite.balance, suite.cycle, suite.engine_version)
     return {
-        **views.status(suite.balance, suite.cycle, suite.engine_version),
+        **body,
+        "warnings": [*views.empty_pools(suite.observation), *body["warnings"]],
         "database_answers": suite.database.is_answering,
         "data": str(suite.settings.data_dir),
     }

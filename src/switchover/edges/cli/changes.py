@@ -14,6 +14,7 @@ from rich.syntax import Syntax
 from switchover.edges.cli.client import Client
 from switchover.edges.cli.options import Data, File, Output, Reason, Yes
 from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
     from switchover.balance.virtual_service import Balance
@@ -99,7 +100,12 @@ def show_outcome(outcome: dict[str, Any]) -> None:
             f"engine: {how}{escape(because)}",
             highlight=False,
         )
-    show_findings(outcome["findings"])
+    grave = [finding for finding in outcome["findings"] if finding["severity"] != "info"]
+    if outcome["diff"] or outcome["revision"] is None:
+        show_findings(grave)
+    left = len(outcome["findings"]) - (len(grave) if outcome["diff"] else 0)
+    if left:
+        console.print(f"[dim]{left} more from lint; see: switchover check FILE[/dim]")
 
 
 def apply(
@@ -210,6 +216,8 @@ def rollback(
         preview = client.post(f"/revisions/{revision}/rollback", {"dry_run": True})
         if not yes and output is Format.TABLE:
             show_diff(preview["diff"])
+            if not sys.stdin.isatty():
+                raise InvalidInput("nobody can be asked here; give --yes to roll back")
             if not typer.confirm("Roll back?"):
                 raise SystemExit(1)
         outcome = client.post(f"/revisions/{revision}/rollback", {"reason": reason})

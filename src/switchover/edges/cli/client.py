@@ -138,8 +138,8 @@ def _local_url(settings: Settings) -> str:
     our token.
     """
     away = Unavailable(
-        f"no switchover runs on {settings.data_dir}; start it with: switchover serve, or give --data, "
-        "or set SWITCHOVER_URL and SWITCHOVER_TOKEN"
+        f"switchover does not answer for {settings.data_dir}: is it running? start it with: switchover "
+        "serve, or give --data, or set SWITCHOVER_URL and SWITCHOVER_TOKEN"
     )
     if not _is_held(settings.lock_file):
         raise away
