@@ -1,0 +1,50 @@
+"""Names that vulture can not see used, by reason; checked by script/test."""
+# ruff: noqa: B018, F821, SLF001
+
+from __future__ import annotations
+
+# Parts of the engine's answers and log lines: read whole, so that a reader knows what there is.
+_.accepted_at
+_.answers_1xx
+_.branch_status
+_.check_status
+_.client_aborts
+_.client_address
+_.client_port
+_.idle_percent
+_.pool_bytes
+_.queue_milliseconds
+_.request_errors
+_.request_milliseconds
+_.server_aborts
+_.state_seconds
+_.total_connections
+_.total_requests
+_.went_down
+# All values of an enumeration that others defined.
+_.CONFIGURED_MAINTENANCE
+_.DIAG
+_.IN_PROGRESS
+_.LISTENER
+_.NAME_FROM_SOCKET
+_.NEUTRAL
+_.PASSED
+_.PASSED_CONDITIONALLY
+_.RUNNING
+_.STARTING
+# Called or read by libraries: pydantic, uvicorn, alembic, rich, subprocess, pytest.
+_._create_socket
+_._get_socket
+_.capture_signals
+_.down_revision
+_.extra_groups
+_.get_metrics
+_.model_config
+_.on_broken_pipe
+_.pytestmark
+_.should_exit
+_.taken_port
+_.trace
+_.traceback
+# An origin of revisions that the database allows; the console will use it.
+_.CONSOLE

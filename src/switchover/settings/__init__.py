@@ -79,7 +79,6 @@ class Settings:
     haproxy: Path | None = None
     api: ListenAddress = ListenAddress(host="127.0.0.1", port=8440)
     agent_port: int = 0
-    practice_port: int = 0
     cycle_seconds: float = 2.0
     sample_seconds: float = 10.0
     keep_engine: bool = False
@@ -239,11 +238,6 @@ VARIABLES = (
     Variable(
         name="SWITCHOVER_AGENT_PORT",
         meaning="loopback port of the agent checks; 0 lets the system choose",
-        parse=_parse_number(0, 65535),
-    ),
-    Variable(
-        name="SWITCHOVER_PRACTICE_PORT",
-        meaning="loopback port that breaks practice servers; 0 lets the system choose",
         parse=_parse_number(0, 65535),
     ),
     Variable(

@@ -28,7 +28,6 @@ from switchover.wire.haproxy.binary import find_binary
 from switchover.wire.haproxy.render import MAIN_FILE, render_files
 
 HAPROXY, _ = find_binary()
-HARMLESS = ("Can't open global server state file",)
 
 
 def write_configuration(

@@ -18,8 +18,6 @@ from tests.integration.suite import Answer, PracticeFarm, Suite, eventually, sho
 from switchover.app import Switchover
 from switchover.edges.api.server import create_app
 
-UNTOUCHED = ("revision", "master", "worker", "files", "link")
-
 
 @pytest.fixture
 def taken_port(running: Suite) -> Iterator[socket.socket]:

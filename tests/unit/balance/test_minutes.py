@@ -9,7 +9,7 @@ from switchover.wire.haproxy.statistics import NOTHING, Counters, Row, RowKind
 
 NOON = datetime(2026, 1, 2, 12, 0, 30, tzinfo=UTC)
 KEY = ("mail.owa", "cas1")
-SERVICE, WORKLOAD, SERVER, SESSIONS, REQUESTS = 1, 2, 3, 4, 5
+SERVICE, SERVER, SESSIONS, REQUESTS = 1, 3, 4, 5
 
 
 def counted(sessions: int, requests: int = 0) -> Counters:
