@@ -114,7 +114,7 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
         if given is None:
             await _open_embedded(stack, switchover, embedded)
         await stack.enter_async_context(database)
-        stack.push_async_callback(switchover.observation.flush)
+        stack.push_async_callback(switchover.observation.finish)
         yield switchover
 
 
@@ -122,6 +122,8 @@ async def _start_last_engine(switchover: Switchover) -> None:
     engine = switchover.balance.engine
     try:
         found = await engine.process.attach()
+        if found is None:
+            switchover.observation.count_from_start()
         if found is None and engine.files.main_file.is_file():
             await engine.process.start()
             found = await engine.process.attach()
@@ -175,6 +177,7 @@ async def _open_balancer(
     )
     events = EventLog()
     observation = Observation(parts=parts, events=events)
+    parts.engine.before_reload = observation.hold_worker
     log, ring = run / "log.sock", run / "events.sock"
     await stack.enter_async_context(LogReceiver(log, observation.take_session, mode=0o600))
     await stack.enter_async_context(EventReceiver(ring, observation.take_event, mode=0o600))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
+    from switchover.wire.haproxy.state import EngineInfo
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Observation:
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
     _sampling: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _farewells: set[asyncio.Task[None]] = field(default_factory=set)
+    _farewells: dict[WorkerId, asyncio.Task[None]] = field(default_factory=dict)
 
     def take_session(self, line: bytes) -> None:
         """Take a line of the datagram log; only sessions count, the rest comes by the ring too."""
@@ -132,39 +133,35 @@ class Observation:
 
     async def hold_worker(self) -> None:
         """Hold the worker that a reload is about to retire, until its last count was read."""
-        path = self.parts.engine.control.path
         try:
-            held = await HeldWorker.open(path, timeout=ANSWER_SECONDS)
-        except Unavailable as error:
+            held = await HeldWorker.open(self.parts.engine.control.path, timeout=ANSWER_SECONDS)
+            info = await _ask_info(held)
+        except SwitchoverError as error:
             logger.debug("the old worker could not be held: %s", error)
             return
-        task = asyncio.create_task(self._see_off(held))
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
+        worker = WorkerId(info.pid, info.started_at_epoch)
+        if worker in self._farewells:  # a reload before this one failed
+            held.close()
+            return
+        self._farewells[worker] = asyncio.create_task(self._see_off(worker, held))
 
-    async def _see_off(self, held: HeldWorker) -> None:
+    async def _see_off(self, worker: WorkerId, held: HeldWorker) -> None:
         """Wait until a retired worker has no client any more, count for the last time, let it go."""
         pause = FAREWELL_SECONDS
         try:
-            while not await self._is_done(held):
+            while not await _is_done(held):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_FAREWELL_SECONDS)
             async with self._sampling:
-                await self._count_last(held)
+                await self._count_last(worker, held)
         except SwitchoverError as error:
             logger.debug("an old worker's last count is lost: %s", error)
         finally:
             held.close()
+            del self._farewells[worker]
 
-    async def _is_done(self, held: HeldWorker) -> bool:
-        answer = await held.ask(runtime.show_info(), timeout=ANSWER_SECONDS)
-        info = parse_info(answer.text)
-        return info.is_stopping and info.connections == 0
-
-    async def _count_last(self, held: HeldWorker) -> None:
-        info = parse_info((await held.ask(runtime.show_info(), timeout=ANSWER_SECONDS)).text)
+    async def _count_last(self, worker: WorkerId, held: HeldWorker) -> None:
         answer = await held.ask(runtime.show_statistics(), timeout=ANSWER_SECONDS)
-        worker = WorkerId(info.pid, info.started_at_epoch)
         last = take_sample(worker, parse_statistics(answer.text))
         if self._has_baseline:
             self._add({worker: last}, ())
@@ -200,9 +197,10 @@ class Observation:
 
     async def finish(self) -> None:
         """Count once more and write everything, the minute under way too: the process ends."""
-        for task in tuple(self._farewells):
+        farewells = tuple(self._farewells.values())
+        for task in farewells:
             task.cancel()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await asyncio.gather(*farewells, return_exceptions=True)
         with contextlib.suppress(SwitchoverError):
             await self.sample()
         await self._write(self.minutes.finished(None))
@@ -216,3 +214,12 @@ class Observation:
                 self.minutes.forget(minutes)
         except Unavailable:
             return
+
+
+async def _ask_info(held: HeldWorker) -> EngineInfo:
+    return parse_info((await held.ask(runtime.show_info(), timeout=ANSWER_SECONDS)).text)
+
+
+async def _is_done(held: HeldWorker) -> bool:
+    info = await _ask_info(held)
+    return info.is_stopping and info.connections == 0

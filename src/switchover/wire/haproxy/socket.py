@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from switchover.wire.haproxy.runtime import Command
 
 _READ_BYTES = 1 << 18
+_LARGEST_ANSWER_BYTES = 1 << 26
+_WORKER_PROMPT = b"\n> "
 # One wake-up of the event loop takes at most so many datagrams, so that a flood of log lines
 # cannot starve everything else.
 _DATAGRAMS_PER_WAKE = 256
@@ -103,6 +105,56 @@ class Runtime:
             raise Refused(f"{self.path}: we may not use this socket") from error
         except OSError as error:
             raise Unavailable(f"{self.path}: {error.strerror or error}") from error
+
+
+class HeldWorker:
+    """A conversation with one worker that stays open: it does not end while somebody talks to it.
+
+    So what a worker counts after a reload can be read to the last (seen on 2.8.25: an open connection
+    to the runtime socket is a job, and a worker ends with its last job). It is not among the worker's
+    own connections in ``show info``.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take the streams of a conversation that has begun; ``open`` makes one."""
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, path: Path, *, timeout: float) -> Self:
+        """Begin a conversation with the worker that answers at ``path`` now; raises Unavailable."""
+        try:
+            async with asyncio.timeout(timeout):
+                reader, writer = await asyncio.open_unix_connection(
+                    path, limit=_LARGEST_ANSWER_BYTES
+                )
+        except OSError as error:
+            raise Unavailable(f"{path}: {error.strerror or error}") from error
+        held = cls(reader, writer)
+        try:
+            await held._say("prompt", timeout)
+        except Unavailable:
+            held.close()
+            raise
+        return held
+
+    async def ask(self, command: Command, *, timeout: float) -> Outcome:
+        """Return the judged answer to a command; raises Unavailable when the worker has ended."""
+        return judge(command, await self._say(command.line, timeout))
+
+    async def _say(self, line: str, timeout: float) -> str:
+        try:
+            async with asyncio.timeout(timeout):
+                self._writer.write(f"{line}\n".encode())
+                await self._writer.drain()
+                answer = await self._reader.readuntil(_WORKER_PROMPT)
+        except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+            raise Unavailable(f"the worker ended the conversation: {error}") from error
+        return answer.removesuffix(_WORKER_PROMPT).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Let the worker go. Idempotent."""
+        self._writer.transport.abort()
 
 
 async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
