@@ -125,3 +125,11 @@ def test_another_order_of_frontends_is_a_change() -> None:
     before = replace(LOADED, frontends=(FRONTEND, other))
     after = replace(LOADED, frontends=(other, FRONTEND))
     assert plan_change(before, after).reload_because == "the order of frontends changed"
+
+
+def test_weights_are_raised_before_others_are_cut() -> None:
+    pair = (replace(LINE, name="cas1", weight=100), replace(LINE, name="cas2", weight=0))
+    before = replace(LOADED, backends=(replace(BACKEND, servers=pair),))
+    swapped = (replace(pair[0], weight=0), replace(pair[1], weight=100))
+    after = replace(LOADED, backends=(replace(BACKEND, servers=swapped),))
+    assert [change.weight for change in plan_change(before, after).changes] == [100, 0]
