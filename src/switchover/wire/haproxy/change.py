@@ -175,7 +175,17 @@ def _changes(loaded: EngineConfig, wanted: EngineConfig) -> Iterator[RuntimeChan
             yield ReplaceList(name=name, patterns=patterns)
     for before, after in zip(loaded.backends, wanted.backends, strict=True):
         if before is not after and before != after:
-            yield from _server_changes(before, after)
+            yield from _raises_first(before, _server_changes(before, after))
+
+
+def _raises_first(before: Backend, changes: Iterator[RuntimeChange]) -> list[RuntimeChange]:
+    """Put raised weights before those that are cut, so that no backend is without weight in between."""
+    weights = {line.name: line.weight for line in before.servers}
+
+    def is_cut(change: RuntimeChange) -> bool:
+        return isinstance(change, SetWeight) and change.weight < weights[change.server]
+
+    return sorted(changes, key=is_cut)
 
 
 def _server_changes(before: Backend, after: Backend) -> Iterator[RuntimeChange]:

@@ -132,4 +132,7 @@ def test_weights_are_raised_before_others_are_cut() -> None:
     before = replace(LOADED, backends=(replace(BACKEND, servers=pair),))
     swapped = (replace(pair[0], weight=0), replace(pair[1], weight=100))
     after = replace(LOADED, backends=(replace(BACKEND, servers=swapped),))
-    assert [change.weight for change in plan_change(before, after).changes] == [100, 0]
+    assert plan_change(before, after).changes == (
+        SetWeight(backend="mail.owa", server="cas2", weight=100),
+        SetWeight(backend="mail.owa", server="cas1", weight=0),
+    )
