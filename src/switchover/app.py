@@ -23,6 +23,7 @@ from switchover.balance.advice import AdviceBoard
 from switchover.balance.compile import EngineFacts
 from switchover.balance.event import Event, Severity
 from switchover.balance.lint import MachineFacts
+from switchover.balance.overrides import parse_target
 from switchover.balance.probes.machine import descriptor_limit, find_ca_bundle, read_machine_facts
 from switchover.balance.work.advice import open_agent_port
 from switchover.balance.work.cycle import Cycle
@@ -50,9 +51,10 @@ from switchover.wire.haproxy.process import EngineProcess
 from switchover.wire.haproxy.socket import EventReceiver, LogReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
+    from switchover.balance.overrides import Target
     from switchover.wire.haproxy.binary import EngineVersion
 
 logger = logging.getLogger(__name__)
@@ -166,11 +168,12 @@ async def _open_balancer(
         state_file=settings.engine_dir / "servers.state",
         pid_file=settings.engine_dir / "engine.pid",
     )
-    advice = AdviceBoard()
+    engine = EngineRoom(process, settings.engine_dir)
+    advice = AdviceBoard(left_over=_read_targets(engine.files.advised))
     agent_port = await _open_agent(stack, settings, advice)
     parts = BalancerParts(
         database=database,
-        engine=EngineRoom(process, settings.engine_dir),
+        engine=engine,
         sealer=sealer,
         facts=_engine_facts(settings, agent_port),
         machine=MachineFacts(engine=version.text, tls_library=version.tls_library),
@@ -215,6 +218,14 @@ async def read_machine(switchover: Switchover) -> None:
     """Look at the machine anew: its limits and engines that are ahead of ours."""
     facts = await read_machine_facts(switchover.engine_version, switchover.engine_path)
     switchover.balance.machine = facts
+
+
+def _read_targets(names: Iterable[str]) -> set[Target]:
+    found = set()
+    for name in names:
+        with contextlib.suppress(ValueError):  # a damaged note must not keep us from starting
+            found.add(parse_target(name))
+    return found
 
 
 async def _open_agent(stack: AsyncExitStack, settings: Settings, advice: AdviceBoard) -> int:

@@ -8,6 +8,7 @@ out for ever. Where nobody answers, nothing changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchover.balance.overrides import Target
+
+
+SETTLED_AFTER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +38,14 @@ class AdviceBoard:
 
     ``weights`` holds wanted weight and weight in the loaded file by ``mail.owa/cas1``: the engine reads
     percentages against the file it loaded and rounds down, and an operator may have set another weight
-    since.
+    since. ``left_over`` are targets that a process before this one told something and could not take
+    back; ``ended`` says when advice was taken back.
     """
 
     by_target: dict[Target, Advice] = field(default_factory=dict)
     told: set[Target] = field(default_factory=set)
+    left_over: set[Target] = field(default_factory=set)
+    ended: dict[Target, datetime] = field(default_factory=dict)
     weights: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def give(self, target: Target, advice: Advice) -> None:
@@ -62,15 +69,21 @@ class AdviceBoard:
             self.by_target.pop(target)
             advice = None
         if advice is None:
-            if target in self.told:
-                self.told.discard(target)
-                return f"up {self._percent(target, 100)}%\n"
-            return "up\n"
+            return self._take_back(target, now)
         self.told.add(target)
         if advice.percent == 0:
             # The space matters: HAProxy 2.8 ignores "down#reason" without a word.
             return f"down #{_word(advice.reason)}\n"
         return f"up {self._percent(target, advice.percent)}%\n"
+
+    def _take_back(self, target: Target, now: datetime) -> str:
+        is_left_over = target in self.left_over and str(target) in self.weights
+        if target not in self.told and not is_left_over:
+            return "up\n"
+        self.told.discard(target)
+        self.left_over.discard(target)
+        self.ended[target] = now
+        return f"up {self._percent(target, 100)}%\n"
 
     def _percent(self, target: Target, percent: int) -> int:
         wanted, loaded = self.weights.get(str(target), (100, 100))
@@ -78,15 +91,17 @@ class AdviceBoard:
         share = max(1, round(wanted * percent / 100)) if wanted else 0
         return -(-100 * share // loaded) if loaded else percent
 
-    def asked_weights(self) -> Mapping[Target, int]:
-        """Return the weights that advice asked for, so that they do not count as drift."""
-        asked = {**dict.fromkeys(self.told, 100)}
-        asked.update({target: advice.percent for target, advice in self.by_target.items()})
-        result = {}
-        for target, percent in asked.items():
-            _, loaded = self.weights.get(str(target), (100, 100))
-            result[target] = loaded * self._percent(target, percent) // 100
-        return result
+    def advised(self, now: datetime) -> frozenset[Target]:
+        """Return the targets whose weight is advice's business, and not drift.
+
+        Those told something count until the engine has surely taken it back.
+        """
+        settled = [
+            target for target, ended_at in self.ended.items() if now - ended_at > SETTLED_AFTER
+        ]
+        for target in settled:
+            del self.ended[target]
+        return frozenset({*self.by_target, *self.told, *self.left_over, *self.ended})
 
 
 def _word(text: str) -> str:

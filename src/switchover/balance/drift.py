@@ -22,7 +22,7 @@ from switchover.wire.haproxy.change import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from switchover.balance.compile import Compiled
     from switchover.wire.haproxy.config import ServerLine
@@ -85,15 +85,14 @@ def find_drift(
     maps: Mapping[str, tuple[tuple[str, str], ...]],
     *,
     lists: Mapping[str, tuple[str, ...]] | None = None,
-    advised_weights: Mapping[Target, int] | None = None,
+    advised: Collection[Target] = (),
 ) -> tuple[Drift, ...]:
     """Return every difference at run time.
 
     ``servers`` is keyed by backend and server name, ``maps`` and ``lists`` by file name as rendered;
-    one that is not there was not looked at. ``advised_weights`` are weights that our own agent asked
-    for.
+    one that is not there was not looked at. The weights of ``advised`` targets are not judged: our own
+    agent lowers them.
     """
-    advised = advised_weights or {}
     held = {
         (f"{target.service}.{target.pool}", target.server): state
         for target, state in compiled.states.items()
@@ -132,7 +131,7 @@ def _server_drift(
     line: ServerLine,
     observed: ObservedServer | None,
     compiled: Compiled,
-    advised: Mapping[Target, int],
+    advised: Collection[Target],
 ) -> Iterator[Drift]:
     backend = f"{target.service}.{target.pool}"
     if observed is None:
@@ -154,7 +153,7 @@ def _server_drift(
             target=target,
             repair=SetState(backend=backend, server=line.name, state=ENGINE_STATE[state]),
         )
-    if observed.weight not in {line.weight, advised.get(target, line.weight)}:
+    if observed.weight != line.weight and target not in advised:
         yield Drift(
             kind=DriftKind.WEIGHT,
             subject=str(target),

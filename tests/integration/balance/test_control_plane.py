@@ -33,6 +33,7 @@ from switchover import clock
 from switchover.practice.stories import Door, HttpStory, ImapStory, Story
 
 SERVERS = ("cas1", "cas2")
+pytestmark = pytest.mark.xdist_group("control_plane")
 
 
 @pytest.fixture(scope="module")

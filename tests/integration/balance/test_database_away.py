@@ -38,6 +38,7 @@ from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.embedded.postmaster import list_processes, mark_of
 
 SERVERS = ("cas1", "cas2")
+pytestmark = pytest.mark.xdist_group("database_away")
 
 
 @dataclass(frozen=True, kw_only=True)

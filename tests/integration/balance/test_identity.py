@@ -27,6 +27,7 @@ from switchover.practice.spec import DEFAULT_PASSWORD
 from switchover.store.embedded import EmbeddedPostgres
 
 SERVERS = ("cas1", "cas2")
+pytestmark = pytest.mark.xdist_group("identity")
 REQUESTS = 500
 PORT = {"re-encrypt": 10443, "offload": 10444}
 

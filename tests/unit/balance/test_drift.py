@@ -66,7 +66,7 @@ def test_a_weight_that_nobody_ordered_is_found() -> None:
 
 def test_a_weight_that_our_own_agent_asked_for_is_no_drift() -> None:
     lowered = {("mail.owa", "cas1"): replace(SEEN, weight=30)}
-    assert find_drift(wanted(), lowered, {}, advised_weights={CAS1: 30}) == ()
+    assert find_drift(wanted(), lowered, {}, advised={CAS1}) == ()
 
 
 def test_another_address_or_port_is_found() -> None:

@@ -69,6 +69,7 @@ class Cycle:
             except SwitchoverError as error:
                 runs = self.parts.engine.process.master_pid is not None
                 report = self._failed(error, database_answers=answers, engine_runs=runs)
+        self.parts.engine.files.note_advised(map(str, self.advice.advised(clock.now())))
         # What the engine prints it also logs; read here only so that its file does not grow.
         self.parts.engine.process.take_messages()
         self._tell(report)
@@ -221,7 +222,7 @@ class Cycle:
             state.servers,
             maps,
             lists=lists,
-            advised_weights=self.advice.asked_weights(),
+            advised=self.advice.advised(clock.now()),
         )
         return (*found, *self._file_drift(compiled))
 

@@ -7,7 +7,8 @@ is loaded, the previous one is still there, and failed ones are kept for inspect
 ``loaded`` names the folder that the engine took up last, and the drains that go with it. It is removed
 before each change and written after it, so a start after a death in the middle knows that the engine may
 run anything. ``accepted`` holds the digest of files that somebody edited by hand and an operator accepted.
-Both are files because they must be known before the database answers.
+``advised`` lists the targets that our agent gave advice on. All are files because they must be known
+before the database answers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from switchover import clock
 from switchover.wire.haproxy.render import MAIN_FILE, digest_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
@@ -41,6 +42,7 @@ class EngineFiles:
         """Make what is missing; nothing is looked at yet but ``accepted``."""
         self.directory = directory
         self.accepted: str | None = _read(directory / "accepted")
+        self.advised: frozenset[str] = frozenset((_read(directory / "advised") or "").split())
         self._seen: tuple[tuple[Path, tuple[_Look, ...]], str] | None = None
         (directory / "trees").mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -100,6 +102,13 @@ class EngineFiles:
         if self.accepted is not None and self.accepted != self.digest():
             self.accepted = None
             (self.directory / "accepted").unlink(missing_ok=True)
+
+    def note_advised(self, targets: Iterable[str]) -> None:
+        """Note which targets our agent told something that must be taken back, if only by the next start."""
+        advised = frozenset(targets)
+        if advised != self.advised:
+            _write(self.directory / "advised", "\n".join(sorted(advised)))
+            self.advised = advised
 
     def forget_loaded(self) -> None:
         """Note that a change is under way and nobody knows what the engine runs."""
