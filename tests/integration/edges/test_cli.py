@@ -30,6 +30,7 @@ from switchover.edges.cli.main import app
 from switchover.practice.clients import LineConnection
 from switchover.practice.stories import Door
 
+pytestmark = pytest.mark.xdist_group("edges")
 Run = Callable[..., Ended]
 # These run until they are stopped and print no result.
 ENDLESS = {"serve", "demo", "practice serve"}

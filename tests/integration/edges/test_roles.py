@@ -22,6 +22,7 @@ from switchover.edges.api.access import least_role
 from switchover.edges.api.server import OPEN_PATHS, create_app, list_routes
 from switchover.errors import Corrupt
 
+pytestmark = pytest.mark.xdist_group("edges")
 RANK = {"nobody": -1, **{role.value: role.rank for role in Role}}
 # What each path parameter may be so that only the role decides.
 EXAMPLES = {

@@ -112,7 +112,10 @@ async def read_version(binary: Path, *, timeout: float = 5.0) -> EngineVersion:
     code, output = await run_engine([str(binary), "-vv"], timeout=timeout)
     if code != 0:
         raise Unavailable(f"{binary} -vv failed with exit code {code}: {output[-200:].strip()}")
-    return parse_version(output)
+    try:
+        return parse_version(output)
+    except InvalidInput as error:
+        raise InvalidInput(f"{binary} is no HAProxy: {error}") from error
 
 
 def parse_version(output: str) -> EngineVersion:
