@@ -216,9 +216,11 @@ def rollback(
         preview = client.post(f"/revisions/{revision}/rollback", {"dry_run": True})
         if not yes and output is Format.TABLE:
             show_diff(preview["diff"])
-            if not sys.stdin.isatty():
-                raise InvalidInput("nobody can be asked here; give --yes to roll back")
-            if not typer.confirm("Roll back?"):
+            try:
+                agreed = typer.confirm("Roll back?")
+            except typer.Abort:
+                raise InvalidInput("nobody answers here; give --yes to roll back") from None
+            if not agreed:
                 raise SystemExit(1)
         outcome = client.post(f"/revisions/{revision}/rollback", {"reason": reason})
         if output is Format.JSON:
