@@ -98,6 +98,7 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
     """
     async with AsyncExitStack() as stack:
         prepare_data_directory(settings)
+        stack.callback(_forget_sockets, settings)
         stack.enter_context(DataLock(settings.lock_file))
         sealer = Sealer.open(settings.key_file)
         embedded = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
@@ -118,6 +119,15 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
         await stack.enter_async_context(database)
         stack.push_async_callback(switchover.observation.finish)
         yield switchover
+
+
+def _forget_sockets(settings: Settings) -> None:
+    """Remove a socket directory of ours outside the data directory, once nothing is left in it."""
+    if not settings.run_dir.is_relative_to(settings.data_dir):
+        with contextlib.suppress(OSError):
+            settings.postgres_socket_dir.rmdir()
+        with contextlib.suppress(OSError):
+            settings.run_dir.rmdir()
 
 
 async def _start_last_engine(switchover: Switchover) -> None:
