@@ -112,7 +112,11 @@ class ServiceResolver:
     ) -> Workload | None:
         template_name, _, name = wish.rpartition("/")
         found: Workload | None = None
+        seen: set[tuple[str, ...]] = set()
         for real in servers:
+            if real.server.runs in seen:
+                continue  # what the same products offer was looked at
+            seen.add(real.server.runs)
             runs = [template_name] if template_name else list(real.server.runs)
             offered = [
                 workload

@@ -117,10 +117,10 @@ class EngineFiles:
     def write_draft(self, files: Mapping[str, bytes]) -> Path:
         """Write files, readable by their owner only, into a folder without a name and return it."""
         draft = self.directory / "trees" / f"draft-{clock.new_id()[:8]}"
+        for folder in {(draft / name).parent for name in files}:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, content in files.items():
-            path = draft / name
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(f"{draft}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
         return draft
@@ -141,7 +141,6 @@ class EngineFiles:
         previous = self.current_name()
         self.forget_loaded()
         self.restore(digest[:24])
-        self._prune()
         return previous
 
     def restore(self, name: str | None) -> None:
@@ -163,7 +162,8 @@ class EngineFiles:
         for old in sorted(failed.iterdir())[:-KEPT_TREES]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def _prune(self) -> None:
+    def prune(self) -> None:
+        """Delete all but the newest configurations and the one in use."""
         trees = sorted(
             (path for path in (self.directory / "trees").iterdir() if path.is_dir()),
             key=lambda path: path.stat().st_mtime,

@@ -110,7 +110,10 @@ class EngineRoom:
     async def _checked(self, files: Mapping[str, bytes]) -> Path:
         """Write files into a folder and return it once the engine has read them without complaint."""
         draft = await asyncio.to_thread(self.files.write_draft, files)
-        result = await self.process.check(draft / MAIN_FILE)
+        # The engine takes a while for a thousand servers; old folders go meanwhile.
+        result, _ = await asyncio.gather(
+            self.process.check(draft / MAIN_FILE), asyncio.to_thread(self.files.prune)
+        )
         if not result.ok:
             await asyncio.to_thread(self.files.keep_failed, draft, digest_files(files))
             raise InvalidInput(
@@ -186,9 +189,7 @@ class EngineRoom:
         return Brought(means=Means.START, because="the engine was not running", commands=commands)
 
     async def _change(self, wanted: Compiled, changes: tuple[RuntimeChange, ...]) -> Brought:
-        files = render_files(wanted.config)
-        digest = digest_files(files)
-        if not changes and self.files.current_name() == digest[:24]:
+        if not changes and self._is_written(wanted):
             return Brought(means=Means.NOTHING)
         self.files.forget_loaded()
         try:
@@ -201,15 +202,21 @@ class EngineRoom:
             return await self._reload(wanted, f"a run-time command was refused ({error})")
         # From here on the engine has the change; if we fail, nobody may think it has not.
         loaded, self.loaded = self.loaded, None
+        files = render_files(wanted.config)
+        digest = digest_files(files)
         if self.files.current_name() != digest[:24]:  # a drain does not show in the files
             draft = await asyncio.to_thread(self.files.write_draft, files)
             await asyncio.to_thread(self.files.place, draft, digest)
             self.files.activate(digest)
+            await asyncio.to_thread(self.files.prune)
         if any(isinstance(change, SetState | SetWeight) for change in changes):
             # An engine that crashes is started from this file.
             await self.process.save_state()
         self.loaded = loaded
         return Brought(means=Means.RUNTIME, commands=len(changes))
+
+    def _is_written(self, wanted: Compiled) -> bool:
+        return self.files.current_name() == digest_files(render_files(wanted.config))[:24]
 
     async def _reload(self, wanted: Compiled, because: str) -> Brought:
         digest = await self._stage(wanted)
