@@ -31,7 +31,7 @@ import psycopg
 import yaml
 
 from switchover import clock
-from switchover.practice.control import PracticeControl
+from switchover.practice.control import TOKEN_HEADER, PracticeControl, read_control_file
 from switchover.practice.stories import Story
 from switchover.practice.traffic import Traffic, TrafficSnapshot
 from switchover.settings import Settings, read_settings
@@ -170,6 +170,19 @@ class PracticeFarm:
 
     async def break_(self, target: str, fault: str, seconds: float | None = None) -> None:
         await self.control.break_(target, fault, seconds)
+
+    async def break_many(
+        self, orders: Sequence[tuple[str, str]], about_to: Callable[[int], None]
+    ) -> None:
+        """Break targets one after the other, quickly; ``about_to`` is told of each just before it."""
+        address = read_control_file(self.directory)
+        headers = {TOKEN_HEADER: address.token}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for number, (target, fault) in enumerate(orders):
+                order = {"target": target, "fault": fault, "seconds": None}
+                about_to(number)
+                async with session.post(f"{address.url}/break", json=order) as answer:
+                    assert answer.status == 200, await answer.text()
 
     async def mend(self, target: str = "all") -> None:
         await self.control.mend(target)

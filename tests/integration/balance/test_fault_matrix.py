@@ -214,22 +214,24 @@ async def run_wave(at: Suite, farm: PracticeFarm, matrix: Matrix, half: frozense
     """Break, watch until everybody who must leave has left, keep watching the others, mend."""
     await at.all_up()
     orders, wave = plan(matrix, half)
-    limit = max(EXACT[matrix.profile])
+
+    def about_to_break(number: int) -> None:
+        now = clock.monotonic()
+        for row in orders[number].follows:
+            wave.leaves.setdefault(row, (orders[number].fault, now))
+
+    over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        watching = group.create_task(watch(at, wave, seconds=limit + 2.0))
-        for order in orders:
-            now = clock.monotonic()
-            for row in order.follows:
-                wave.leaves.setdefault(row, (order.fault, now))
-            await farm.break_(order.target, order.fault)
-        await watching
+        group.create_task(watch(at, wave, over))
+        await farm.break_many([(one.target, one.fault) for one in orders], about_to_break)
+        await asyncio.sleep(max(EXACT[matrix.profile]) + 2.0)  # those who stay must stay so long
+        over.set()
     await farm.mend()
     return wave
 
 
-async def watch(at: Suite, wave: Wave, *, seconds: float) -> None:
-    end = clock.monotonic() + seconds
-    while clock.monotonic() < end:
+async def watch(at: Suite, wave: Wave, over: asyncio.Event) -> None:
+    while not over.is_set():
         stopped = {key for key, row in (await at.servers()).items() if row.operation == 0}
         wave.look(stopped, clock.monotonic())
         await asyncio.sleep(0.03)
@@ -323,10 +325,19 @@ async def test_what_breaks_right_after_a_reload_is_out_in_time_too(
             await at.all_up()
             done = await at.apply(edition(1))
             assert done["engine"]["means"] == "reload"
-            wave = Wave(leaves={("web.ews", name): ("503", clock.monotonic()) for name in names})
-            for name in names:
-                await farm.break_(f"{name}/ews", "503")
-            await watch(at, wave, seconds=3.0)
+            wave, over = Wave(), asyncio.Event()
+
+            def about_to_break(number: int) -> None:
+                wave.leaves["web.ews", names[number]] = ("503", clock.monotonic())
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(watch(at, wave, over))
+                await farm.break_many([(f"{name}/ews", "503") for name in names], about_to_break)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(5):
+                        while set(wave.left) < set(wave.leaves):
+                            await asyncio.sleep(0.01)
+                over.set()
             assert max(wave.left.get(row, 99) for row in wave.leaves) <= EXACT["fast"][0]
 
 

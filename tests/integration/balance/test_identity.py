@@ -173,9 +173,9 @@ async def test_reloads_end_sign_ins_at_most_and_never_swap_them(
         for user in ("alice@contoso.example", "bob@contoso.example", None, None):
             group.create_task(use(user))
         for edition in range(1, 6):
+            signed_in = census.signed_in
             done = await running.apply(farm_text(farm, running, edition=edition))
             assert done["engine"]["means"] == "reload"
-            signed_in = census.signed_in
             async with asyncio.timeout(10):
                 while census.signed_in < signed_in + 2:
                     await asyncio.sleep(0.01)
