@@ -41,6 +41,8 @@ _.extra_groups
 _.get_metrics
 _.model_config
 _.on_broken_pipe
+_.pytest_collection_modifyitems
+_.pytest_configure
 _.pytestmark
 _.should_exit
 _.taken_port
