@@ -89,7 +89,9 @@ def web_servers(
         directory=directory, binds=binds, connections=connections, threads=len(used)
     )
     main.write_text(text)
-    with run_engine(main, core=",".join(map(str, used)), admin=directory / "admin.sock") as engine:
+    with run_engine(
+        main, cores=cores, on=",".join(map(str, used)), admin=directory / "admin.sock"
+    ) as engine:
         yield engine
 
 

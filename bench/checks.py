@@ -16,7 +16,7 @@ from typing import Any
 from backends import NAME, make_certificates, web_servers
 from engines import Engine
 from figures import table, verdict
-from machine import Cores, children_seconds, look_busy, processor_seconds
+from machine import Cores, family_seconds, look_busy, processor_seconds
 from serving import Serving, serving
 
 BARS = {"clear": 25.0, "tls": 100.0}
@@ -105,7 +105,7 @@ def measure_checks(scratch: Path, cores: Cores, plan: Plan) -> dict[str, Any]:
             scratch / "web", addresses=addresses(plan.servers),
             certificate=certificates / "mail.pem", cores=cores, connections=6000, everywhere=True,
         ) as web,
-        serving(scratch) as running,
+        serving(scratch, cores) as running,
     ):  # fmt: skip
         for kind in BARS:
             print(
@@ -113,6 +113,7 @@ def measure_checks(scratch: Path, cores: Cores, plan: Plan) -> dict[str, Any]:
                 flush=True,
             )
             running.apply(platform_text(kind, plan.servers), files)
+            cores.prefer(running.engine().pid)
             running.wait_until_healthy()
             time.sleep(plan.settle_seconds)
             results[kind] = _measure(running, web, plan)
@@ -123,13 +124,13 @@ def _measure(running: Serving, web: Engine, plan: Plan) -> Result:
     engine = running.engine()
     pids = {"engine": engine.pid, "ours": running.pid}
     before = {name: processor_seconds(pid) for name, pid in pids.items()}
-    database = children_seconds(running.pid, "postgres")
+    database = family_seconds(running.database, "postgres")
     asked = int(web.info()["CumReq"])
     busy = look_busy()
     began = time.perf_counter()
     time.sleep(plan.seconds)
     used = {name: processor_seconds(pid) - before[name] for name, pid in pids.items()}
-    database = children_seconds(running.pid, "postgres") - database
+    database = family_seconds(running.database, "postgres") - database
     seconds = time.perf_counter() - began
     asked = int(web.info()["CumReq"]) - asked
     expected = plan.servers * len(WORKLOADS) / INTERVAL_SECONDS

@@ -118,12 +118,12 @@ async def _both(job: Job, scratch: Path, cores: Cores) -> AsyncIterator[tuple[Si
     with contextlib.ExitStack() as stack:
         async with our_configuration(job.platform_text(), files, ours_directory) as main:
             ours = stack.enter_context(
-                run_engine(main, core=cores.engine, admin=ours_directory / "admin.sock")
+                run_engine(main, cores=cores, admin=ours_directory / "admin.sock")
             )
             theirs = stack.enter_context(
                 run_engine(
                     by_hand,
-                    core=cores.engine,
+                    cores=cores,
                     admin=theirs_directory / "admin.sock",
                     variables=variables,
                 )

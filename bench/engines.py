@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import processor_seconds, resident_bytes
+from machine import Cores, processor_seconds, resident_bytes
 from switchover import clock
 from switchover.balance.compile import EngineFacts, compile_engine
 from switchover.balance.overrides import Overrides
@@ -85,19 +85,37 @@ def _is_up(row: Mapping[str, str]) -> bool:
 
 @contextmanager
 def run_engine(
-    main: Path, *, core: int | str, admin: Path, variables: Mapping[str, str] | None = None
+    main: Path,
+    *,
+    cores: Cores,
+    admin: Path,
+    on: int | str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Engine]:
-    """Run HAProxy on one core until the block ends; it answers on ``admin`` when the block starts."""
+    """Run HAProxy until the block ends; it answers on ``admin`` when the block starts.
+
+    It runs on the engine's core, unless ``on`` names others.
+    """
     environment = {"PATH": os.environ["PATH"], **(variables or {})}
     said = main.with_suffix(".messages")
     with said.open("wb") as output:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), str(HAPROXY), "-db", "-f", str(main)],
+            [
+                "taskset",
+                "-c",
+                str(cores.engine if on is None else on),
+                str(HAPROXY),
+                "-db",
+                "-f",
+                str(main),
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+    cores.prefer(process.pid)
     engine = Engine(pid=process.pid, admin=admin)
     try:
         _wait_for(process, engine, said)

@@ -117,7 +117,7 @@ async def time_exchanges(
         "warm_seconds": warm_seconds,
     }
     command = ["taskset", "-c", str(cores.load), sys.executable, str(HERE / "clients.py")]
-    account = json.loads(await run([*command, json.dumps(order)]))
+    account = json.loads(await run([*command, json.dumps(order)], cores if rate else None))
     if account["done"] == 0 or account["failed"] > account["done"] * MAX_FAILED_SHARE:
         raise SystemExit(f"{account['failed']} of {account['done']} exchanges failed at {door}")
     if resume and account["resumed"] < account["done"] * 0.9:
@@ -148,11 +148,17 @@ async def held(door: Door, *, connections: int, cores: Cores) -> AsyncIterator[N
         await process.wait()
 
 
-async def run(command: Sequence[str]) -> str:
-    """Return what a command prints; end the benchmark when it fails."""
+async def run(command: Sequence[str], preferred: Cores | None = None) -> str:
+    """Return what a command prints; end the benchmark when it fails.
+
+    Only clients whose latency is measured are preferred: they use a part of their core.
+    """
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    if preferred is not None:
+        preferred.prefer(process.pid)
     output, errors = await process.communicate()
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command)[:200]} failed: {errors.decode()[-1500:]}")

@@ -21,29 +21,39 @@ from pathlib import Path
 from switchover import clock
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PRECEDENCE = -15
 QUIET_SHARE = 0.10
 """Other processes may use so much of one core before we call the machine busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cores:
-    """The engine has one core to itself; load and servers behind share the other."""
+    """The engine has one core to itself; load and servers behind share the other.
+
+    With ``precedence`` what is measured runs before whatever else the machine does. That needs root, and
+    is for machines that can not be quiet.
+    """
 
     engine: int
     load: int
+    precedence: bool = False
 
-    @property
-    def are_apart(self) -> bool:
-        return self.engine != self.load
+    def prefer(self, pid: int) -> None:
+        """Give a process precedence, if that was asked for; its session must be its own."""
+        if not self.precedence:
+            return
+        # Where the kernel groups processes by session, ``nice`` counts only within the group.
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(f"{PRECEDENCE}", "ascii")
+        os.setpriority(os.PRIO_PROCESS, pid, PRECEDENCE)
 
 
-def choose_cores() -> Cores:
+def choose_cores(*, precedence: bool) -> Cores:
     """Return the first usable core for the engine and the next one for everything else."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
         print("Only one core: engine and load share it, so latencies mean little.")
-        return Cores(engine=usable[0], load=usable[0])
-    return Cores(engine=usable[0], load=usable[1])
+    return Cores(engine=usable[0], load=usable[min(1, len(usable) - 1)], precedence=precedence)
 
 
 def need_programs(programs: Mapping[str, str]) -> None:
@@ -78,8 +88,8 @@ def processor_seconds(pid: int) -> float:
     return total / 1e9
 
 
-def children_seconds(pid: int, name: str) -> float:
-    """Return the processor time of all descendants whose program has this name.
+def family_seconds(pid: int, name: str) -> float:
+    """Return the processor time of a process and its descendants, where the program has this name.
 
     Those that ended in between are missed; PostgreSQL's live as long as their connections.
     """
@@ -90,7 +100,7 @@ def children_seconds(pid: int, name: str) -> float:
                 head, _, tail = (entry / "stat").read_text("utf-8", "replace").rpartition(")")
                 comm = head.partition("(")[2]
                 parents.setdefault(int(tail.split()[1]), []).append((int(entry.name), comm))
-    total, waiting = 0.0, [pid]
+    total, waiting = processor_seconds(pid), [pid]
     while waiting:
         for child, comm in parents.get(waiting.pop(), ()):
             waiting.append(child)

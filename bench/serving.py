@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engines import Engine
+from machine import Cores
 from switchover import clock
 
 START_SECONDS = 60.0
@@ -43,6 +44,12 @@ class Serving:
     @property
     def admin(self) -> Path:
         return self.data / "run" / "engine.sock"
+
+    @property
+    def database(self) -> int:
+        """Process id of PostgreSQL's first process."""
+        (lock,) = (self.data / "postgresql").rglob("postmaster.pid")
+        return int(lock.read_text("ascii").split()[0])
 
     def engine(self) -> Engine:
         pid = int(Engine(pid=0, admin=self.admin).info()["Pid"])
@@ -80,7 +87,7 @@ class Serving:
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[Serving]:
+def serving(directory: Path, cores: Cores) -> Iterator[Serving]:
     """Run ``switchover serve`` with a data directory of its own until the block ends."""
     data, log = directory / "data", directory / "serve.log"
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SWITCHOVER_")}
@@ -100,10 +107,13 @@ def serving(directory: Path) -> Iterator[Serving]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,
         )
     running = Serving(process=process, data=data, log=log)
     try:
         _wait_for(running)
+        for pid in (running.pid, running.database):
+            cores.prefer(pid)
         yield running
     finally:
         process.terminate()

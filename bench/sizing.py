@@ -131,7 +131,7 @@ async def _measure(mode: Mode, scratch: Path, cores: Cores, plan: Plan) -> Cost:
     long = Door(address=OURS, port=10443, tls=mode.tls, names=(NAME,), paths=("/wait",))
     admin = directory / "admin.sock"
     async with our_configuration(text, files, directory) as main:
-        with run_engine(main, core=cores.engine, admin=admin) as engine:
+        with run_engine(main, cores=cores, admin=admin) as engine:
             await until_healthy(engine)
             load = _Load(engine, cores, plan, scratch)
             request = await load.median(lambda: load.pressed(door))
@@ -143,7 +143,7 @@ async def _measure(mode: Mode, scratch: Path, cores: Cores, plan: Plan) -> Cost:
         # Memory once used is kept, so each of these needs an engine that held nothing before.
         memory = []
         for one in (door, long):
-            with run_engine(main, core=cores.engine, admin=admin) as engine:
+            with run_engine(main, cores=cores, admin=admin) as engine:
                 await until_healthy(engine)
                 memory.append(await _Load(engine, cores, plan, scratch).memory(one))
     return Cost(
