@@ -78,3 +78,10 @@ def test_while_nothing_can_be_written_the_oldest_go_first() -> None:
         minutes.add(NOON + timedelta(minutes=number), {KEY: counted(number + 1)}, [])
     kept = minutes.finished(NOON + timedelta(hours=1))
     assert [item[SESSIONS] for item in kept] == [3, 4]
+
+
+def test_at_the_end_the_minute_under_way_is_written_too() -> None:
+    minutes = MinuteStatistics()
+    minutes.add(NOON, {KEY: counted(1)}, [])
+    minutes.add(NOON + timedelta(minutes=1), {KEY: counted(2)}, [])
+    assert [written[SESSIONS] for written in minutes.finished(None)] == [1, 2]
