@@ -254,6 +254,18 @@ async def test_started_without_its_database_the_engine_serves_and_the_rest_follo
     await running.post("/servers/cas2/resume")
 
 
+async def test_told_to_stop_while_the_database_is_frozen_it_ends_cleanly_and_soon(
+    running: Suite, database: OwnDatabase
+) -> None:
+    database.signal(signal.SIGSTOP)
+    began = clock.monotonic()
+    assert running.terminate() == 0
+    assert clock.monotonic() - began < 15
+    database.thaw()
+    await running.start()
+    assert (await running.get("/drift")) == {"drift": []}
+
+
 async def is_up(at: Suite) -> bool:
     try:
         return bool(await at.servers())
