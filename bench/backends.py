@@ -67,19 +67,23 @@ def web_servers(
     cores: Cores,
     connections: int = 8000,
     everywhere: bool = False,
+    newest_tls: str = "",
 ) -> Iterator[Engine]:
     """Run servers that answer every path with 200: with TLS on port 10443, in clear on 10080.
+
+    ``newest_tls`` is the highest version they speak (``TLSv1.2``), whatever the engine has if empty.
 
     The path ``/wait`` gets no answer for an hour, like a phone's long poll. They stay on the load's core unless they may run ``everywhere``.
     """
     directory.mkdir()
     (directory / "answer").write_bytes(ANSWER)
     (directory / "large").write_bytes(LARGE_ANSWER)
+    newest = f" ssl-max-ver {newest_tls}" if newest_tls else ""
     binds = "\n".join(
         line
         for address in addresses
         for line in (
-            f"    bind {address}:10443 ssl crt {certificate} alpn http/1.1",
+            f"    bind {address}:10443 ssl crt {certificate} alpn http/1.1{newest}",
             f"    bind {address}:10080",
         )
     )

@@ -2,8 +2,9 @@
 
 5,000 server lines in 50 services of 20 servers. The servers are one HAProxy that listens on 1,000
 loopback addresses and answers every path with 200; it also counts the checks, so that the rate is
-seen, not assumed. Two platforms one after the other: checks in clear (TLS ends at the balancer), and
-checks with TLS whose certificate is verified (encrypted again).
+seen, not assumed. Three platforms one after the other: checks in clear (TLS ends at the balancer), and
+checks with TLS whose certificate is verified (encrypted again), with servers that speak TLS 1.2 at most,
+as Exchange on Windows Server 2019 and older does, and with servers that speak TLS 1.3.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from figures import table, verdict
 from machine import Cores, family_seconds, look_busy, processor_seconds
 from serving import Serving, serving
 
-BARS = {"clear": 25.0, "tls": 100.0}
+BARS = {"clear": 25.0, "tls12": 100.0, "tls13": 100.0}
+NEWEST_TLS = {"clear": "", "tls12": "TLSv1.2", "tls13": "TLSv1.3"}
 OURS_BAR = 10.0
 WORKLOADS = ("owa", "ecp", "activesync", "ews", "mapi")
 INTERVAL_SECONDS = 3.0
 SERVERS_PER_SERVICE = 20
+MOST_SCALED = 2.0
 TLS = {
     "clear": "mode: offload, certificate: mail.pem",
-    "tls": "mode: re-encrypt, certificate: mail.pem, server_ca: ca.pem",
+    "tls12": "mode: re-encrypt, certificate: mail.pem, server_ca: ca.pem",
+    "tls13": "mode: re-encrypt, certificate: mail.pem, server_ca: ca.pem",
 }
 
 _SERVICE = """\
@@ -56,7 +60,7 @@ QUICK = Plan(settle_seconds=8.0, seconds=12.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Percent of one core, except where it says otherwise."""
+    """Percent of one core, except where it says otherwise; ``engine`` is scaled to the whole rate."""
 
     engine: float
     ours: float
@@ -100,18 +104,20 @@ def measure_checks(scratch: Path, cores: Cores, plan: Plan) -> dict[str, Any]:
     make_certificates(certificates)
     files = {name: (certificates / name).read_bytes() for name in ("mail.pem", "ca.pem")}
     results: dict[str, Result] = {}
-    with (
-        web_servers(
-            scratch / "web", addresses=addresses(plan.servers),
-            certificate=certificates / "mail.pem", cores=cores, connections=6000, everywhere=True,
-        ) as web,
-        serving(scratch, cores) as running,
-    ):  # fmt: skip
-        for kind in BARS:
-            print(
-                f"checks: {plan.servers} servers x {len(WORKLOADS)} workloads, {kind} ...",
-                flush=True,
-            )
+    for kind in BARS:
+        print(
+            f"checks: {plan.servers} servers x {len(WORKLOADS)} workloads, {kind} ...", flush=True
+        )
+        place = scratch / kind
+        place.mkdir()
+        with (
+            web_servers(
+                place / "web", addresses=addresses(plan.servers),
+                certificate=certificates / "mail.pem", cores=cores, connections=6000,
+                everywhere=True, newest_tls=NEWEST_TLS[kind],
+            ) as web,
+            serving(place, cores) as running,
+        ):  # fmt: skip
             running.apply(platform_text(kind, plan.servers), files)
             cores.prefer(running.engine().pid)
             running.wait_until_healthy()
@@ -134,16 +140,16 @@ def _measure(running: Serving, web: Engine, plan: Plan) -> Result:
     seconds = time.perf_counter() - began
     asked = int(web.info()["CumReq"]) - asked
     expected = plan.servers * len(WORKLOADS) / INTERVAL_SECONDS
-    if asked / seconds < expected * 0.9:
-        raise SystemExit(
-            f"{asked / seconds:.0f} checks in a second instead of {expected:.0f}: this machine is too "
-            "busy to play the servers"
-        )
+    # A machine that plays the servers too may be too busy for the whole rate; then the engine's share
+    # is what the rest would have cost as well.
+    scale = max(1.0, expected / (asked / seconds))
+    if scale > MOST_SCALED:
+        raise SystemExit(f"only {asked / seconds:.0f} checks in a second instead of {expected:.0f}")
     if running.engine().pid != engine.pid:
         raise SystemExit("the engine was reloaded while it was measured")
     known = sum(used.values()) + database
     return Result(
-        engine=used["engine"] / seconds * 100,
+        engine=used["engine"] / seconds * 100 * scale,
         ours=used["ours"] / seconds * 100,
         database=database / seconds * 100,
         checks_per_second=asked / seconds,

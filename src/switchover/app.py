@@ -14,7 +14,7 @@ import logging
 import os
 import pwd
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import (
     create_token,
@@ -82,6 +83,7 @@ class Switchover:
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
+    tokens: TokenMemory = field(default_factory=TokenMemory)
 
 
 @asynccontextmanager
@@ -335,4 +337,4 @@ async def renew_local_token(switchover: Switchover) -> None:
         opened.write(fresh.secret + "\n")
     draft.replace(file)
     for token in old:
-        await revoke_token(switchover.database, token.id)
+        await revoke_token(switchover.database, switchover.tokens, token.id)

@@ -38,6 +38,7 @@ from switchover.settings import Settings, read_settings
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.binary import find_binary
+from switchover.wire.haproxy.command import AnswerKind, Command
 from switchover.wire.haproxy.process import EngineProcess
 from switchover.wire.haproxy.socket import Runtime
 from switchover.wire.haproxy.state import (
@@ -516,7 +517,7 @@ class Suite:
 
     async def command(self, line: str) -> str:
         """Say something to the engine's own socket."""
-        command = runtime.Command(line=line, answers=runtime.AnswerKind.TEXT)
+        command = Command(line=line, answers=AnswerKind.TEXT)
         return (await self.admin.ask([command], timeout=5.0))[0].strip()
 
     async def servers(self) -> dict[tuple[str, str], ServerState]:

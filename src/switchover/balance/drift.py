@@ -1,22 +1,32 @@
 """What runs compared with what should run. Pure; ``work.cycle`` brings the observations.
 
-Drift is a difference that nobody ordered through switchover: a configuration file edited by hand, a
-server drained or weighted over the engine's own socket. It is found within one cycle and reported; an
-operator puts it right (``drift repair``) or makes it the wish (``drift accept``).
+Drift is a difference that nobody ordered through switchover: a configuration file edited by hand; over
+the engine's own socket a server drained, weighted, added or no longer checked, a frontend paused,
+another certificate shown. It is found within one cycle and reported; an operator puts it right
+(``drift repair``) or makes it the wish (``drift accept``).
+
+What the engine does not tell is not seen: the limit of a single server, a trusted authority replaced.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import re
+import ssl
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from switchover.balance.overrides import AdminState, Target
 from switchover.wire.haproxy.change import (
+    EnableChecks,
+    EnableFrontend,
+    ReplaceCertificate,
     ReplaceList,
     ReplaceMap,
     RuntimeChange,
     SetAddress,
+    SetFrontendLimit,
     SetState,
     SetWeight,
 )
@@ -25,7 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from switchover.balance.compile import Compiled
-    from switchover.wire.haproxy.config import ServerLine
+    from switchover.wire.haproxy.config import Frontend, ServerLine
+    from switchover.wire.haproxy.listings import FrontendState
+
+SORRY = "sorry"
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 ENGINE_STATE = {
     AdminState.READY: "ready",
@@ -44,11 +58,19 @@ class DriftKind(StrEnum):
     MAP = "map"
     LIST = "list"
     MISSING = "missing"
+    SURPLUS = "surplus"
+    CHECK = "check"
+    FRONTEND = "frontend"
+    LIMIT = "limit"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedServer:
-    """A server as the running engine describes it."""
+    """A server as the running engine describes it.
+
+    ``stopped_checks`` names what it has and does not do: ``health``, ``agent``.
+    """
 
     backend: str
     name: str
@@ -56,6 +78,24 @@ class ObservedServer:
     port: int
     weight: int
     state: AdminState
+    stopped_checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedEngine:
+    """What the running engine says of itself.
+
+    ``servers`` is keyed by backend and server name, ``frontends`` by name; ``maps``, ``lists`` and
+    ``certificates`` (to SHA-1 fingerprints, lower-case hex: the engine tells no other) by file name as
+    rendered. A map, list or certificate that is not there was not looked at, and no frontends at all
+    means that nobody looked.
+    """
+
+    servers: Mapping[tuple[str, str], ObservedServer]
+    frontends: Mapping[str, FrontendState] = field(default_factory=dict)
+    maps: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,77 +120,77 @@ class Drift:
 
 
 def find_drift(
-    compiled: Compiled,
-    servers: Mapping[tuple[str, str], ObservedServer],
-    maps: Mapping[str, tuple[tuple[str, str], ...]],
-    *,
-    lists: Mapping[str, tuple[str, ...]] | None = None,
-    advised: Collection[Target] = (),
+    compiled: Compiled, seen: ObservedEngine, *, advised: Collection[Target] = ()
 ) -> tuple[Drift, ...]:
     """Return every difference at run time.
 
-    ``servers`` is keyed by backend and server name, ``maps`` and ``lists`` by file name as rendered;
-    one that is not there was not looked at. The weights of ``advised`` targets are not judged: our own
-    agent lowers them.
+    The weights of ``advised`` targets are not judged: our own agent lowers them.
     """
+    return (
+        *_server_drifts(compiled, seen, advised),
+        *_surplus(compiled, seen),
+        *_frontend_drifts(compiled, seen),
+        *_map_drift(compiled, seen.maps),
+        *_list_drift(compiled, seen.lists),
+        *_certificate_drift(compiled, seen.certificates),
+    )
+
+
+def _server_drifts(
+    compiled: Compiled, seen: ObservedEngine, advised: Collection[Target]
+) -> Iterator[Drift]:
     held = {
         (f"{target.service}.{target.pool}", target.server): state
         for target, state in compiled.states.items()
         if state is not AdminState.READY
     }
-    found: list[Drift] = []
     for backend in compiled.config.backends:
         for line in backend.servers:
             key = (backend.name, line.name)
-            observed = servers.get(key)
-            if line.name == "sorry" or _is_as_wanted(observed, line, held.get(key)):
-                continue
-            service, _, pool = backend.name.partition(".")
-            target = Target(service=service, pool=pool, server=line.name)
-            found.extend(_server_drift(target, line, observed, compiled, advised))
-    found.extend(_map_drift(compiled, maps))
-    found.extend(_list_drift(compiled, lists or {}))
-    return tuple(found)
+            observed = seen.servers.get(key)
+            state = held.get(key, AdminState.READY)
+            if not _is_as_wanted(observed, line, state):
+                yield from _server_drift(backend.name, line, observed, state, advised)
 
 
-def _is_as_wanted(
-    observed: ObservedServer | None, line: ServerLine, held: AdminState | None
-) -> bool:
+def _is_as_wanted(observed: ObservedServer | None, line: ServerLine, state: AdminState) -> bool:
     """True for nearly every server of every cycle, so it is asked before anything is built."""
     return (
         observed is not None
-        and observed.state is (held or AdminState.READY)
+        and observed.state is state
         and observed.weight == line.weight
-        and observed.port == (line.port or 0)
-        and observed.address == line.address
+        and (line.port is None or (observed.port, observed.address) == (line.port, line.address))
+        and not observed.stopped_checks
     )
 
 
 def _server_drift(
-    target: Target,
+    backend: str,
     line: ServerLine,
     observed: ObservedServer | None,
-    compiled: Compiled,
+    state: AdminState,
     advised: Collection[Target],
 ) -> Iterator[Drift]:
-    backend = f"{target.service}.{target.pool}"
+    service, _, pool = backend.partition(".")
+    target = Target(service=service, pool=pool, server=line.name)
+    # The sorry server is ours; nobody can order anything of it.
+    named = None if line.name == SORRY else target
     if observed is None:
         yield Drift(
             kind=DriftKind.MISSING,
             subject=str(target),
             wanted="present",
             found="not in the engine",
-            target=target,
+            target=named,
         )
         return
-    state = compiled.states[target]
     if observed.state is not state:
         yield Drift(
             kind=DriftKind.STATE,
             subject=str(target),
             wanted=state,
             found=observed.state,
-            target=target,
+            target=named,
             repair=SetState(backend=backend, server=line.name, state=ENGINE_STATE[state]),
         )
     if observed.weight != line.weight and target not in advised:
@@ -159,7 +199,7 @@ def _server_drift(
             subject=str(target),
             wanted=str(line.weight),
             found=str(observed.weight),
-            target=target,
+            target=named,
             repair=SetWeight(backend=backend, server=line.name, weight=line.weight),
         )
     if line.port is not None and (observed.address, observed.port) != (line.address, line.port):
@@ -168,10 +208,64 @@ def _server_drift(
             subject=str(target),
             wanted=f"{line.address} port {line.port}",
             found=f"{observed.address} port {observed.port}",
-            target=target,
+            target=named,
             repair=SetAddress(
                 backend=backend, server=line.name, address=line.address, port=line.port
             ),
+        )
+    for check in observed.stopped_checks:
+        yield Drift(
+            kind=DriftKind.CHECK,
+            subject=f"{target} ({check})",
+            wanted="enabled",
+            found="disabled",
+            target=named,
+            repair=EnableChecks(backend=backend, server=line.name, check=check),
+        )
+
+
+def _surplus(compiled: Compiled, seen: ObservedEngine) -> Iterator[Drift]:
+    wanted = {
+        (backend.name, line.name)
+        for backend in compiled.config.backends
+        for line in backend.servers
+    }
+    if len(seen.servers) <= len(wanted) and wanted.issuperset(seen.servers):
+        return
+    for backend, server in sorted(seen.servers.keys() - wanted):
+        yield Drift(
+            kind=DriftKind.SURPLUS,
+            subject=f"{backend}/{server}",
+            wanted="absent",
+            found="in the engine",
+        )
+
+
+def _frontend_drifts(compiled: Compiled, seen: ObservedEngine) -> Iterator[Drift]:
+    if not seen.frontends:
+        return
+    for frontend in compiled.config.frontends:
+        yield from _frontend_drift(frontend, seen.frontends.get(frontend.name))
+
+
+def _frontend_drift(frontend: Frontend, observed: FrontendState | None) -> Iterator[Drift]:
+    if observed is None or observed.status in {"PAUSED", "STOP"}:
+        is_paused = observed is not None and observed.status == "PAUSED"
+        yield Drift(
+            kind=DriftKind.FRONTEND,
+            subject=frontend.name,
+            wanted="open",
+            found="paused" if is_paused else "shut down",
+            repair=EnableFrontend(name=frontend.name) if is_paused else None,
+        )
+    limit = frontend.max_connections
+    if observed is not None and limit is not None and observed.limit != limit:
+        yield Drift(
+            kind=DriftKind.LIMIT,
+            subject=frontend.name,
+            wanted=f"{limit} connections",
+            found=f"{observed.limit} connections",
+            repair=SetFrontendLimit(name=frontend.name, connections=limit),
         )
 
 
@@ -201,3 +295,32 @@ def _list_drift(compiled: Compiled, lists: Mapping[str, tuple[str, ...]]) -> Ite
                 found=f"{len(patterns)} entries that differ",
                 repair=ReplaceList(name=name, patterns=wanted),
             )
+
+
+def _certificate_drift(compiled: Compiled, fingerprints: Mapping[str, str]) -> Iterator[Drift]:
+    for name, found in fingerprints.items():
+        content = compiled.config.files.get(name)
+        wanted = fingerprint(content) if content is not None else None
+        if content is not None and wanted is not None and wanted != found:
+            yield Drift(
+                kind=DriftKind.CERTIFICATE,
+                subject=name,
+                wanted=f"SHA-1 {wanted[:12]}",
+                found=f"SHA-1 {found[:12]}",
+                repair=ReplaceCertificate(name=name, content=content),
+            )
+
+
+def fingerprint(pem: bytes) -> str | None:
+    """Return the SHA-1 fingerprint (lower-case hex) of the first certificate, None without one.
+
+    Compares what is loaded with what was loaded, and is no proof of anything else.
+    """
+    block = _CERTIFICATE.search(pem.decode("ascii", "replace"))
+    if block is None:
+        return None
+    try:
+        der = ssl.PEM_cert_to_DER_cert(block[0])
+    except ValueError:
+        return None
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest() if der else None

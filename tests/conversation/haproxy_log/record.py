@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tests.integration.wire.haproxy_rig import Rig, Server, fetch, free_port, rig, servers
 
 from switchover.wire.haproxy import runtime
+from switchover.wire.haproxy.command import Command
 from switchover.wire.haproxy.log import (
     CAPTURE_HTTP_HOST,
     CAPTURE_TLS_NAME,
@@ -197,7 +198,7 @@ frontend front
         )
         await engine.process.start()
         await recorder.keep("administration", "start")
-        one_by_one: tuple[tuple[str, Callable[[], runtime.Command]], ...] = (
+        one_by_one: tuple[tuple[str, Callable[[], Command]], ...] = (
             ("drain one", lambda: runtime.set_mode("web", "one", ServerMode.DRAIN)),
             ("maintain one", lambda: runtime.set_mode("web", "one", ServerMode.MAINTENANCE)),
             ("maintain its follower too", lambda: runtime.set_mode("follower", "one", ServerMode.MAINTENANCE)),

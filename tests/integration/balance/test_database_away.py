@@ -128,7 +128,7 @@ async def back(at: Suite) -> None:
 
     async def answers() -> bool:
         try:
-            return (await at.api("GET", "/status", seconds=10)).status == 200
+            return (await at.api("GET", "/services", seconds=10)).status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
 
@@ -162,6 +162,13 @@ async def live_through(at: Suite, farm: PracticeFarm, database: OwnDatabase) -> 
             assert_says_try_later(answer)
             assert seconds < 4.0
         assert (await at.api("GET", "/health", token="")).status == 200
+        status, seconds = await timed(at, "GET", "/status")
+        assert (status.status, status.body["database_answers"], seconds < 4.0) == (200, False, True)
+        scraped = (await at.api("GET", "/metrics")).good()
+        assert "switchover_database_up 0.0" in scraped
+        assert 'switchover_server_up{server="cas1",service="web",workload="owa"} 1.0' in scraped
+        refused = await at.api("GET", "/status", token="swo_" + "a" * 43)
+        assert_says_try_later(refused)
         ended = await at.cli("service", "list")
         assert (ended.code, "database" in ended.err) == (75, True)
         await farm.break_("cas1/ews", "503")

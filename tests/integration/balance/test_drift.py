@@ -25,13 +25,19 @@ from tests.integration.suite import (
     practice_farm,
     suite,
 )
+from tests.unit.balance.paper import Paper
 
 from switchover import clock
 from switchover.errors import Unavailable
 from switchover.store.embedded import EmbeddedPostgres
+from switchover.wire.haproxy.change import ReplaceCertificate
+from switchover.wire.haproxy.dispatch import send_changes
+from switchover.wire.haproxy.listings import parse_fingerprint
+from switchover.wire.haproxy.state import CheckFlag
 
 SERVERS = ("cas1", "cas2")
 CYCLE_SECONDS = 0.5
+_SETTLED = ~(CheckFlag.IN_PROGRESS | CheckFlag.PAUSED)
 pytestmark = pytest.mark.xdist_group("drift")
 
 
@@ -97,6 +103,13 @@ def socket(line: str) -> Callable[[Suite], Awaitable[None]]:
     return change
 
 
+async def another_certificate(at: Suite) -> None:
+    listed = (await at.command("show ssl cert")).splitlines()
+    name = next(line for line in listed if line.startswith("certs/"))
+    content = Paper("mail.contoso.example").bundle
+    await send_changes(at.admin, [ReplaceCertificate(name=name, content=content)])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Meddling:
     """A change behind our back: how it is reported, and whether it can be accepted."""
@@ -134,6 +147,34 @@ MEDDLING = {
     "list": Meddling(
         change=socket("add acl lists/web.deny 203.0.113.0/24"),
         kind="list", subject="lists/web.deny", found="differ", acceptable=False,
+    ),
+    "health check": Meddling(
+        change=socket("disable health web.owa/cas1"),
+        kind="check", subject="web.owa/cas1 (health)", found="disabled", acceptable=False,
+    ),
+    "agent check": Meddling(
+        change=socket("disable agent names.owa/cas2"),
+        kind="check", subject="names.owa/cas2 (agent)", found="disabled", acceptable=False,
+    ),
+    "frontend paused": Meddling(
+        change=socket("disable frontend imap"),
+        kind="frontend", subject="imap", found="paused", acceptable=False,
+    ),
+    "frontend shut down": Meddling(
+        change=socket("shutdown frontend imap"),
+        kind="frontend", subject="imap", found="shut down", acceptable=False,
+    ),
+    "frontend limit": Meddling(
+        change=socket("set maxconn frontend web 7"),
+        kind="limit", subject="web", found="7 connections", acceptable=False,
+    ),
+    "server added": Meddling(
+        change=socket("add server web.owa/cas9 192.0.2.99:443"),
+        kind="surplus", subject="web.owa/cas9", found="in the engine", acceptable=False,
+    ),
+    "certificate": Meddling(
+        change=another_certificate,
+        kind="certificate", subject="certs/", found="SHA-1", acceptable=False,
     ),
 }  # fmt: skip
 
@@ -320,7 +361,15 @@ async def test_a_dry_run_leaves_an_edited_file_alone(running: Suite, farm: Pract
 
 async def state_of(at: Suite) -> dict[str, Any]:
     servers = {
-        key: (row.is_draining, row.is_maintenance, row.weight, row.address, row.port)
+        key: (
+            row.is_draining,
+            row.is_maintenance,
+            row.weight,
+            row.address,
+            row.port,
+            row.check & _SETTLED,
+            row.agent & _SETTLED,
+        )
         for key, row in (await at.servers()).items()
     }
     tables: dict[str, Any] = {}
@@ -331,6 +380,15 @@ async def state_of(at: Suite) -> dict[str, Any]:
     ):
         lines = (await at.command(command)).splitlines()
         tables[command] = sorted(line.partition(" ")[2] for line in lines if line.startswith("0x"))
+    shown = await at.command("show stat -1 1 -1")
+    wanted = ("pxname", "slim", "status")
+    columns = [shown.splitlines()[0].removeprefix("# ").split(",").index(name) for name in wanted]
+    tables["frontends"] = sorted(
+        [line.split(",")[column] for column in columns] for line in shown.splitlines()[1:]
+    )
+    for name in (await at.command("show ssl cert")).splitlines():
+        if name.startswith("certs/"):
+            tables[name] = parse_fingerprint(await at.command(f"show ssl cert {name}"))
     return {"servers": servers, **tables}
 
 

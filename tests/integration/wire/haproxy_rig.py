@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.binary import find_binary
+from switchover.wire.haproxy.command import Command
 from switchover.wire.haproxy.process import EngineProcess
 from switchover.wire.haproxy.state import Operation, ServerState, parse_servers
 
@@ -204,7 +205,7 @@ async def states(process: EngineProcess) -> dict[str, ServerState]:
     return {row.server: row for row in parse_servers(answer)}
 
 
-async def tell(process: EngineProcess, *commands: runtime.Command) -> None:
+async def tell(process: EngineProcess, *commands: Command) -> None:
     outcomes = await process.runtime.send(commands, timeout=2)
     assert [outcome.text for outcome in outcomes if not outcome.is_done] == []
 

@@ -14,15 +14,15 @@ from tests.integration.wire.haproxy_rig import Rig, Server, fetch, free_port, ri
 
 from switchover.errors import InvalidInput, Refused, Unavailable
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.runtime import CheckKind, Fault, HealthVerdict, ServerMode
+from switchover.wire.haproxy.command import Command, Fault
+from switchover.wire.haproxy.listings import parse_map, parse_sessions
+from switchover.wire.haproxy.runtime import CheckKind, HealthVerdict, ServerMode
 from switchover.wire.haproxy.socket import Runtime
 from switchover.wire.haproxy.state import (
     Operation,
     ServerState,
     parse_info,
-    parse_map,
     parse_servers,
-    parse_sessions,
 )
 from switchover.wire.haproxy.statistics import RowKind, parse_statistics
 
@@ -248,7 +248,7 @@ async def test_half_a_weight_of_one_would_drain_a_server() -> None:
     """Why percentages are not offered: the engine rounds down."""
     async with farm() as (engine, _, _, _):
         control = engine.process.runtime
-        percent = runtime.Command(line="set server web/one weight 0%")
+        percent = Command(line="set server web/one weight 0%")
         await control.ask_one(percent, timeout=2)
         assert (await server_states(control))["web/one"].weight == 0
 
@@ -291,10 +291,10 @@ async def test_a_command_too_big_for_the_engine_is_refused_by_us_first() -> None
         block = "-----BEGIN CERTIFICATE-----\n" + "TUlJ" * 16 + "\n-----END CERTIFICATE-----\n"
         with pytest.raises(InvalidInput):
             runtime.set_certificate("both.pem", block * 200)
-        huge = runtime.Command(line="add map names.map", payload="a b\n" * 5000)
+        huge = Command(line="add map names.map", payload="a b\n" * 5000)
         with pytest.raises(Unavailable, match="closed before"):
             await control.ask([huge], timeout=2)
-        largest = runtime.Command(
+        largest = Command(
             line="add map names.map",
             payload="\n".join(["abc def"] * ((runtime.MAX_COMMAND_BYTES - 30) // 8)),
         )

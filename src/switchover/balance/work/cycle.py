@@ -216,14 +216,8 @@ class Cycle:
             )
         self.state = state
         self.advice.weights = _weights(state.rows, compiled)
-        maps, lists = await engine.look_at_patterns(compiled.config.maps, compiled.config.lists)
-        found = find_drift(
-            compiled,
-            state.servers,
-            maps,
-            lists=lists,
-            advised=self.advice.advised(clock.now()),
-        )
+        seen = await engine.look_inside(state, compiled.config)
+        found = find_drift(compiled, seen, advised=self.advice.advised(clock.now()))
         return (*found, *self._file_drift(compiled))
 
     def _file_drift(self, compiled: Compiled) -> tuple[Drift, ...]:

@@ -26,7 +26,8 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
     stubborn = [
         drift.sentence
         for drift in drifts
-        if drift.kind not in {DriftKind.STATE, DriftKind.WEIGHT, DriftKind.FILE}
+        if drift.kind is not DriftKind.FILE
+        and (drift.target is None or drift.kind not in {DriftKind.STATE, DriftKind.WEIGHT})
     ]
     if stubborn:
         raise Conflict(

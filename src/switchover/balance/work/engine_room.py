@@ -4,37 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.balance.drift import ENGINE_STATE, ObservedServer
+from switchover.balance.drift import ENGINE_STATE, ObservedEngine, ObservedServer
 from switchover.balance.overrides import AdminState, Target
 from switchover.balance.work.engine_files import EngineFiles
 from switchover.errors import InvalidInput, NotFound, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import RuntimeChange, SetState, SetWeight, plan_change
 from switchover.wire.haproxy.dispatch import send_changes
+from switchover.wire.haproxy.listings import (
+    parse_fingerprint,
+    parse_frontends,
+    parse_list,
+    parse_map,
+)
 from switchover.wire.haproxy.messages import EngineMessage, Level
 from switchover.wire.haproxy.render import MAIN_FILE, digest_files, render_files
 from switchover.wire.haproxy.state import (
+    CheckFlag,
     EngineInfo,
     ServerState,
     parse_info,
-    parse_list,
-    parse_map,
     parse_servers,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
+    from switchover.wire.haproxy.config import EngineConfig
+    from switchover.wire.haproxy.listings import FrontendState
     from switchover.wire.haproxy.process import EngineProcess
 
-KEPT_TREES = 10
+Meanwhile = Callable[[], Awaitable[None]]
 
 
 class Means(StrEnum):
@@ -62,6 +71,7 @@ class EngineState:
     """One look at the running engine. ``worker_pid`` changes with each reload."""
 
     servers: Mapping[tuple[str, str], ObservedServer]
+    frontends: Mapping[str, FrontendState]
     rows: tuple[ServerState, ...]
     info: EngineInfo
 
@@ -91,29 +101,35 @@ class EngineRoom:
         draft = await self._checked(render_files(wanted.config))
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 
-    async def _bring(self, wanted: Compiled) -> Brought:
+    async def _bring(self, wanted: Compiled, meanwhile: Meanwhile | None) -> Brought:
         if not await self.process.is_alive():
-            return await self._start(wanted)
+            return await self._start(wanted, meanwhile)
         plan = plan_change(self.loaded.config if self.loaded else None, wanted.config)
         if plan.reload_because is not None:
-            return await self._reload(wanted, plan.reload_because)
+            return await self._reload(wanted, plan.reload_because, meanwhile)
         return await self._change(wanted, (*plan.changes, *self._state_changes(wanted)))
 
-    async def _stage(self, wanted: Compiled) -> str:
+    async def _stage(self, wanted: Compiled, meanwhile: Meanwhile | None) -> str:
         """Check a configuration and put it among the trees; return the digest of its files."""
         files = render_files(wanted.config)
         digest = digest_files(files)
-        draft = await self._checked(files)
+        draft = await self._checked(files, meanwhile)
         await asyncio.to_thread(self.files.place, draft, digest)
         return digest
 
-    async def _checked(self, files: Mapping[str, bytes]) -> Path:
+    async def _checked(
+        self, files: Mapping[str, bytes], meanwhile: Meanwhile | None = None
+    ) -> Path:
         """Write files into a folder and return it once the engine has read them without complaint."""
         draft = await asyncio.to_thread(self.files.write_draft, files)
-        # The engine takes a while for a thousand servers; old folders go meanwhile.
-        result, _ = await asyncio.gather(
-            self.process.check(draft / MAIN_FILE), asyncio.to_thread(self.files.prune)
-        )
+
+        async def use_the_time() -> None:
+            await asyncio.to_thread(self.files.prune)
+            if meanwhile:
+                await meanwhile()
+
+        # The engine takes a while for a thousand servers.
+        result, _ = await asyncio.gather(self.process.check(draft / MAIN_FILE), use_the_time())
         if not result.ok:
             await asyncio.to_thread(self.files.keep_failed, draft, digest_files(files))
             raise InvalidInput(
@@ -121,14 +137,15 @@ class EngineRoom:
             )
         return draft
 
-    async def bring(self, wanted: Compiled) -> Brought:
+    async def bring(self, wanted: Compiled, *, meanwhile: Meanwhile | None = None) -> Brought:
         """Bring the engine to ``wanted`` and return how; the caller holds ``lock``.
 
+        ``meanwhile`` is done while the engine reads its files, and not at all if it need not read any.
         On any failure the engine keeps what it had, and so does ``current``. Raises InvalidInput when
         the engine refuses the configuration, Unavailable when it does not answer.
         """
         started = clock.monotonic()
-        brought = await self._bring(wanted)
+        brought = await self._bring(wanted, meanwhile)
         self.loaded = wanted
         if brought.means is not Means.NOTHING:
             self.files.note_loaded(wanted)
@@ -139,6 +156,13 @@ class EngineRoom:
             seconds=clock.monotonic() - started,
             messages=brought.messages,
         )
+
+    async def withdraw(self) -> None:
+        """Stop the engine and have it read nothing: what it runs was never ordered."""
+        await self.process.stop()
+        self.files.restore(None)
+        self.files.forget_loaded()
+        self.loaded = None
 
     async def resume_accepted(self, wanted: Compiled) -> Brought:
         """Start the engine from accepted files that stand in for those of ``wanted``."""
@@ -166,8 +190,8 @@ class EngineRoom:
             await self.process.save_state()
         return len(changes)
 
-    async def _start(self, wanted: Compiled) -> Brought:
-        digest = await self._stage(wanted)
+    async def _start(self, wanted: Compiled, meanwhile: Meanwhile | None) -> Brought:
+        digest = await self._stage(wanted, meanwhile)
         previous = self.files.activate(digest)
         try:
             await self.process.start()
@@ -218,8 +242,10 @@ class EngineRoom:
     def _is_written(self, wanted: Compiled) -> bool:
         return self.files.current_name() == digest_files(render_files(wanted.config))[:24]
 
-    async def _reload(self, wanted: Compiled, because: str) -> Brought:
-        digest = await self._stage(wanted)
+    async def _reload(
+        self, wanted: Compiled, because: str, meanwhile: Meanwhile | None = None
+    ) -> Brought:
+        digest = await self._stage(wanted, meanwhile)
         changes = (*self._state_changes(wanted), *self._weight_changes(wanted))
         if self.before_reload is not None:
             await self.before_reload()
@@ -304,28 +330,41 @@ class EngineRoom:
 
     async def look(self) -> EngineState:
         """Return what the running engine says of itself; raises Unavailable when it does not."""
-        state, info = await self.control.send(
-            [runtime.show_servers_state(), runtime.show_info()], timeout=5.0
+        state, info, frontends = await self.control.send(
+            [runtime.show_servers_state(), runtime.show_info(), runtime.show_frontends()],
+            timeout=5.0,
         )
         rows = parse_servers(state.text)
-        servers = {(row.backend, row.server): _observed(row) for row in rows}
-        return EngineState(servers=servers, rows=rows, info=parse_info(info.text))
+        return EngineState(
+            servers={(row.backend, row.server): _observed(row) for row in rows},
+            frontends={row.name: row for row in parse_frontends(frontends.text)},
+            rows=rows,
+            info=parse_info(info.text),
+        )
 
-    async def look_at_patterns(
-        self, maps: Collection[str], lists: Collection[str]
-    ) -> tuple[dict[str, tuple[tuple[str, str], ...]], dict[str, tuple[str, ...]]]:
-        """Return the entries of loaded maps and lists; one the engine does not know is left out."""
-        names = [*maps, *lists]
-        commands = [*map(runtime.show_map, maps), *map(runtime.show_list, lists)]
-        outcomes = await self.control.send(commands, timeout=5.0) if commands else []
-        texts = {
-            name: outcome.text
-            for name, outcome in zip(names, outcomes, strict=True)
-            if outcome.is_done
+    async def look_inside(self, state: EngineState, config: EngineConfig) -> ObservedEngine:
+        """Return ``state`` with the contents of what ``config`` names; what the engine does not know is left out."""
+        commands = {
+            **{name: runtime.show_map(name) for name in config.maps},
+            **{name: runtime.show_list(name) for name in config.lists},
+            **{name: runtime.show_certificate(name) for name in config.certificates},
         }
-        return (
-            {name: parse_map(texts[name]) for name in maps if name in texts},
-            {name: parse_list(texts[name]) for name in lists if name in texts},
+        answers = await self.control.send([*commands.values()], timeout=5.0) if commands else []
+        texts = {
+            name: answer.text
+            for name, answer in zip(commands, answers, strict=True)
+            if answer.is_done
+        }
+        return ObservedEngine(
+            servers=state.servers,
+            frontends=state.frontends,
+            maps={name: parse_map(texts[name]) for name in config.maps if name in texts},
+            lists={name: parse_list(texts[name]) for name in config.lists if name in texts},
+            certificates={
+                name: parse_fingerprint(texts[name])
+                for name in config.certificates
+                if name in texts
+            },
         )
 
 
@@ -350,6 +389,16 @@ def _observed(row: ServerState) -> ObservedServer:
         port=row.port,
         weight=row.weight,
         state=state,
+        stopped_checks=_stopped_checks(row.check, row.agent),
+    )
+
+
+@cache
+def _stopped_checks(health: CheckFlag, agent: CheckFlag) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, flags in (("health", health), ("agent", agent))
+        if CheckFlag.CONFIGURED in flags and CheckFlag.ENABLED not in flags
     )
 
 

@@ -240,24 +240,40 @@ async def _commit(
             findings=await _find_findings(parts, wish), brought=brought,
         )  # fmt: skip
     number = (latest.number if latest else 0) + 1
-    before = parts.engine.loaded
+    before = await _undo_target(parts, connection, latest)
     await _write(parts, connection, latest, draft, wish, number=number, diff=diff, summary=summary)
-    brought = await parts.engine.bring(compiled)
+    found: list[tuple[Finding, ...]] = []
+
+    async def find() -> None:
+        found.append(await _find_findings(parts, wish))
+
+    brought = await parts.engine.bring(compiled, meanwhile=find)
     try:
         await connection.commit()
     except Exception:
         # The revision is not known to exist, so the engine must not run it.
-        if before is not None:
-            await parts.engine.bring(before)
+        await (parts.engine.bring(before) if before else parts.engine.withdraw())
         raise
     parts.wish = ((number, wish.text), wish)
     parts.wanted = (number, compiled)
-    findings = await _find_findings(parts, wish)
-    return Outcome(number=number, diff=diff, summary=summary, findings=findings, brought=brought)
+    if not found:  # a change at run time is in force before lint has begun
+        await find()
+    return Outcome(number=number, diff=diff, summary=summary, findings=found[0], brought=brought)
+
+
+async def _undo_target(
+    parts: BalancerParts, connection: AsyncConnection[Any], latest: Revision | None
+) -> Compiled | None:
+    """Return what the engine goes back to when the revision can not be kept, None before the first."""
+    if latest is None or parts.engine.loaded is not None:
+        return parts.engine.loaded
+    return await asyncio.to_thread(
+        compile_wish, parts, await current_wish(parts, connection, latest)
+    )
 
 
 async def _find_findings(parts: BalancerParts, wish: Wish) -> tuple[Finding, ...]:
-    """Lint last: it forbids nothing, and takes longer than bringing most changes into force."""
+    """Lint. It forbids nothing and takes longer than most run-time changes, so those come first."""
     machine = with_current_addresses(parts.machine, wish.balance)
     return await asyncio.to_thread(
         lint, wish.balance, wish.assets, live=None, machine=machine, now=clock.now()
@@ -283,26 +299,27 @@ async def _write(
         for name, digest in draft.files.items()
         if digest not in known
     }
-    await queries.insert_document(connection, document, draft.text, now)
-    await queries.insert_assets(connection, sealed, now)
-    await queries.insert_revision(
-        connection,
-        draft,
-        number=number,
-        parent=latest.number if latest else None,
-        document=document,
-        diff=diff,
-        summary=summary,
-        now=now,
-    )
-    await queries.save_engine(
-        connection,
-        applied_revision=number,
-        file_digest=None,
-        loaded_digest=None,
-        accepted_digest=None,
-        now=now,
-    )
+    async with connection.pipeline():  # one trip to the database, not four
+        await queries.insert_document(connection, document, draft.text, now)
+        await queries.insert_assets(connection, sealed, now)
+        await queries.insert_revision(
+            connection,
+            draft,
+            number=number,
+            parent=latest.number if latest else None,
+            document=document,
+            diff=diff,
+            summary=summary,
+            now=now,
+        )
+        await queries.save_engine(
+            connection,
+            applied_revision=number,
+            file_digest=None,
+            loaded_digest=None,
+            accepted_digest=None,
+            now=now,
+        )
 
 
 async def _load_files(

@@ -22,7 +22,7 @@ from switchover.balance.what_if_view import to_json
 from switchover.balance.work.revisions import current_wish
 from switchover.errors import NotFound
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.state import parse_sessions
+from switchover.wire.haproxy.listings import parse_sessions
 from switchover.wire.haproxy.statistics import Row, RowKind, parse_statistics
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from switchover.directory.access.token import NewToken, Token, new_token, token_
 from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
+    from switchover.directory.access.memory import TokenMemory
     from switchover.store.pool import Database
 
 _TOUCH_AFTER = timedelta(minutes=5)
@@ -37,10 +38,18 @@ async def create_token(
     return fresh
 
 
-async def find_actor(database: Database, secret: str) -> Actor | None:
-    """Return who a bearer token stands for; None when it is unknown, expired or revoked."""
+async def find_actor(database: Database, memory: TokenMemory, secret: str) -> Actor | None:
+    """Return who a bearer token stands for; None when it is unknown, expired or revoked.
+
+    Raises Unavailable without the database; ``memory`` then knows who was found lately.
+    """
     token = await find_token(database, secret)
-    return Actor(name=token.name, role=token.role) if token else None
+    digest = token_hash(secret)
+    if token is None or digest is None:
+        memory.forget(digest or "")
+        return None
+    memory.remember(digest, token, clock.now())
+    return Actor(name=token.name, role=token.role)
 
 
 async def find_token(database: Database, secret: str) -> Token | None:
@@ -64,8 +73,9 @@ async def list_tokens(database: Database) -> list[Token]:
         return await queries.list_tokens(connection)
 
 
-async def revoke_token(database: Database, token_id: str) -> None:
+async def revoke_token(database: Database, memory: TokenMemory, token_id: str) -> None:
     """End a token now; raises NotFound when there is no such token that still works."""
+    memory.forget_all()
     async with database.transaction() as connection:
         if not await queries.revoke_token(connection, token_id, clock.now()):
             raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")

@@ -11,6 +11,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from switchover import clock
 from switchover.app import Switchover
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import find_actor
@@ -31,9 +32,10 @@ Suite = Annotated[Switchover, Depends(find_switchover)]
 class Needs:
     """A dependency that lets a request pass when its token has ``role`` or more."""
 
-    def __init__(self, role: Role) -> None:
-        """Remember the least role."""
+    def __init__(self, role: Role, *, in_outages: bool = False) -> None:
+        """Remember the least role; ``in_outages`` for routes that answer without the database."""
         self.role = role
+        self.in_outages = in_outages
 
     async def __call__(
         self,
@@ -41,11 +43,9 @@ class Needs:
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Actor:
         """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
-        if not suite.balance.is_prepared:
-            because = suite.balance.unprepared_because or "it is being prepared"
-            raise Unavailable(f"the database can not be used yet: {because}; try again later")
-        actor = await find_actor(suite.database, credentials.credentials) if credentials else None
+        actor = await self._find_actor(suite, credentials.credentials) if credentials else None
         if actor is None:
+            _require_prepared(suite)
             raise HTTPException(
                 401,
                 "a valid token is needed: Authorization: Bearer swo_...",
@@ -54,12 +54,30 @@ class Needs:
         actor.require(self.role)
         return actor
 
+    async def _find_actor(self, suite: Switchover, secret: str) -> Actor | None:
+        try:
+            _require_prepared(suite)
+            return await find_actor(suite.database, suite.tokens, secret)
+        except Unavailable:
+            known = suite.tokens.recall(secret, clock.now()) if self.in_outages else None
+            if known is None:
+                raise
+            return known
+
+
+def _require_prepared(suite: Switchover) -> None:
+    if not suite.balance.is_prepared:
+        because = suite.balance.unprepared_because or "it is being prepared"
+        raise Unavailable(f"the database can not be used yet: {because}; try again later")
+
 
 VIEWER = Needs(Role.VIEWER)
+WATCHER = Needs(Role.VIEWER, in_outages=True)
 OPERATOR = Needs(Role.OPERATOR)
 ADMIN = Needs(Role.ADMIN)
 
 Viewer = Annotated[Actor, Depends(VIEWER)]
+Watcher = Annotated[Actor, Depends(WATCHER)]
 Operator = Annotated[Actor, Depends(OPERATOR)]
 Admin = Annotated[Actor, Depends(ADMIN)]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from switchover.balance.revision import Origin
 from switchover.balance.work import drift, views
 from switchover.balance.work.revisions import Intent
-from switchover.edges.api.access import Operator, Suite, Viewer
+from switchover.edges.api.access import Operator, Suite, Viewer, Watcher
 from switchover.edges.api.shapes import drift_body
 from switchover.edges.metrics import render_metrics
 
@@ -33,8 +33,11 @@ async def get_health() -> dict[str, str]:
 
 
 @router.get("/status")
-async def get_status(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """Return versions, the last cycle's sentence, and what stands out."""
+async def get_status(suite: Suite, actor: Watcher) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """Return versions, the last cycle's sentence, and what stands out; without the database too.
+
+    A token that was valid within the last 24 hours will do while the database is away.
+    """
     body = views.status(suite.balance, suite.cycle, suite.engine_version)
     return {
         **body,
@@ -72,7 +75,7 @@ async def accept_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[
 
 
 @metrics_router.get("/metrics")
-async def get_metrics(suite: Suite, actor: Viewer) -> Response:  # noqa: ARG001 - names the role
-    """Return metrics in Prometheus' text format."""
+async def get_metrics(suite: Suite, actor: Watcher) -> Response:  # noqa: ARG001 - names the role
+    """Return metrics in Prometheus' text format; without the database too, as `/api/v1/status`."""
     text, content_type = render_metrics(suite.observation, suite.cycle)
     return Response(text, media_type=content_type)

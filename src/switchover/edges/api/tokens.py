@@ -58,5 +58,5 @@ async def list_tokens(suite: Suite, actor: Admin) -> dict[str, Any]:  # noqa: AR
 @router.delete("/tokens/{token_id}")
 async def revoke_token(suite: Suite, actor: Admin, token_id: str) -> dict[str, str]:  # noqa: ARG001 - names the role
     """End a token now."""
-    await work.revoke_token(suite.database, token_id)
+    await work.revoke_token(suite.database, suite.tokens, token_id)
     return {"revoked": token_id}

@@ -73,7 +73,41 @@ class ReplaceCertificate:
         return f"ReplaceCertificate(name={self.name!r})"
 
 
-RuntimeChange = SetWeight | SetAddress | SetState | ReplaceMap | ReplaceList | ReplaceCertificate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableFrontend:
+    """Have a paused frontend listen again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFrontendLimit:
+    """Change how many connections a frontend takes at a time."""
+
+    name: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableChecks:
+    """Start the checks of a server again: ``health`` or ``agent``."""
+
+    backend: str
+    server: str
+    check: str
+
+
+RuntimeChange = (
+    SetWeight
+    | SetAddress
+    | SetState
+    | ReplaceMap
+    | ReplaceList
+    | ReplaceCertificate
+    | EnableFrontend
+    | SetFrontendLimit
+    | EnableChecks
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +160,20 @@ def _backend_difference(old: tuple[Backend, ...], new: tuple[Backend, ...]) -> s
         (before, after) for before, after in zip(old, new, strict=False)
         if before is not after and before != after
     ]  # fmt: skip
-    if len(old) == len(new) and all(_shape(one) == _shape(other) for one, other in changed):
+    if len(old) == len(new) and all(_have_one_shape(*pair) for pair in changed):
         return None
     return _named_difference("backend", tuple(map(_shape, old)), tuple(map(_shape, new)))
+
+
+def _have_one_shape(one: Backend, other: Backend) -> bool:
+    if replace(one, servers=()) != replace(other, servers=()):
+        return False
+    if len(one.servers) != len(other.servers):
+        return False
+    return all(
+        before is after or _server_shape(before) == _server_shape(after)
+        for before, after in zip(one.servers, other.servers, strict=True)
+    )
 
 
 def _named_difference(kind: str, old: tuple[object, ...], new: tuple[object, ...]) -> str:

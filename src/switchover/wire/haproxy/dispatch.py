@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 from switchover.errors import InvalidInput, NotFound
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import (
+    EnableChecks,
+    EnableFrontend,
     ReplaceCertificate,
     ReplaceList,
     ReplaceMap,
     RuntimeChange,
     SetAddress,
+    SetFrontendLimit,
     SetState,
     SetWeight,
 )
+from switchover.wire.haproxy.command import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from switchover.wire.haproxy.runtime import Command, Outcome
+    from switchover.wire.haproxy.command import Command, Outcome
     from switchover.wire.haproxy.socket import Runtime
 
 
@@ -34,23 +38,35 @@ async def send_changes(
     single: list[Command] = []
     for change in changes:
         match change:
-            case SetWeight():
-                single.append(runtime.set_weight(change.backend, change.server, change.weight))
-            case SetAddress():
-                single.append(
-                    runtime.set_address(change.backend, change.server, change.address, change.port)
-                )
-            case SetState():
-                mode = runtime.ServerMode(change.state)
-                single.append(runtime.set_mode(change.backend, change.server, mode))
             case ReplaceMap():
                 await _replace_map(control, change, timeout)
             case ReplaceList():
                 await _replace_list(control, change, timeout)
             case ReplaceCertificate():
                 await _replace_certificate(control, change, timeout)
+            case _:
+                single.append(_command(change))
     if single:
         _require(await control.send(single, timeout=timeout))
+
+
+def _command(
+    change: SetWeight | SetAddress | SetState | EnableFrontend | SetFrontendLimit | EnableChecks,
+) -> Command:
+    match change:
+        case SetWeight():
+            return runtime.set_weight(change.backend, change.server, change.weight)
+        case SetAddress():
+            return runtime.set_address(change.backend, change.server, change.address, change.port)
+        case SetState():
+            return runtime.set_mode(change.backend, change.server, runtime.ServerMode(change.state))
+        case EnableFrontend():
+            return runtime.enable_frontend(change.name)
+        case SetFrontendLimit():
+            return runtime.set_frontend_limit(change.name, change.connections)
+        case EnableChecks():
+            kind = runtime.CheckKind(change.check)
+            return runtime.enable_checks(change.backend, change.server, kind)
 
 
 async def _replace_map(control: Runtime, change: ReplaceMap, timeout: float) -> None:
@@ -86,7 +102,7 @@ async def _replace_certificate(
 
 def _require(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
-        if outcome.fault in {runtime.Fault.NO_SUCH_SERVER, runtime.Fault.NO_SUCH_BACKEND}:
+        if outcome.fault in {Fault.NO_SUCH_SERVER, Fault.NO_SUCH_BACKEND}:
             raise NotFound(f"the engine does not have it: {outcome.command.line}")
         if not outcome.is_done:
             raise InvalidInput(f"the engine refused {outcome.command.line!r}: {outcome.text[:200]}")

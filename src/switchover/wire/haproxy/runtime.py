@@ -1,4 +1,4 @@
-"""Commands for a running engine: built with every argument checked, answers judged by kind.
+"""Commands for a running engine, built with every argument checked.
 
 The runtime protocol is lines of words; ``;``, spaces, quotes and line breaks have meaning. So no
 argument passes that holds anything but the characters of its kind; nothing is ever escaped.
@@ -8,12 +8,12 @@ HAProxy 2.8 management guide, section 9.3 (Unix Socket commands); the answers ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput
+from switchover.wire.haproxy.command import AnswerKind, Command, Outcome
 from switchover.wire.haproxy.words import (
     file_word,
     name_word,
@@ -29,66 +29,6 @@ if TYPE_CHECKING:
 # A command with its payload must fit into one engine buffer (tune.bufsize, 16,384 bytes unless
 # configured). HAProxy closes the connection when it does not, and the rest of a batch is lost.
 MAX_COMMAND_BYTES = 15_000
-
-
-class Fault(StrEnum):
-    """Why the engine did not do what it was told."""
-
-    NO_SUCH_SERVER = "no such server"
-    NO_SUCH_BACKEND = "no such backend"
-    NO_SUCH_MAP = "no such map"
-    NO_SUCH_ENTRY = "no such entry"
-    NO_SUCH_CERTIFICATE = "no such certificate"
-    NO_SUCH_TABLE = "no such table"
-    NO_SUCH_PROCESS = "no such process"
-    NO_TRANSACTION = "no transaction"
-    WRONG_VERSION = "wrong version"
-    NOT_ENABLED = "not enabled"
-    STOPPING = "worker is stopping"
-    DENIED = "denied"
-    TOO_BIG = "too big"
-    UNKNOWN_COMMAND = "unknown command"
-    INVALID_VALUE = "invalid value"
-    OTHER = "other"
-
-
-# In order of search: the first text found in an answer names its fault.
-_FAULTS = (
-    ("No such server.", Fault.NO_SUCH_SERVER),
-    ("No such backend.", Fault.NO_SUCH_BACKEND),
-    ("Unknown map identifier", Fault.NO_SUCH_MAP),
-    ("Unknown ACL identifier", Fault.NO_SUCH_MAP),
-    ("entry not found.", Fault.NO_SUCH_ENTRY),
-    ("Key not found.", Fault.NO_SUCH_ENTRY),
-    ("certificate which is not referenced", Fault.NO_SUCH_CERTIFICATE),
-    ("Can't display the certificate: Not found", Fault.NO_SUCH_CERTIFICATE),
-    ("No such table", Fault.NO_SUCH_TABLE),
-    ("Can't find the target PID", Fault.NO_SUCH_PROCESS),
-    ("No ongoing transaction", Fault.NO_TRANSACTION),
-    ("Version number", Fault.WRONG_VERSION),
-    ("checks are not enabled on this server", Fault.NOT_ENABLED),
-    ("Proxy is disabled.", Fault.STOPPING),
-    ("Permission denied", Fault.DENIED),
-    ("too big for the buffer size", Fault.TOO_BIG),
-    ("Unknown command", Fault.UNKNOWN_COMMAND),
-    ("weight can only be", Fault.INVALID_VALUE),
-    ("weight string", Fault.INVALID_VALUE),
-    ("Invalid addr", Fault.INVALID_VALUE),
-    ("invalid addr", Fault.INVALID_VALUE),
-    ("supported only through configuration", Fault.INVALID_VALUE),
-    ("only supported through configuration", Fault.INVALID_VALUE),
-    ("can't change <port>", Fault.INVALID_VALUE),
-    ("unable to load certificate", Fault.INVALID_VALUE),
-    ("' expects ", Fault.INVALID_VALUE),
-)
-
-
-class AnswerKind(StrEnum):
-    """What a command answers when it was done."""
-
-    SILENCE = "silence"
-    PHRASE = "phrase"  # contains Command.phrase
-    TEXT = "text"  # a dump; only a known fault is a fault
 
 
 class ServerMode(StrEnum):
@@ -112,60 +52,6 @@ class CheckKind(StrEnum):
 
     HEALTH = "health"
     AGENT = "agent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One runtime command: a line without its end, a payload, and how to judge its answer.
-
-    Build these with the functions below. The payload is never shown: it may be a private key.
-    """
-
-    line: str
-    answers: AnswerKind = AnswerKind.SILENCE
-    phrase: str = ""
-    payload: str = field(default="", repr=False)
-
-    def encode(self) -> bytes:
-        """Return the bytes to send, with the empty line that ends a payload."""
-        if not self.payload:
-            return f"{self.line}\n".encode()
-        return f"{self.line} <<\n{self.payload}\n\n".encode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The judged answer to one command. ``fault`` is None when it was done."""
-
-    command: Command
-    text: str
-    fault: Fault | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """True when the engine did what it was told."""
-        return self.fault is None
-
-
-def judge(command: Command, answer: str) -> Outcome:
-    """Return what ``answer`` means for ``command``; never raises."""
-    text = answer.strip()
-    return Outcome(command=command, text=text, fault=_fault(command, text))
-
-
-def _fault(command: Command, text: str) -> Fault | None:
-    if command.answers is AnswerKind.TEXT:
-        # A dump may quote any text further down; only its first line can be a refusal.
-        return _known_fault(text.partition("\n")[0])
-    known = _known_fault(text)
-    if command.answers is AnswerKind.SILENCE:
-        return None if text == "" else known or Fault.OTHER
-    # Some refusals end like a success ("Invalid addr ... by 'stats socket command'").
-    return known or (None if command.phrase in text else Fault.OTHER)
-
-
-def _known_fault(text: str) -> Fault | None:
-    return next((fault for phrase, fault in _FAULTS if phrase in text), None)
 
 
 def set_mode(backend: str, server: str, mode: ServerMode) -> Command:
@@ -214,6 +100,18 @@ def enable_checks(backend: str, server: str, kind: CheckKind) -> Command:
 def disable_checks(backend: str, server: str, kind: CheckKind) -> Command:
     """Return the command that stops checks; the last verdict stays."""
     return Command(line=f"disable {kind} {server_path(backend, server)}")
+
+
+def enable_frontend(name: str) -> Command:
+    """Return the command that makes a paused frontend listen again; one that listens does not mind."""
+    return Command(line=f"enable frontend {name_word(name, what='frontend')}")
+
+
+def set_frontend_limit(name: str, connections: int) -> Command:
+    """Return the command for the most connections a frontend takes at a time (1 and more)."""
+    if connections < 1:
+        raise InvalidInput(f"{connections} is not a number of connections: 1 or more")
+    return Command(line=f"set maxconn frontend {name_word(name, what='frontend')} {connections:d}")
 
 
 def shutdown_sessions(backend: str, server: str) -> Command:
@@ -358,6 +256,11 @@ def show_servers_state(backend: str | None = None) -> Command:
 def show_statistics() -> Command:
     """Return the command whose answer ``statistics.parse_statistics`` reads."""
     return Command(line="show stat", answers=AnswerKind.TEXT)
+
+
+def show_frontends() -> Command:
+    """Return the command whose answer ``state.parse_frontends`` reads."""
+    return Command(line="show stat -1 1 -1", answers=AnswerKind.TEXT)
 
 
 def show_info() -> Command:

@@ -11,8 +11,8 @@ import socket
 from typing import TYPE_CHECKING, Self, cast
 
 from switchover.errors import Refused, Unavailable
+from switchover.wire.haproxy.command import Outcome, judge
 from switchover.wire.haproxy.log import MAX_LINE_BYTES
-from switchover.wire.haproxy.runtime import Outcome, judge
 from switchover.wire.haproxy.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from switchover.wire.haproxy.runtime import Command
+    from switchover.wire.haproxy.command import Command
 
 _READ_BYTES = 1 << 18
 _LARGEST_ANSWER_BYTES = 1 << 26

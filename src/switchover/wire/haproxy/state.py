@@ -26,8 +26,6 @@ _LOADED_COLUMNS = 20
 _PORT_COLUMN = 18
 _HEADER = re.compile(r"\d+")
 _ENDPOINT_PORT = re.compile(r"(?:\]|\A[^:]*):(\d{1,5})\Z")
-_SESSION_FIELD = re.compile(r"(\w+)=(\S+)")
-_MAP_LISTING = re.compile(r"-?\d+ \((\S*)\) .*entry_cnt=(\d+)")
 _UPTIME = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 
 
@@ -319,56 +317,6 @@ def parse_processes(text: str) -> Processes:
         workers=tuple(lists["# workers"]),
         old_workers=tuple(lists["# old workers"]),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
-    """One session of ``show sess``; ``server`` is empty while none is chosen."""
-
-    source: str
-    frontend: str
-    backend: str
-    server: str
-    age: str
-
-
-def parse_sessions(text: str) -> tuple[Connected, ...]:
-    """Return the sessions in ``show sess``, without those of the engine's own sockets."""
-    result = []
-    for line in text.splitlines():
-        found = dict(_SESSION_FIELD.findall(line))
-        if "src" not in found or found.get("fe", "GLOBAL") == "GLOBAL":
-            continue
-        result.append(
-            Connected(
-                source=found["src"],
-                frontend=found["fe"],
-                backend=_unless_none(found.get("be", "")),
-                server=_unless_none(found.get("srv", "")),
-                age=found.get("age", ""),
-            )
-        )
-    return tuple(result)
-
-
-def parse_map(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the (key, value) entries of ``show map NAME`` in the engine's order."""
-    entries = []
-    for line in text.splitlines():
-        words = line.split(None, 2)
-        if len(words) >= 2 and words[0].startswith("0x"):
-            entries.append((words[1], words[2] if len(words) > 2 else ""))
-    return tuple(entries)
-
-
-def parse_list(text: str) -> tuple[str, ...]:
-    """Return the patterns of ``show acl NAME`` in the engine's order."""
-    words = (line.split(None, 1) for line in text.splitlines())
-    return tuple(found[1] for found in words if len(found) == 2 and found[0].startswith("0x"))
-
-
-def _unless_none(name: str) -> str:
-    return "" if name.startswith("<") else name
 
 
 def _uptime(text: str) -> int:

@@ -15,7 +15,7 @@ from switchover.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from switchover.wire.haproxy.runtime import Command
+    from switchover.wire.haproxy.command import Command
 
 # "> " on a worker's socket; the master names itself, and says when its last reload failed.
 # No answer of HAProxy 2.8 has a line that begins like this: dumps begin with an address, a number,

@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from switchover.errors import InvalidInput
 from switchover.wire.haproxy import runtime
+from switchover.wire.haproxy.command import Command, Fault, Outcome, judge
 from switchover.wire.haproxy.runtime import (
     MAX_COMMAND_BYTES,
     CheckKind,
-    Command,
-    Fault,
     HealthVerdict,
-    Outcome,
     ServerMode,
-    judge,
 )
 
 PEM = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"

@@ -14,11 +14,8 @@ from switchover.wire.haproxy.state import (
     Operation,
     configured_ports,
     parse_info,
-    parse_list,
-    parse_map,
     parse_processes,
     parse_servers,
-    parse_sessions,
     render_state_file,
 )
 
@@ -88,11 +85,6 @@ PROCESSES = """\
 11604           worker          3               0d00h00m02s     2.8.25-5cf5d0683
 # programs
 
-"""
-SESSIONS = """\
-0xf141d0: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0x1 age=0s calls=1
-0x7f0c58042fb0: proto=tcpv4 src=127.0.0.1:42224 fe=web be=b srv=z2 ts=00 epoch=0x1 age=1h2m calls=2
-0x7f0c58042fb1: proto=tcpv4 src=192.0.2.5:42225 fe=web be=<NONE> srv=<none> ts=00 epoch=0x1 age=0s
 """
 
 
@@ -195,23 +187,3 @@ def test_the_master_lists_its_workers_old_and_new() -> None:
 def test_what_is_no_process_list_is_corrupt(text: str) -> None:
     with pytest.raises(Corrupt):
         parse_processes(text)
-
-
-def test_who_is_connected_where_is_told_without_our_own_sockets() -> None:
-    first, second = parse_sessions(SESSIONS)
-    assert (first.source, first.frontend, first.backend, first.server, first.age) == (
-        "127.0.0.1:42224", "web", "b", "z2", "1h2m",
-    )  # fmt: skip
-    assert (second.backend, second.server) == ("", "")
-
-
-def test_map_entries_come_in_order_with_doubles() -> None:
-    text = "0xf354e0 a.example c\n0x1008e10 q.example c d\n0x1008f00 a.example\n"
-    assert parse_map(text) == (("a.example", "c"), ("q.example", "c d"), ("a.example", ""))
-    assert parse_map("") == ()
-
-
-def test_a_list_keeps_its_order_and_its_equal_patterns() -> None:
-    text = "0x55d0 192.0.2.0/24\n0x55d1 2001:db8::/32\n0x55d2 192.0.2.0/24\n\n"
-    assert parse_list(text) == ("192.0.2.0/24", "2001:db8::/32", "192.0.2.0/24")
-    assert parse_list("") == ()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from switchover.errors import Unavailable
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.runtime import Command, ServerMode
+from switchover.wire.haproxy.command import Command
+from switchover.wire.haproxy.runtime import ServerMode
 from switchover.wire.haproxy.transcript import Transcript
 
 SET = runtime.set_mode("b", "s", ServerMode.READY)
