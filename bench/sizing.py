@@ -84,8 +84,8 @@ MODES = (
 class Plan:
     """Rounds of each measurement, and how many connections are held."""
 
-    rounds: int = 5
-    seconds: float = 4.0
+    rounds: int = 3
+    seconds: float = 3.0
     connections: int = 2000
 
 

@@ -244,11 +244,16 @@ def _surplus(compiled: Compiled, seen: ObservedEngine) -> Iterator[Drift]:
 def _frontend_drifts(compiled: Compiled, seen: ObservedEngine) -> Iterator[Drift]:
     if not seen.frontends:
         return
+    # Where the file says nothing, a frontend may take as many as the whole engine.
+    default = compiled.config.global_.max_connections
     for frontend in compiled.config.frontends:
-        yield from _frontend_drift(frontend, seen.frontends.get(frontend.name))
+        limit = frontend.max_connections or default
+        yield from _frontend_drift(frontend, limit, seen.frontends.get(frontend.name))
 
 
-def _frontend_drift(frontend: Frontend, observed: FrontendState | None) -> Iterator[Drift]:
+def _frontend_drift(
+    frontend: Frontend, limit: int, observed: FrontendState | None
+) -> Iterator[Drift]:
     if observed is None or observed.status in {"PAUSED", "STOP"}:
         is_paused = observed is not None and observed.status == "PAUSED"
         yield Drift(
@@ -258,8 +263,7 @@ def _frontend_drift(frontend: Frontend, observed: FrontendState | None) -> Itera
             found="paused" if is_paused else "shut down",
             repair=EnableFrontend(name=frontend.name) if is_paused else None,
         )
-    limit = frontend.max_connections
-    if observed is not None and limit is not None and observed.limit != limit:
+    if observed is not None and observed.limit != limit:
         yield Drift(
             kind=DriftKind.LIMIT,
             subject=frontend.name,

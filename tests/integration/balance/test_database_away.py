@@ -24,6 +24,7 @@ from tests.integration.suite import (
     held,
     imaps,
     l7,
+    lent_database,
     platform,
     playing,
     practice_farm,
@@ -238,6 +239,34 @@ async def test_a_change_cut_off_by_the_database_ends_with_engine_and_history_agr
         await eventually(agree)
         await clients.flow(more=20)
         assert clients.lost() == []
+
+
+async def test_a_first_change_cut_off_by_the_database_leaves_nothing_running_that_is_no_revision(
+    farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    with lent_database(database.server) as url:
+        async with suite(database=url, cycle_seconds="0.5") as at:
+            await cut_off_first(at, farm, database)
+
+
+async def cut_off_first(at: Suite, farm: PracticeFarm, database: OwnDatabase) -> None:
+    link = at.settings.engine_dir / "current"
+    change = asyncio.create_task(at.try_apply(farm_text(farm, at), farm.files))
+    await eventually(link.is_symlink, every=0.001)
+    database.signal(signal.SIGSTOP)
+    answer = await change
+    assert_says_try_later(answer)
+    database.thaw()
+    await back(at)
+
+    async def agree() -> bool:
+        known = (await at.api("GET", "/revisions/0")).status == 200
+        engine = (await at.get("/status"))["engine"]["runs"]
+        return known == engine == link.is_symlink()
+
+    await eventually(agree)
+    await at.apply(farm_text(farm, at), farm.files)
+    assert await at.get("/drift") == {"drift": []}
 
 
 async def test_started_without_its_database_the_engine_serves_and_the_rest_follows(

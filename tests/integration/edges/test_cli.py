@@ -166,6 +166,19 @@ async def test_a_file_that_is_no_text_ends_with_2(
         assert len(ended.err) < 1000
 
 
+def test_a_rule_of_lint_is_explained_without_a_server(run: Run) -> None:
+    listed = run("explain")
+    assert listed.code == 0
+    assert "timeout-too-short" in listed.out
+    told = run("explain", "timeout-too-short")
+    assert told.out.startswith("timeout-too-short\n")
+    for word in ("Severity:", "Why:", "What to do:"):
+        assert word in told.out
+    wrong = run("explain", "timeout-to-short")
+    assert (wrong.code, wrong.out) == (3, "")
+    assert "did you mean timeout-too-short?" in wrong.err
+
+
 async def test_exit_codes(running: Suite, farm: PracticeFarm, files_directory: Path) -> None:
     """As scripts see them: real processes, one for each code."""
     viewer = (await running.post("/tokens", {"name": "viewer", "role": "viewer"}))["secret"]

@@ -191,12 +191,14 @@ def test_a_frontend_that_is_full_is_in_order_and_one_nobody_looked_at_too() -> N
     assert find_drift(with_frontend(10), engine()) == ()
 
 
-def test_another_limit_of_a_frontend_is_found_only_where_one_was_ordered() -> None:
+@pytest.mark.parametrize(("ordered", "wanted"), [(30, 30), (None, 10)])
+def test_another_limit_of_a_frontend_is_found_and_by_default_it_is_the_engine_s(
+    ordered: int | None, wanted: int
+) -> None:
     seen = engine(frontends={"mail": FrontendState("mail", "OPEN", 20)})
-    assert find_drift(with_frontend(), seen) == ()
-    (found,) = find_drift(with_frontend(10), seen)
-    assert found.sentence == "mail: limit is 20 connections, should be 10 connections"
-    assert found.repair == SetFrontendLimit(name="mail", connections=10)
+    (found,) = find_drift(with_frontend(ordered), seen)
+    assert found.sentence == f"mail: limit is 20 connections, should be {wanted} connections"
+    assert found.repair == SetFrontendLimit(name="mail", connections=wanted)
 
 
 def test_another_certificate_is_found_and_put_back() -> None:

@@ -22,7 +22,7 @@ from switchover.balance.lint.facts import (
     live_targets,
 )
 from switchover.balance.lint.finding import Finding, Rule, Severity
-from switchover.balance.lint.reference import lint_reference
+from switchover.balance.lint.reference import explain_rule, lint_reference
 from switchover.balance.lint.rules import RULES, lint
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "NameAnswer",
     "Rule",
     "Severity",
+    "explain_rule",
     "lint",
     "lint_reference",
     "live_targets",

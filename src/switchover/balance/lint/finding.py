@@ -115,6 +115,18 @@ class Rule:
     also: tuple[Severity, ...] = ()
     needs_live: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the explanation as plain values."""
+        return {
+            "code": self.code,
+            "title": self.title,
+            "severity": self.severity.value,
+            "needs_live": self.needs_live,
+            "why": self.why,
+            "what_to_do": self.what_to_do,
+            "source": self.source,
+        }
+
     def __call__(self, seen: Seen) -> Iterator[Finding]:
         """Yield a finding for each hit."""
         for hit in self.search(seen):

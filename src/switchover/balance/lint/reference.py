@@ -34,6 +34,12 @@ def lint_reference() -> str:
     return "\n".join([_HEAD, *_table(), "", *(line for rule in RULES for line in _section(rule))])
 
 
+def explain_rule(rule: Rule) -> str:
+    """Return what the page says of one rule, as plain text for a terminal."""
+    text = "\n".join(list(_section(rule))[2:]).strip()
+    return f"{rule.code}\n\n{text}".replace("**", "").replace("`", "")
+
+
 def _severities(rule: Rule) -> str:
     found = {rule.severity, *rule.also}
     return ", ".join(severity for severity in Severity if severity in found)

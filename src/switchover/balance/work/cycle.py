@@ -105,8 +105,12 @@ class Cycle:
     async def find_drift(self) -> tuple[Drift, ...]:
         """Look now and return every difference."""
         async with self.parts.engine.lock:
-            await self._load_wish()
-            return await self._find(self._require_wish())
+            return await self.find_drift_under_lock()
+
+    async def find_drift_under_lock(self) -> tuple[Drift, ...]:
+        """Look now and return every difference; the caller holds the engine's lock."""
+        await self._load_wish()
+        return await self._find(self._require_wish())
 
     def _require_wish(self) -> Compiled:
         if self.parts.wanted is None:

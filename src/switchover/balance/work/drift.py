@@ -22,7 +22,18 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
     States and weights become a revision. Files edited by hand stay as they are until the next change
     needs new ones. Addresses and maps come from the platform file: change them there.
     """
-    drifts = await cycle.find_drift()
+    async with parts.engine.lock:
+        # One lock from looking to accepting: what is accepted is what was judged.
+        drifts = await cycle.find_drift_under_lock()
+        _require_acceptable(drifts)
+        await _accept_overrides(parts, drifts, intent)
+        if any(drift.kind is DriftKind.FILE for drift in drifts):
+            parts.engine.files.accept()
+    await cycle.run()
+    return drifts
+
+
+def _require_acceptable(drifts: tuple[Drift, ...]) -> None:
     stubborn = [
         drift.sentence
         for drift in drifts
@@ -36,6 +47,11 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
         )
     if any(drift.kind is DriftKind.FILE for drift in drifts):
         _require_files_kept(drifts)
+
+
+async def _accept_overrides(
+    parts: BalancerParts, drifts: tuple[Drift, ...], intent: Intent
+) -> None:
     wanted: dict[Target, tuple[AdminState | None, int | None]] = {}
     for target, items in drifted_targets(drifts).items():
         state = next((AdminState(i.found) for i in items if i.kind is DriftKind.STATE), None)
@@ -43,10 +59,6 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
         wanted[target] = (state, weight)
     if wanted:
         await accept_overrides(parts, wanted, intent=intent)
-    if any(drift.kind is DriftKind.FILE for drift in drifts):
-        parts.engine.files.accept()
-    await cycle.run()
-    return drifts
 
 
 def _require_files_kept(drifts: tuple[Drift, ...]) -> None:

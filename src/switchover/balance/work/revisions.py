@@ -165,8 +165,8 @@ async def accept_overrides(
     *,
     intent: Intent,
 ) -> Outcome:
-    """Make states and weights that were set behind our back the wish."""
-    async with parts.engine.lock, parts.database.transaction() as connection:
+    """Make states and weights that were set behind our back the wish; the caller holds the lock."""
+    async with parts.database.transaction() as connection:
         await queries.lock_revisions(connection)
         latest = await queries.find_latest(connection)
         if latest is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 from switchover.edges.cli.changes import show_findings
 from switchover.edges.cli.options import File, Output
 from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+from switchover.errors import NotFound
 
 if TYPE_CHECKING:
     from switchover.balance.lint import Finding
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
     app.command("what-if")(what_if)
     app.command()(schema)
+    app.command()(explain)
 
 
 def check(
@@ -143,3 +146,32 @@ def schema(
         from switchover.model.platform_file.spec import json_schema  # noqa: PLC0415 - start-up
 
         print_json(json_schema())
+
+
+def explain(
+    rule: Annotated[
+        str, typer.Argument(help="A rule as findings name it; left out: all of them.")
+    ] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Say why a finding of `check` matters, what to do about it, and where that is written.
+
+    Example: switchover explain extended-protection-certificate
+    """
+    with exits():
+        from switchover.balance.lint import RULES, explain_rule  # noqa: PLC0415 - start-up time
+
+        found = [one for one in RULES if rule in {"", one.code}]
+        if not found:
+            near = get_close_matches(rule, [one.code for one in RULES], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise NotFound(f"there is no rule {rule!r}{hint} See: switchover explain")
+        if output is Format.JSON:
+            print_json({"rules": [one.to_json() for one in found]})
+        elif rule:
+            console.print(escape(explain_rule(found[0])), highlight=False)
+        else:
+            print_table(
+                ["rule", "severity", "finds"],
+                ([one.code, one.severity.value, escape(one.title)] for one in found),
+            )
