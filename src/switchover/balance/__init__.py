@@ -7,7 +7,8 @@ the engine is put right or the difference reported.
 
 Pure files: ``virtual_service`` (the types), ``shipped`` and ``templates/`` (server products as data),
 ``resolve``, ``checks`` (health conversations), ``compile``, ``lint``, ``what_if``, ``drift``,
-``overrides``. Impure by name: ``queries``, ``work``, ``tasks``.
+``overrides``, ``statistics`` (what is counted, with its own ``queries``). Impure by name: ``queries``,
+``work``, ``tasks``.
 """
 
 from __future__ import annotations

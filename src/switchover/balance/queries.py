@@ -25,6 +25,9 @@ _REVISION = """
     ) as files
 """
 
+_EVENT_FILTERS = ("since", "until", "severity", "service", "workload", "server", "kind")
+_TERMINATION = ("service", "workload", "server", "state")
+
 
 def _revision(row: dict[str, Any]) -> Revision:
     return Revision(
@@ -78,20 +81,23 @@ async def latest_number(connection: AsyncConnection[Any]) -> int | None:
 
 
 async def list_revisions(
-    connection: AsyncConnection[Any], *, before: int | None, limit: int
+    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return revisions without text, newest first, older than ``before`` where given."""
+    """Return revisions without text, newest first; ``filters`` may hold before, author, verb."""
+    values = {key: filters.get(key) for key in ("before", "author", "verb")}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
             -- history page; no lock
             select number, parent, author, origin, verb, reason, created_at, summary
             from revision
-            where %(before)s::bigint is null or number < %(before)s
+            where (%(before)s::bigint is null or number < %(before)s)
+              and (%(author)s::text is null or author = %(author)s)
+              and (%(verb)s::text is null or verb = %(verb)s)
             order by number desc
             limit %(limit)s
             """,
-            {"before": before, "limit": limit},
+            {**values, "limit": limit},
         )
         return await cursor.fetchall()
 
@@ -224,11 +230,8 @@ async def insert_events(
 async def list_events(
     connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return events, newest first; ``filters`` may hold before, since, service, workload, server, kind."""
-    values = {
-        key: filters.get(key)
-        for key in ("before", "since", "service", "workload", "server", "kind")
-    }
+    """Return events, newest first; ``filters`` may hold before (an id) and the keys of _EVENT_FILTERS."""
+    values = {key: filters.get(key) for key in ("before", *_EVENT_FILTERS)}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
@@ -237,14 +240,24 @@ async def list_events(
             from event
             where (
                 %(before)s::bigint is null
-                or (at, id) < (select b.at, b.id from event b where b.id = %(before)s)
-                or (
+                or (at, id) < (
                     -- the row a page ended with may have grown too old meanwhile
-                    id < %(before)s
-                    and not exists (select from event b where b.id = %(before)s)
+                    coalesce(
+                        (
+                            select b.at
+                            from event b
+                            where b.id <= %(before)s
+                            order by b.id desc
+                            limit 1
+                        ),
+                        '-infinity'
+                    ),
+                    %(before)s
                 )
             )
               and (%(since)s::timestamptz is null or at >= %(since)s)
+              and (%(until)s::timestamptz is null or at < %(until)s)
+              and (%(severity)s::text is null or severity = %(severity)s)
               and (%(service)s::text is null or service = %(service)s)
               and (%(workload)s::text is null or workload = %(workload)s)
               and (%(server)s::text is null or server = %(server)s)
@@ -275,95 +288,39 @@ async def add_terminations(
 
 
 async def list_terminations(
-    connection: AsyncConnection[Any], *, since: datetime
-) -> list[dict[str, Any]]:
-    """Return termination counts per service, workload, server and state since a moment."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """
-            -- termination states; no lock
-            select service, workload, server, state, sum(count)::bigint as count
-            from termination_count
-            where hour >= %s
-            group by service, workload, server, state
-            order by count desc, service, workload, server, state
-            """,
-            (since,),
-        )
-        return await cursor.fetchall()
-
-
-async def add_minutes(connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]) -> None:
-    """Add finished minutes; a minute written before (by a process that died) is added to."""
-    counters = (
-        "sessions", "requests", "bytes_in", "bytes_out", "connect_errors", "response_errors",
-        "retries", "redispatches", "denied", "http_2xx", "http_3xx", "http_4xx", "http_5xx",
-        "failed_checks", "down_seconds",
-    )  # fmt: skip
-    gauges = ("current_sessions_max", "queue_max", "total_ms_avg", "response_ms_avg")
-    keys = ("minute", "service", "workload", "server")
-    columns = (*keys, *counters, *gauges)
-    sums = ", ".join(f"{name} = stat_minute.{name} + excluded.{name}" for name in counters)
-    tops = ", ".join(f"{name} = greatest(stat_minute.{name}, excluded.{name})" for name in gauges)
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            f"-- add minutes; row locks\n"
-            f"insert into stat_minute ({', '.join(columns)}) "
-            f"values ({', '.join(['%s'] * len(columns))}) "
-            f"on conflict ({', '.join(keys)}) do update set {sums}, {tops}",
-            rows,
-        )
-
-
-async def list_minutes(
     connection: AsyncConnection[Any],
     *,
     since: datetime,
-    service: str | None,
-    workload: str | None,
-    server: str | None,
+    after: tuple[str, ...],
+    names: Mapping[str, str | None],
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """Return minutes since a moment, oldest first, narrowed where a name is given."""
+    """Return counts since a moment per service, workload, server and state, those after ``after``.
+
+    In the order of these names, because counts change while they are paged. ``names`` may hold
+    service, workload, server.
+    """
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
-            -- statistics page; no lock
-            select *
-            from stat_minute
-            where minute >= %(since)s
+            -- termination states, page; no lock
+            select service, workload, server, state, sum(count)::bigint as count
+            from termination_count
+            where hour >= %(since)s
+              and (service, workload, server, state)
+                > (%(after_service)s, %(after_workload)s, %(after_server)s, %(after_state)s)
               and (%(service)s::text is null or service = %(service)s)
               and (%(workload)s::text is null or workload = %(workload)s)
               and (%(server)s::text is null or server = %(server)s)
-            order by minute, service, workload, server
-            limit 100000
+            group by service, workload, server, state
+            order by service, workload, server, state
+            limit %(limit)s
             """,
-            {"since": since, "service": service, "workload": workload, "server": server},
+            {
+                "since": since,
+                **{name: names.get(name) for name in _TERMINATION[:3]},
+                **{f"after_{name}": word for name, word in zip(_TERMINATION, after, strict=True)},
+                "limit": limit,
+            },
         )
         return await cursor.fetchall()
-
-
-async def roll_up_hours(connection: AsyncConnection[Any]) -> None:
-    """Write hours anew from their minutes, from the last but one that was written; safe to repeat."""
-    counters = (
-        "sessions", "requests", "bytes_in", "bytes_out", "connect_errors", "response_errors",
-        "retries", "redispatches", "denied", "http_2xx", "http_3xx", "http_4xx", "http_5xx",
-        "failed_checks", "down_seconds",
-    )  # fmt: skip
-    gauges = ("current_sessions_max", "queue_max")
-    means = ("total_ms_avg", "response_ms_avg")
-    columns = (*counters, *gauges, *means)
-    values = ", ".join(
-        [f"sum({name})" for name in counters]
-        + [f"max({name})" for name in gauges]
-        + [f"avg({name})" for name in means]
-    )
-    updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    await connection.execute(
-        "-- hours from minutes; row locks\n"  # noqa: S608 - constant column lists
-        f"insert into stat_hour (hour, service, workload, server, {', '.join(columns)}) "
-        f"select date_trunc('hour', minute), service, workload, server, {values} "
-        "from stat_minute where minute >= "
-        "coalesce((select max(hour) - interval '1 hour' from stat_hour), '-infinity') "
-        "group by 1, 2, 3, 4 "
-        f"on conflict (hour, service, workload, server) do update set {updates}"
-    )

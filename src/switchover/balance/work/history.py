@@ -1,4 +1,7 @@
-"""Reading what was changed, when and by whom."""
+"""Reading what was changed, when and by whom, what happened, and what was counted.
+
+Lists are read in pages: a caller gives the place where the last page ended.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from switchover.balance import queries
 from switchover.balance.revision import Revision, difference
+from switchover.balance.statistics import queries as statistics
 from switchover.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from switchover.balance.statistics.span import Per, Position
     from switchover.balance.work.parts import BalancerParts
+
+    Names = Mapping[str, str | None]
+
+SUM_SECONDS = 30.0
+"""How long adding up may take: a busy farm has millions of minutes in two days."""
 
 
 async def list_revisions(
-    parts: BalancerParts, *, before: int | None, limit: int
+    parts: BalancerParts, *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return revisions without text, newest first."""
+    """Return revisions without text, newest first; ``filters`` may hold before, author, verb."""
     async with parts.database.transaction() as connection:
-        return await queries.list_revisions(connection, before=before, limit=limit)
+        return await queries.list_revisions(connection, filters=filters, limit=limit)
 
 
 async def get_revision(parts: BalancerParts, number: int) -> Revision:
@@ -49,22 +59,34 @@ async def list_events(
         return await queries.list_events(connection, filters=filters, limit=limit)
 
 
-async def list_terminations(parts: BalancerParts, *, since: datetime) -> list[dict[str, Any]]:
-    """Return how connections and requests ended, counted per workload and server."""
-    async with parts.database.transaction() as connection:
-        return await queries.list_terminations(connection, since=since)
-
-
-async def list_minutes(
+async def list_terminations(
     parts: BalancerParts,
     *,
     since: datetime,
-    service: str | None = None,
-    workload: str | None = None,
-    server: str | None = None,
+    after: tuple[str, ...],
+    names: Names,
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """Return statistics per minute, oldest first."""
+    """Return how connections and requests ended, counted by service, workload, server and state."""
     async with parts.database.transaction() as connection:
-        return await queries.list_minutes(
-            connection, since=since, service=service, workload=workload, server=server
+        return await queries.list_terminations(
+            connection, since=since, after=after, names=names, limit=limit
         )
+
+
+async def list_statistics(
+    parts: BalancerParts, per: Per, *, after: Position, names: Names, limit: int
+) -> list[dict[str, Any]]:
+    """Return what was counted per minute or hour after a position, oldest first."""
+    async with parts.database.transaction() as connection:
+        return await statistics.list_statistics(
+            connection, per, after=after, names=names, limit=limit
+        )
+
+
+async def list_totals(
+    parts: BalancerParts, per: Per, *, after: Position, names: Names, limit: int
+) -> list[dict[str, Any]]:
+    """Return what was counted since ``after.at``, added up for each server of each pool."""
+    async with parts.database.transaction(statement_seconds=SUM_SECONDS) as connection:
+        return await statistics.list_totals(connection, per, after=after, names=names, limit=limit)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.balance import queries
 from switchover.balance.health_events import HealthNarrator
 from switchover.balance.minutes import MinuteStatistics
+from switchover.balance.statistics import queries
 from switchover.errors import SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.log import Session, parse_log

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.balance import queries
+from switchover.balance.statistics import queries
 from switchover.store.retention import Retention, drop_old_rows
 
 if TYPE_CHECKING:

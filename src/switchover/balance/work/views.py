@@ -8,6 +8,7 @@ from switchover import clock
 from switchover.balance import queries
 from switchover.balance.lint import lint
 from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
+from switchover.balance.name_page import page_of_names
 from switchover.balance.outage import parse_outage
 from switchover.balance.probes.machine import with_current_addresses
 from switchover.balance.status_words import (
@@ -49,11 +50,20 @@ async def load_wish(parts: BalancerParts) -> Wish:
         return await current_wish(parts, connection, latest)
 
 
-async def list_services(parts: BalancerParts, observation: Observation) -> list[dict[str, Any]]:
-    """Return every service with the verdict of each workload."""
+async def list_services(
+    parts: BalancerParts,
+    observation: Observation,
+    *,
+    containing: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return services with the verdict of each workload, in the order of the platform file."""
     wish = await load_wish(parts)
+    services = {service.name: service for service in wish.balance.services}
+    names = page_of_names(services, containing=containing, after=after, limit=limit)
     rows = await _look(parts, observation)
-    return [_service(service, wish, rows) for service in wish.balance.services]
+    return [_service(services[name], wish, rows) for name in names]
 
 
 async def get_service(parts: BalancerParts, observation: Observation, name: str) -> dict[str, Any]:
@@ -65,25 +75,33 @@ async def get_service(parts: BalancerParts, observation: Observation, name: str)
     return _service(service, wish, await _look(parts, observation))
 
 
-async def list_servers(parts: BalancerParts, observation: Observation) -> list[dict[str, Any]]:
-    """Return every server with its state in each pool."""
+async def list_servers(
+    parts: BalancerParts,
+    observation: Observation,
+    *,
+    containing: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return servers with their state in each pool, in the order of the platform file."""
     wish = await load_wish(parts)
+    servers = wish.balance.servers
+    names = page_of_names(servers, containing=containing, after=after, limit=limit)
     rows = await _look(parts, observation)
+    pools: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for service in wish.balance.services:
+        for view in _views(service, wish, rows):
+            if view.server in pools:
+                pools[view.server].append(view.body())
     return [
         {
-            "name": server.name,
-            "address": server.address,
-            "site": server.site,
-            "runs": list(server.runs),
-            "pools": [
-                view.body()
-                for service in wish.balance.services
-                if service.find_server(server.name)
-                for view in _views(service, wish, rows)
-                if view.server == server.name
-            ],
+            "name": name,
+            "address": servers[name].address,
+            "site": servers[name].site,
+            "runs": list(servers[name].runs),
+            "pools": pools[name],
         }
-        for server in wish.balance.servers.values()
+        for name in names
     ]
 
 

@@ -52,11 +52,41 @@ async def find_token(connection: AsyncConnection[Any], digest: str) -> Token | N
     return _token(row) if row else None
 
 
-async def list_tokens(connection: AsyncConnection[Any]) -> list[Token]:
-    """Return all tokens, newest first."""
+async def list_tokens(
+    connection: AsyncConnection[Any],
+    *,
+    before: tuple[datetime, str] | None,
+    role: str | None,
+    containing: str | None,
+    limit: int | None,
+) -> list[Token]:
+    """Return tokens, newest first: those made before a moment and id, of a role, with a part in their name."""
+    at, token_id = before or (None, None)
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            f"-- all tokens; no lock\nselect {_COLUMNS} from api_token order by created_at desc, id"
+            f"""
+            -- tokens page; no lock
+            select {_COLUMNS}
+            from api_token
+            where (
+                %(at)s::timestamptz is null
+                or (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
+            )
+              and (%(role)s::text is null or role = %(role)s)
+              and (
+                  %(containing)s::text is null
+                  or strpos(lower(name), lower(%(containing)s)) > 0
+              )
+            order by created_at desc, id desc
+            limit %(limit)s::bigint
+            """,  # noqa: S608 - constant names
+            {
+                "at": at,
+                "id": token_id,
+                "role": role,
+                "containing": containing,
+                "limit": limit,
+            },
         )
         return [_token(row) for row in await cursor.fetchall()]
 

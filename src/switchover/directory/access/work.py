@@ -12,6 +12,8 @@ from switchover.directory.access.token import NewToken, Token, new_token, token_
 from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from switchover.directory.access.memory import TokenMemory
     from switchover.store.pool import Database
 
@@ -67,10 +69,23 @@ async def find_token(database: Database, secret: str) -> Token | None:
     return token
 
 
-async def list_tokens(database: Database) -> list[Token]:
-    """Return all tokens, newest first."""
+async def list_tokens(
+    database: Database,
+    *,
+    before: tuple[datetime, str] | None = None,
+    role: Role | None = None,
+    containing: str | None = None,
+    limit: int | None = None,
+) -> list[Token]:
+    """Return tokens, newest first; ``before`` is when the last one of a page was made, and its id."""
     async with database.transaction() as connection:
-        return await queries.list_tokens(connection)
+        return await queries.list_tokens(
+            connection,
+            before=before,
+            role=role.value if role else None,
+            containing=containing,
+            limit=limit,
+        )
 
 
 async def revoke_token(database: Database, memory: TokenMemory, token_id: str) -> None:

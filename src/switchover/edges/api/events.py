@@ -2,52 +2,109 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from switchover import clock
+from switchover.balance.event import Severity
+from switchover.balance.statistics.span import MAX_HOURS, Per, start_of
 from switchover.balance.status_words import termination_words
 from switchover.balance.work import history
 from switchover.edges.api.access import Suite, Viewer
+from switchover.edges.api.cursor import read_cursor, write_cursor
+from switchover.edges.api.listing import (
+    CSV_TOO,
+    After,
+    Answer,
+    Form,
+    Format,
+    Listing,
+    Name,
+    Older,
+    Row,
+)
 
 router = APIRouter(tags=["events"])
 
+EVENT = ("id", "at", "kind", "severity", "service", "workload", "server", "cause", "detail")
+TERMINATION = ("service", "workload", "server", "state")
 
-@router.get("/events")
+
+@router.get("/events", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_events(
     suite: Suite,
     actor: Viewer,  # noqa: ARG001 - names the role
-    service: str | None = None,
-    workload: str | None = None,
-    server: str | None = None,
-    kind: str | None = None,
+    service: Name = None,
+    workload: Name = None,
+    server: Name = None,
+    kind: Name = None,
+    severity: Severity | None = None,
     since: datetime | None = None,
-    before: Annotated[int | None, Query(ge=1)] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> dict[str, Any]:
+    until: datetime | None = None,
+    before: Older = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 100.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
     """List events, newest first; `before` continues after the last id of a page."""
     filters = {
         "service": service,
         "workload": workload,
         "server": server,
         "kind": kind,
+        "severity": severity.value if severity else None,
         "since": since,
-        "before": before,
+        "until": until,
     }
-    rows = await history.list_events(suite.balance, filters=filters, limit=limit)
-    following = rows[-1]["id"] if len(rows) == limit else None
-    return {"events": rows, "before": following}
+
+    async def read(start: int | None, rows: int) -> list[Row]:
+        return await history.list_events(
+            suite.balance, filters={**filters, "before": start}, limit=rows
+        )
+
+    listing = Listing(
+        name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]), cursor="before"
+    )
+    return await listing.answer(form, start=before, limit=limit, default=100)
 
 
-@router.get("/terminations")
+@router.get("/terminations", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_terminations(
     suite: Suite,
     actor: Viewer,  # noqa: ARG001 - names the role
-    hours: Annotated[float, Query(gt=0, le=24 * 90)] = 24.0,
-) -> dict[str, Any]:
+    service: Name = None,
+    workload: Name = None,
+    server: Name = None,
+    hours: Annotated[float, Query(gt=0, le=MAX_HOURS, description="How far back.")] = 24.0,
+    after: After = None,
+    limit: Annotated[int | None, Query(ge=1, le=10_000, description="Of a page: 1,000.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
     """Count how connections and requests ended that did not end normally, per workload and server."""
-    since = clock.now() - timedelta(hours=hours)
-    rows = await history.list_terminations(suite.balance, since=since)
-    return {"terminations": [{**row, "meaning": termination_words(row["state"])} for row in rows]}
+    # A page that goes on counts from the same hour as the first.
+    since, begin = (
+        _termination_place(after)
+        if after
+        else (start_of(clock.now(), hours=hours, per=Per.HOUR), ("",) * len(TERMINATION))
+    )
+    names = {"service": service, "workload": workload, "server": server}
+
+    async def read(start: str | None, rows: int) -> list[Row]:
+        place = _termination_place(start)[1] if start else begin
+        found = await history.list_terminations(
+            suite.balance, since=since, after=place, names=names, limit=rows
+        )
+        return [{**row, "meaning": termination_words(row["state"])} for row in found]
+
+    listing = Listing(
+        name="terminations",
+        columns=(*TERMINATION, "count", "meaning"),
+        read=read,
+        place=lambda row: write_cursor(since, *(row[key] for key in TERMINATION)),
+    )
+    return await listing.answer(form, start=after, limit=limit, default=1000)
+
+
+def _termination_place(cursor: str) -> tuple[datetime, tuple[str, ...]]:
+    return read_cursor(cursor, words=len(TERMINATION))

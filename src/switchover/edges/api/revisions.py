@@ -10,15 +10,19 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from switchover.balance.revision import Origin
+from switchover.balance.revision import Origin, Verb
 from switchover.balance.work import history, revisions
 from switchover.edges.api.access import Admin, Suite, Viewer
+from switchover.edges.api.listing import CSV_TOO, Answer, Form, Format, Listing, Name, Older, Row
 from switchover.edges.api.shapes import outcome_body, revision_body
 from switchover.errors import InvalidInput
 from switchover.model.platform_file.spec import json_schema
 
 router = APIRouter(tags=["changes"])
 MAX_FILE_BYTES = 1024 * 1024
+REVISION = (
+    "number", "parent", "author", "origin", "verb", "reason", "created_at", "summary",
+)  # fmt: skip
 
 
 class ApplyBody(BaseModel):
@@ -74,17 +78,32 @@ async def apply(suite: Suite, actor: Admin, body: ApplyBody) -> dict[str, Any]:
     return outcome_body(outcome)
 
 
-@router.get("/revisions")
+@router.get("/revisions", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_revisions(
     suite: Suite,
     actor: Viewer,  # noqa: ARG001 - names the role
-    before: Annotated[int | None, Query(ge=1)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> dict[str, Any]:
-    """List revisions, newest first."""
-    rows = await history.list_revisions(suite.balance, before=before, limit=limit)
-    following = rows[-1]["number"] if len(rows) == limit else None
-    return {"revisions": rows, "before": following}
+    author: Name = None,
+    verb: Verb | None = None,
+    before: Older = None,
+    limit: Annotated[int | None, Query(ge=1, le=500, description="Of a page: 50.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
+    """List revisions, newest first; `before` continues after the last number of a page."""
+    filters = {"author": author, "verb": verb.value if verb else None}
+
+    async def read(start: int | None, rows: int) -> list[Row]:
+        return await history.list_revisions(
+            suite.balance, filters={**filters, "before": start}, limit=rows
+        )
+
+    listing = Listing(
+        name="revisions",
+        columns=REVISION,
+        read=read,
+        place=lambda row: int(row["number"]),
+        cursor="before",
+    )
+    return await listing.answer(form, start=before, limit=limit, default=50)
 
 
 @router.get("/revisions/{number}")

@@ -10,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from switchover.edges.api import engine, events, revisions, servers, services, tokens
+from switchover.edges.api import (
+    engine,
+    events,
+    revisions,
+    servers,
+    services,
+    statistics,
+    tokens,
+)
 from switchover.edges.api.access import Viewer, least_role
 from switchover.edges.api.errors import answer_error, problem_body
 from switchover.edges.api.limits import BodyLimit
@@ -25,7 +33,7 @@ OPEN_PATHS = frozenset({"/api/v1/health"})
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
         ("/api/v1", module.router)
-        for module in (engine, services, servers, revisions, events, tokens)
+        for module in (engine, services, servers, statistics, revisions, events, tokens)
     ),
     ("", engine.metrics_router),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from switchover import clock
@@ -16,9 +17,17 @@ from switchover.balance.overrides import AdminState, Target
 from switchover.balance.revision import Origin
 from switchover.balance.work import revisions, views
 from switchover.edges.api.access import Operator, Suite, Viewer
+from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
 from switchover.edges.api.shapes import outcome_body
 
 router = APIRouter(tags=["servers"])
+
+_SERVER = ("address", "site", "runs")
+_POOL = (
+    "service", "workload", "state", "wanted", "since_seconds", "connections", "requests", "weight",
+    "response_milliseconds", "errors", "reason",
+)  # fmt: skip
+COLUMNS = ("server", *_SERVER, *_POOL)
 
 
 class Action(StrEnum):
@@ -62,10 +71,32 @@ def _advised(target: Target, cause: str) -> Event:
     return Event(kind="advice", severity=Severity.WARNING, cause=cause, target=target)
 
 
-@router.get("/servers")
-async def list_servers(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """List real servers with their state in every pool."""
-    return {"servers": await views.list_servers(suite.balance, suite.observation)}
+@router.get("/servers", response_model=dict[str, Any], responses=CSV_TOO)
+async def list_servers(
+    suite: Suite,
+    actor: Viewer,  # noqa: ARG001 - names the role
+    q: Part = None,
+    after: After = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
+    """List real servers with their state in every pool; in a file, a line for each pool."""
+
+    async def read(start: str | None, rows: int) -> list[Row]:
+        return await views.list_servers(
+            suite.balance, suite.observation, containing=q, after=start, limit=rows
+        )
+
+    listing = Listing(
+        name="servers", columns=COLUMNS, read=read, place=lambda row: str(row["name"]), lines=_lines
+    )
+    return await listing.answer(form, start=after, limit=limit, default=1000)
+
+
+def _lines(server: Row) -> Iterable[Row]:
+    own = {"server": server["name"], **{name: server[name] for name in _SERVER}}
+    for pool in server["pools"] or [dict.fromkeys(_POOL)]:
+        yield {**own, **{name: pool[name] for name in _POOL}}
 
 
 @router.get("/servers/{server}/connections")

@@ -1,49 +1,65 @@
-"""Routes of virtual services: list, one with its grid, statistics, what-if."""
+"""Routes of virtual services: list, one with its grid, what-if."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from switchover import clock
-from switchover.balance.work import history, views
+from switchover.balance.work import views
 from switchover.edges.api.access import Suite, Viewer
+from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
 
 router = APIRouter(tags=["services"])
 
+_SERVICE = ("title", "address", "port", "layout", "tls", "names", "scheduler")
+COLUMNS = ("service", *_SERVICE, "workload", "workloads", "up", "servers", "connections")
 
-@router.get("/services")
-async def list_services(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """List virtual services with the health of every workload."""
-    return {"services": await views.list_services(suite.balance, suite.observation)}
+
+@router.get("/services", response_model=dict[str, Any], responses=CSV_TOO)
+async def list_services(
+    suite: Suite,
+    actor: Viewer,  # noqa: ARG001 - names the role
+    q: Part = None,
+    after: After = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
+    """List virtual services with the health of every workload; in a file, a line for each workload."""
+
+    async def read(start: str | None, rows: int) -> list[Row]:
+        return await views.list_services(
+            suite.balance, suite.observation, containing=q, after=start, limit=rows
+        )
+
+    listing = Listing(
+        name="services",
+        columns=COLUMNS,
+        read=read,
+        place=lambda row: str(row["name"]),
+        lines=_lines,
+    )
+    return await listing.answer(form, start=after, limit=limit, default=1000)
+
+
+def _lines(service: Row) -> Iterable[Row]:
+    for pool in service["pools"]:
+        yield {
+            **{name: service[name] for name in _SERVICE},
+            "service": service["name"],
+            "workload": pool["workload"],
+            "workloads": pool["workloads"],
+            "up": pool["up"],
+            "servers": [server["server"] for server in pool["servers"]],
+            "connections": sum(server["connections"] for server in pool["servers"]),
+        }
 
 
 @router.get("/services/{service}")
 async def get_service(suite: Suite, actor: Viewer, service: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
     """Return one service with its grid of servers and workloads."""
     return await views.get_service(suite.balance, suite.observation, service)
-
-
-@router.get("/statistics")
-async def list_statistics(
-    suite: Suite,
-    actor: Viewer,  # noqa: ARG001 - names the role
-    service: str | None = None,
-    workload: str | None = None,
-    server: str | None = None,
-    hours: Annotated[float, Query(gt=0, le=24 * 14)] = 1.0,
-) -> dict[str, Any]:
-    """Return what was counted per minute."""
-    rows = await history.list_minutes(
-        suite.balance,
-        since=clock.now() - timedelta(hours=hours),
-        service=service,
-        workload=workload,
-        server=server,
-    )
-    return {"minutes": rows}
 
 
 @router.get("/what-if")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from switchover.directory.access import work
 from switchover.directory.access.role import Role
 from switchover.directory.access.token import Token
 from switchover.edges.api.access import Admin, Suite
+from switchover.edges.api.cursor import NO_CURSOR, read_cursor, write_cursor
+from switchover.edges.api.listing import CSV_TOO, Answer, Before, Form, Format, Listing, Part, Row
+from switchover.errors import InvalidInput
 
 router = APIRouter(tags=["tokens"])
+
+COLUMNS = (
+    "id", "name", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at",
+)  # fmt: skip
 
 
 class TokenBody(BaseModel):
@@ -49,10 +58,45 @@ async def create_token(suite: Suite, actor: Admin, body: TokenBody) -> dict[str,
     return {**_body(fresh.token), "secret": fresh.secret}
 
 
-@router.get("/tokens")
-async def list_tokens(suite: Suite, actor: Admin) -> dict[str, Any]:  # noqa: ARG001 - names the role
+@router.get("/tokens", response_model=dict[str, Any], responses=CSV_TOO)
+async def list_tokens(
+    suite: Suite,
+    actor: Admin,  # noqa: ARG001 - names the role
+    q: Part = None,
+    role: Role | None = None,
+    before: Before = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
+    form: Form = Format.JSON,
+) -> Answer:
     """List tokens, newest first, without their secrets."""
-    return {"tokens": [_body(token) for token in await work.list_tokens(suite.database)]}
+
+    async def read(start: str | None, rows: int) -> list[Row]:
+        found = await work.list_tokens(
+            suite.database,
+            before=_place(start) if start else None,
+            role=role,
+            containing=q,
+            limit=rows,
+        )
+        return [_body(token) for token in found]
+
+    listing = Listing(
+        name="tokens",
+        columns=COLUMNS,
+        read=read,
+        place=lambda row: write_cursor(datetime.fromisoformat(row["created_at"]), row["id"]),
+        cursor="before",
+    )
+    return await listing.answer(form, start=before, limit=limit, default=1000)
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    """Return when a token was made, and its id, which any text that was not ours might not be."""
+    made_at, (token_id,) = read_cursor(cursor, words=1)
+    try:
+        return made_at, str(UUID(token_id))
+    except ValueError:
+        raise InvalidInput(NO_CURSOR) from None
 
 
 @router.delete("/tokens/{token_id}")

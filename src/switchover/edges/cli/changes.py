@@ -12,8 +12,16 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from switchover.edges.cli.client import Client
-from switchover.edges.cli.options import Data, File, Output, Reason, Yes
-from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+from switchover.edges.cli.options import Data, File, ListOutput, Output, Reason, Yes
+from switchover.edges.cli.output import (
+    Format,
+    ListFormat,
+    console,
+    exits,
+    print_json,
+    print_stream,
+    print_table,
+)
 from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -162,28 +170,34 @@ def export(
 
 
 def history(
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=500)] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            "--limit",
+            help="At most so many.",
+            min=1,
+            max=500,
+            show_default="20; all with -o csv",
+        ),
+    ] = None,
     before: Annotated[int | None, typer.Option(help="Only revisions before this one.")] = None,
     show: Annotated[int | None, typer.Option(help="Show one revision with its difference.")] = None,
-    output: Output = Format.TABLE,
+    output: ListOutput = ListFormat.TABLE,
     data: Data = None,
 ) -> None:
-    """List changes: number, time, author, what and why."""
+    """List changes: number, time, author, what and why. Example: switchover history -o csv > changes.csv"""
     with exits():
         client = Client.find(data)
         if show is not None:
-            revision = client.get(f"/revisions/{show}")
-            if output is Format.JSON:
-                print_json(revision)
-            else:
-                console.print(
-                    f"revision {revision['number']} by {escape(revision['author'])} at "
-                    f"{revision['created_at']}: {escape(revision['reason'] or revision['summary'])}"
-                )
-                show_diff(revision["diff"])
+            _show_revision(client.get(f"/revisions/{show}"), output)
             return
-        page = client.get("/revisions", limit=limit, before=before)
-        if output is Format.JSON:
+        if output is ListFormat.CSV:
+            asked = {"limit": limit, "before": before}
+            print_stream(client.stream("/revisions", format="csv", **asked))
+            return
+        page = client.get("/revisions", limit=limit or 20, before=before)
+        if output is ListFormat.JSON:
             print_json(page)
             return
         print_table(
@@ -201,6 +215,19 @@ def history(
             ),
             title="Revisions",
         )
+
+
+def _show_revision(revision: dict[str, Any], output: ListFormat) -> None:
+    if output is ListFormat.CSV:
+        raise InvalidInput("one revision is no list: -o csv goes without --show")
+    if output is ListFormat.JSON:
+        print_json(revision)
+        return
+    console.print(
+        f"revision {revision['number']} by {escape(revision['author'])} at "
+        f"{revision['created_at']}: {escape(revision['reason'] or revision['summary'])}"
+    )
+    show_diff(revision["diff"])
 
 
 def rollback(

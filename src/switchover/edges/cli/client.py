@@ -6,6 +6,8 @@ import fcntl
 import http.client
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ _CLASS_OF: dict[int, type[SwitchoverError]] = {
     503: Unavailable,
 }
 TIMEOUT_SECONDS = 60.0
+_PART_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -56,13 +59,32 @@ class Client:
 
     def get(self, path: str, **query: object) -> Any:
         """Return the JSON (or text) at a path; None values are left out of the query."""
-        pairs = [
-            (key, item)
-            for key, value in query.items()
-            if value is not None
-            for item in (value if isinstance(value, list | tuple) else [value])
-        ]
-        return self._ask("GET", f"{path}?{urlencode(pairs)}" if pairs else path)
+        return self._ask("GET", _with_query(path, query))
+
+    def pages(
+        self, path: str, query: Mapping[str, object], *, cursor: str = "after"
+    ) -> Iterator[Any]:
+        """Yield every page of a list to its end; ``cursor`` is the name of what leads on."""
+        following: object = None
+        while True:
+            page = self.get(path, **{**query, cursor: following})
+            yield page
+            following = page.get(cursor)
+            if following is None:
+                return
+
+    def rows(
+        self, path: str, key: str, query: Mapping[str, object], *, cursor: str = "after"
+    ) -> list[Any]:
+        """Return what stands under ``key`` on every page of a list."""
+        pages = self.pages(path, query, cursor=cursor)
+        return [row for page in pages for row in page[key]]
+
+    def stream(self, path: str, **query: object) -> Iterator[bytes]:
+        """Yield what is at a path as it comes, so that a long export is never held whole."""
+        with self._answering("GET", _with_query(path, query)) as answer:
+            while part := answer.read(_PART_BYTES):
+                yield part
 
     def post(self, path: str, body: object) -> Any:
         """Send a body and return the JSON of the answer."""
@@ -77,6 +99,16 @@ class Client:
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, body: object | None = None) -> Any:
+        with self._answering(method, path, body) as answer:
+            text = answer.read().decode("utf-8", "replace")
+        is_json = "json" in (answer.headers.get("Content-Type") or "")
+        return json.loads(text) if is_json else text
+
+    @contextmanager
+    def _answering(
+        self, method: str, path: str, body: object | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Give a good answer to read; what fails meanwhile becomes one of our errors."""
         parts = urlsplit(self.url)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -87,7 +119,13 @@ class Client:
         try:
             connection.request(method, f"{parts.path}/api/v1{path}", content, headers)
             answer = connection.getresponse()
-            text = answer.read().decode("utf-8", "replace")
+            if answer.status >= 400:
+                raise _error(answer.status, answer.read().decode("utf-8", "replace"))
+            yield answer
+        except http.client.IncompleteRead as error:
+            raise Unavailable(
+                f"the answer of {self.url} broke off: what came is not all; try again later"
+            ) from error
         except OSError as error:
             raise Unavailable(
                 f"switchover does not answer at {self.url} ({error.strerror or error}); "
@@ -97,10 +135,16 @@ class Client:
             raise Unavailable(f"{self.url} does not speak HTTP ({error!r})") from error
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise _error(answer.status, text)
-        is_json = "json" in (answer.headers.get("Content-Type") or "")
-        return json.loads(text) if is_json else text
+
+
+def _with_query(path: str, query: Mapping[str, object]) -> str:
+    pairs = [
+        (key, item)
+        for key, value in query.items()
+        if value is not None
+        for item in (value if isinstance(value, list | tuple) else [value])
+    ]
+    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 def segment(text: str) -> str:

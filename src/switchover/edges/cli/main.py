@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from switchover.edges.cli import changes, demo, offline, practice, running, seeing, servers, tokens
+from switchover.edges.cli import (
+    changes,
+    demo,
+    offline,
+    practice,
+    running,
+    seeing,
+    servers,
+    statistics,
+    tokens,
+)
 
 app = typer.Typer(
     name="switchover",
@@ -43,6 +53,7 @@ demo.register(app)
 offline.register(app)
 changes.register(app)
 seeing.register(app)
+statistics.register(app)
 servers.register(app)
 tokens.register(app)
 practice.register(app)

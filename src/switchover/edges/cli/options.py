@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from switchover.edges.cli.output import Format
+from switchover.edges.cli.output import Format, ListFormat
 
 Data = Annotated[
     Path | None,
@@ -19,6 +19,13 @@ Data = Annotated[
     ),
 ]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")]
+ListOutput = Annotated[
+    ListFormat,
+    typer.Option("-o", "--output", help="How to print the list; csv for spreadsheets, to its end."),
+]
+PartOfName = Annotated[
+    str | None, typer.Option("--name", help="Only those with this in their name.")
+]
 Reason = Annotated[
     str, typer.Option("-m", "--reason", help="Why, for the history.", show_default=False)
 ]

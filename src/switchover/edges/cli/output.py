@@ -49,6 +49,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ListFormat(StrEnum):
+    """How a command prints a list."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
 STATE_STYLE = {
     "up": "green",
     "falling": "yellow",
@@ -81,6 +89,14 @@ def state_text(state: str) -> str:
 def print_json(value: Any) -> None:
     """Print a value as JSON, times as ISO 8601."""
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def print_stream(parts: Iterable[bytes]) -> None:
+    """Print a file as it comes."""
+    sys.stdout.flush()
+    for part in parts:
+        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
 
 
 def print_table(

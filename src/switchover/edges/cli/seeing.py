@@ -9,14 +9,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from switchover.edges.cli.client import Client, segment
-from switchover.edges.cli.options import Data, Output
+from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
 from switchover.edges.cli.output import (
     STATE_MARK,
     Format,
+    ListFormat,
     console,
     duration,
     exits,
     print_json,
+    print_stream,
     print_table,
     state_text,
 )
@@ -56,12 +58,18 @@ def status(output: Output = Format.TABLE, data: Data = None) -> None:
 
 
 @_service.command("list")
-def list_services(output: Output = Format.TABLE, data: Data = None) -> None:
-    """List virtual services with the health of every workload."""
+def list_services(
+    name: PartOfName = None, output: ListOutput = ListFormat.TABLE, data: Data = None
+) -> None:
+    """List virtual services with the health of every workload. Example: switchover service list --name imap"""
     with exits():
-        body = Client.find(data).get("/services")
-        if output is Format.JSON:
-            print_json(body)
+        client = Client.find(data)
+        if output is ListFormat.CSV:
+            print_stream(client.stream("/services", format="csv", q=name))
+            return
+        listed = client.rows("/services", "services", {"q": name})
+        if output is ListFormat.JSON:
+            print_json({"services": listed})
             return
         print_table(
             ("service", "address", "layout", "workload", "servers", "open"),
@@ -74,7 +82,7 @@ def list_services(output: Output = Format.TABLE, data: Data = None) -> None:
                     " ".join(_mark(server) for server in pool["servers"]),
                     str(sum(server["connections"] for server in pool["servers"])),
                 )
-                for service in body["services"]
+                for service in listed
                 for pool in service["pools"]
             ),
             title="Services",
@@ -128,23 +136,36 @@ def events(
     workload: Annotated[str | None, typer.Option(help="Only of this workload.")] = None,
     server: Annotated[str | None, typer.Option(help="Only of this server.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only of this kind (server-down).")] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000)] = 30,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            "--limit",
+            help="At most so many.",
+            min=1,
+            max=1000,
+            show_default="30; all with -o csv",
+        ),
+    ] = None,
     before: Annotated[int | None, typer.Option(help="Continue before this event.")] = None,
-    output: Output = Format.TABLE,
+    output: ListOutput = ListFormat.TABLE,
     data: Data = None,
 ) -> None:
-    """List what happened, newest first, each with its cause."""
+    """List what happened, newest first, each with its cause. Example: switchover events --kind server-down"""
+    asked = {
+        "service": service,
+        "workload": workload,
+        "server": server,
+        "kind": kind,
+        "before": before,
+    }
     with exits():
-        body = Client.find(data).get(
-            "/events",
-            service=service,
-            workload=workload,
-            server=server,
-            kind=kind,
-            limit=limit,
-            before=before,
-        )
-        if output is Format.JSON:
+        client = Client.find(data)
+        if output is ListFormat.CSV:
+            print_stream(client.stream("/events", format="csv", limit=limit, **asked))
+            return
+        body = client.get("/events", limit=limit or 30, **asked)
+        if output is ListFormat.JSON:
             print_json(body)
             return
         style = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -166,15 +187,28 @@ def events(
 
 
 def terminations(
-    hours: Annotated[float, typer.Option(help="How far back.", min=0.1, max=2160)] = 24,
-    output: Output = Format.TABLE,
+    service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
+    workload: Annotated[str | None, typer.Option(help="Only of this workload.")] = None,
+    server: Annotated[str | None, typer.Option(help="Only of this server.")] = None,
+    hours: Annotated[float, typer.Option(help="How far back.", min=0.1, max=17520)] = 24,
+    output: ListOutput = ListFormat.TABLE,
     data: Data = None,
 ) -> None:
-    """Count connections and requests that did not end normally, by HAProxy's termination state."""
+    """Count connections and requests that did not end normally, by HAProxy's termination state.
+
+    Example: switchover terminations --server cas1 --hours 72
+    """
+    asked = {"service": service, "workload": workload, "server": server, "hours": hours}
     with exits():
-        body = Client.find(data).get("/terminations", hours=hours)
-        if output is Format.JSON:
-            print_json(body)
+        client = Client.find(data)
+        if output is ListFormat.CSV:
+            print_stream(client.stream("/terminations", format="csv", **asked))
+            return
+        listed = client.rows("/terminations", "terminations", asked)
+        # The API orders by name, because counts change while they are paged.
+        listed.sort(key=lambda row: -int(row["count"]))
+        if output is ListFormat.JSON:
+            print_json({"terminations": listed})
             return
         print_table(
             ("service", "workload", "server", "state", "count", "meaning"),
@@ -187,7 +221,7 @@ def terminations(
                     f"{row['count']:,}",
                     row["meaning"],
                 )
-                for row in body["terminations"]
+                for row in listed
             ),
             title="Terminations",
         )

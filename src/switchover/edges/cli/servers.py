@@ -10,13 +10,15 @@ from rich.markup import escape
 
 from switchover.edges.cli.changes import show_outcome
 from switchover.edges.cli.client import Client, segment
-from switchover.edges.cli.options import Data, Output, Reason
+from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName, Reason
 from switchover.edges.cli.output import (
     Format,
+    ListFormat,
     console,
     duration,
     exits,
     print_json,
+    print_stream,
     print_table,
     state_text,
 )
@@ -37,12 +39,18 @@ def _scope(service: str | None, workload: str | None, reason: str) -> dict[str, 
 
 
 @_server.command("list")
-def list_servers(output: Output = Format.TABLE, data: Data = None) -> None:
-    """List servers with their state in every pool."""
+def list_servers(
+    name: PartOfName = None, output: ListOutput = ListFormat.TABLE, data: Data = None
+) -> None:
+    """List servers with their state in every pool. Example: switchover server list --name cas"""
     with exits():
-        body = Client.find(data).get("/servers")
-        if output is Format.JSON:
-            print_json(body)
+        client = Client.find(data)
+        if output is ListFormat.CSV:
+            print_stream(client.stream("/servers", format="csv", q=name))
+            return
+        listed = client.rows("/servers", "servers", {"q": name})
+        if output is ListFormat.JSON:
+            print_json({"servers": listed})
             return
         print_table(
             (
@@ -68,7 +76,7 @@ def list_servers(output: Output = Format.TABLE, data: Data = None) -> None:
                     str(pool["weight"]),
                     escape(pool["reason"]),
                 )
-                for server in body["servers"]
+                for server in listed
                 for pool in server["pools"]
             ),
             title="Servers",

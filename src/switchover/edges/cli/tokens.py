@@ -9,8 +9,16 @@ import typer
 from rich.markup import escape
 
 from switchover.edges.cli.client import Client, segment
-from switchover.edges.cli.options import Data, Output
-from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
+from switchover.edges.cli.output import (
+    Format,
+    ListFormat,
+    console,
+    exits,
+    print_json,
+    print_stream,
+    print_table,
+)
 
 _token = typer.Typer(help="API tokens: make, list, revoke.")
 
@@ -52,12 +60,18 @@ def create(
 
 
 @_token.command("list")
-def list_tokens(output: Output = Format.TABLE, data: Data = None) -> None:
-    """List tokens without their secrets."""
+def list_tokens(
+    name: PartOfName = None, output: ListOutput = ListFormat.TABLE, data: Data = None
+) -> None:
+    """List tokens without their secrets. Example: switchover token list -o csv"""
     with exits():
-        body = Client.find(data).get("/tokens")
-        if output is Format.JSON:
-            print_json(body)
+        client = Client.find(data)
+        if output is ListFormat.CSV:
+            print_stream(client.stream("/tokens", format="csv", q=name))
+            return
+        listed = client.rows("/tokens", "tokens", {"q": name}, cursor="before")
+        if output is ListFormat.JSON:
+            print_json({"tokens": listed})
             return
         print_table(
             ("id", "name", "role", "made", "until", "last used", "state"),
@@ -71,7 +85,7 @@ def list_tokens(output: Output = Format.TABLE, data: Data = None) -> None:
                     (row["last_used_at"] or "never")[:16].replace("T", " "),
                     "revoked" if row["revoked_at"] else "valid",
                 )
-                for row in body["tokens"]
+                for row in listed
             ),
             title="Tokens",
         )

@@ -1,0 +1,123 @@
+"""Rows of the tables of statistics, per minute and per hour. No decisions here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from switchover.balance.statistics.columns import COUNTERS, KEYS, MEANS, TOPS, VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg import AsyncConnection
+
+    from switchover.balance.statistics.span import Per, Position
+
+_NARROWED = """
+      and (%(service)s::text is null or service = %(service)s)
+      and (%(workload)s::text is null or workload = %(workload)s)
+      and (%(server)s::text is null or server = %(server)s)
+"""
+
+
+async def add_minutes(connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Add finished minutes; a minute written before (by a process that died) is added to."""
+    keys = ("minute", *KEYS)
+    columns = (*keys, *VALUES)
+    sums = [f"{name} = stat_minute.{name} + excluded.{name}" for name in COUNTERS]
+    tops = [f"{name} = greatest(stat_minute.{name}, excluded.{name})" for name in (*TOPS, *MEANS)]
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            f"-- add minutes; row locks\n"
+            f"insert into stat_minute ({', '.join(columns)}) "
+            f"values ({', '.join(['%s'] * len(columns))}) "
+            f"on conflict ({', '.join(keys)}) do update set {', '.join((*sums, *tops))}",
+            rows,
+        )
+
+
+async def roll_up_hours(connection: AsyncConnection[Any]) -> None:
+    """Write hours anew from their minutes, from the last but one that was written; safe to repeat."""
+    values = [f"sum({name})" for name in COUNTERS]
+    values += [f"max({name})" for name in TOPS]
+    values += [f"avg({name})" for name in MEANS]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in VALUES)
+    await connection.execute(
+        "-- hours from minutes; row locks\n"  # noqa: S608 - constant column lists
+        f"insert into stat_hour (hour, service, workload, server, {', '.join(VALUES)}) "
+        f"select date_trunc('hour', minute), service, workload, server, {', '.join(values)} "
+        "from stat_minute where minute >= "
+        "coalesce((select max(hour) - interval '1 hour' from stat_hour), '-infinity') "
+        "group by 1, 2, 3, 4 "
+        f"on conflict (hour, service, workload, server) do update set {updates}"
+    )
+
+
+async def list_statistics(
+    connection: AsyncConnection[Any],
+    per: Per,
+    *,
+    after: Position,
+    names: Mapping[str, str | None],
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return rows after a position, oldest first; ``names`` may hold service, workload, server."""
+    time = per.value
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- statistics page; no lock
+            select {time}, service, workload, server, {", ".join(VALUES)}
+            from stat_{time}
+            where ({time}, service, workload, server)
+                > (%(at)s, %(after_service)s, %(after_workload)s, %(after_server)s)
+            {_NARROWED}
+            order by {time}, service, workload, server
+            limit %(limit)s
+            """,  # noqa: S608 - constant names
+            _values(after, names, limit),
+        )
+        return await cursor.fetchall()
+
+
+async def list_totals(
+    connection: AsyncConnection[Any],
+    per: Per,
+    *,
+    after: Position,
+    names: Mapping[str, str | None],
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return sums since ``after.at`` for the servers of pools after ``after``, ordered by name."""
+    sums = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTERS)
+    tops = ", ".join(f"max({name}) as {name}" for name in TOPS)
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- statistics added up, page; no lock
+            select service, workload, server, {sums}, {tops}
+            from stat_{per.value}
+            where {per.value} >= %(at)s
+              and (service, workload, server)
+                > (%(after_service)s, %(after_workload)s, %(after_server)s)
+            {_NARROWED}
+            group by service, workload, server
+            order by service, workload, server
+            limit %(limit)s
+            """,  # noqa: S608 - constant names
+            _values(after, names, limit),
+        )
+        return await cursor.fetchall()
+
+
+def _values(after: Position, names: Mapping[str, str | None], limit: int) -> dict[str, object]:
+    return {
+        "at": after.at,
+        "after_service": after.service,
+        "after_workload": after.workload,
+        "after_server": after.server,
+        **{name: names.get(name) for name in KEYS},
+        "limit": limit,
+    }

@@ -1,0 +1,126 @@
+"""Lists of the API: each reads in pages, and exports to its end.
+
+A route says how its list is read from a place on; ``Listing`` makes the page with the place where the
+next one begins, or the CSV file. The file is read page by page while it is sent: no export is held
+whole, and none keeps a connection to the database while a slow client reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+from fastapi import Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import StringConstraints
+
+from switchover import clock
+from switchover.edges.api.spreadsheet import head_line, row_lines
+
+EXPORT_ROWS = 1000
+"""Rows that an export reads at once: some milliseconds of work between two looks at other requests."""
+
+Place = TypeVar("Place", str, int)
+Row: TypeAlias = dict[str, Any]
+Answer: TypeAlias = dict[str, Any] | Response
+
+
+class Format(StrEnum):
+    """How a list is given."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+Form = Annotated[
+    Format,
+    Query(
+        alias="format",
+        description="`csv`: a file with all that follows, or with `limit` of it; text that a "
+        "spreadsheet would take for a formula gets an apostrophe in front.",
+    ),
+]
+_NO_ZERO = r"^[^\x00]*$"
+"""PostgreSQL has no text with a zero byte."""
+Word = Annotated[str, StringConstraints(max_length=200, pattern=_NO_ZERO)]
+_Cursor = Annotated[str, StringConstraints(max_length=2000, pattern=_NO_ZERO)]
+Name = Annotated[Word | None, Query(description="Only this one.")]
+Part = Annotated[Word | None, Query(description="Only those with this in their name, in any case.")]
+After = Annotated[
+    _Cursor | None, Query(description="Where to go on: `after` of the answer before.")
+]
+Before = Annotated[
+    _Cursor | None, Query(description="Where to go on: `before` of the answer before.")
+]
+Older = Annotated[
+    int | None,
+    Query(ge=1, le=2**63 - 1, description="Where to go on: `before` of the answer before."),
+]
+CSV_TOO: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page, or the file.", "content": {"text/csv": {}}}
+}
+"""For routes: what else status 200 may bring."""
+
+
+def _as_it_is(row: Row) -> Iterable[Row]:
+    return (row,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[Place]):
+    """A list: how it is called, how it is read, and what its lines in a file are.
+
+    ``read`` returns up to so many rows after a place, None for the beginning; ``place`` is the place
+    after a row, in an answer under the name ``cursor``. ``lines`` spreads a row that holds others over
+    several lines. ``file`` is a word for the file's name where the list's own does not say enough.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    read: Callable[[Place | None, int], Awaitable[list[Row]]]
+    place: Callable[[Row], Place]
+    cursor: str = "after"
+    file: str = ""
+    lines: Callable[[Row], Iterable[Row]] = _as_it_is
+
+    async def answer(
+        self, form: Format, *, start: Place | None, limit: int | None, default: int, **more: object
+    ) -> Answer:
+        """Return a page with the place where the next begins, null at the end; or the file."""
+        if form is Format.CSV:
+            return await self._export(start, limit)
+        rows, following = await self._page(start, limit or default)
+        return {**more, self.name: rows, self.cursor: following}
+
+    async def _page(self, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+        rows = await self.read(start, limit + 1)
+        shown = rows[:limit]
+        return shown, self.place(shown[-1]) if len(rows) > limit else None
+
+    async def _export(self, start: Place | None, limit: int | None) -> Response:
+        # The first page before the answer begins, so that what fails gets an answer of its own.
+        page = await self._page(start, _at_once(limit))
+        name = f"switchover-{self.file or self.name}-{clock.now():%Y%m%dT%H%M%SZ}.csv"
+        return StreamingResponse(
+            self._file(page, limit),
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    async def _file(
+        self, page: tuple[list[Row], Place | None], left: int | None
+    ) -> AsyncIterator[str]:
+        yield head_line(self.columns)
+        while True:
+            rows, following = page
+            yield row_lines(self.columns, (line for row in rows for line in self.lines(row)))
+            left = None if left is None else left - len(rows)
+            if following is None or left == 0:
+                return
+            page = await self._page(following, _at_once(left))
+
+
+def _at_once(left: int | None) -> int:
+    return EXPORT_ROWS if left is None else min(left, EXPORT_ROWS)
