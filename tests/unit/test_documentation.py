@@ -7,8 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from switchover.balance.resolve import resolve
+from switchover.model.platform_file.read import read_platform_file
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|XXX|TBD|[A-Z]*TABLE[A-Z]*|APPLY[A-Z])\b")
+_YAML = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -21,6 +26,27 @@ def test_every_relative_link_leads_to_a_file() -> None:
         and not (page.parent / target.partition("#")[0]).exists()
     ]
     assert broken == []
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    left = [
+        f"{page.relative_to(ROOT)}: {word}"
+        for page in PAGES
+        for word in _PLACEHOLDER.findall(page.read_text("utf-8"))
+    ]
+    assert left == []
+
+
+def test_every_platform_file_in_the_pages_is_one() -> None:
+    found = [
+        (page, text)
+        for page in PAGES
+        for text in _YAML.findall(page.read_text("utf-8"))
+        if text.startswith("platform:")
+    ]
+    assert len(found) >= 2
+    for page, text in found:
+        resolve(read_platform_file(text, source=str(page.relative_to(ROOT))))
 
 
 def test_the_reference_is_what_the_code_says() -> None:

@@ -73,14 +73,17 @@ def show_diff(text: str) -> None:
         console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
 
 
-def show_findings(findings: list[dict[str, Any]]) -> None:
-    """Print lint findings, the gravest first."""
+def show_findings(findings: list[dict[str, Any]], *, file: str = "") -> None:
+    """Print lint findings, the gravest first, with their places where ``file`` is known."""
     style = {"error": "bold red", "warning": "yellow", "info": "cyan"}
     explained = set()
     for finding in findings:
         severity = finding["severity"]
+        has_place = bool(file and finding.get("line"))
+        place = f"{file}:{finding['line']}:{finding['column']}: " if has_place else ""
         console.print(
-            f"[{style[severity]}]{severity}[/{style[severity]}] {escape(finding['subject'])}: "
+            f"[{style[severity]}]{severity}[/{style[severity]}] {escape(place)}"
+            f"{escape(finding['subject'])}: "
             f"{escape(finding['message'])} [dim]({finding['code']})[/dim]",
             highlight=False,
             soft_wrap=True,
@@ -91,6 +94,11 @@ def show_findings(findings: list[dict[str, Any]]) -> None:
                 f"  {escape(finding['why'])}", style="dim", highlight=False, soft_wrap=True
             )
         console.print(f"  → {escape(finding['what_to_do'])}", highlight=False, soft_wrap=True)
+    if findings:
+        console.print(
+            f"[dim]more about a rule: switchover explain {findings[0]['code']}[/dim]",
+            highlight=False,
+        )
 
 
 def show_outcome(outcome: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ def check(
                 }
             )
         else:
-            show_findings([_with_place(finding, parsed) for finding in findings])
+            show_findings([_with_place(finding, parsed) for finding in findings], file=str(file))
             console.print(
                 f"[green]usable[/green] {escape(str(file))}: {counts['servers']} servers, "
                 f"{counts['services']} services, {len(findings)} findings",
