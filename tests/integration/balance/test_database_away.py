@@ -129,7 +129,7 @@ async def back(at: Suite) -> None:
 
     async def answers() -> bool:
         try:
-            return (await at.api("GET", "/services", seconds=10)).status == 200
+            return (await at.api("GET", "/revisions", seconds=10)).status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
 
@@ -158,7 +158,7 @@ async def live_through(at: Suite, farm: PracticeFarm, database: OwnDatabase) -> 
     """What must hold while the database is away, and once it is back."""
     began = clock.now().isoformat()
     async with users(farm, at) as clients:
-        for method, path in (("GET", "/services"), ("POST", "/servers/cas1/drain")):
+        for method, path in (("GET", "/revisions"), ("POST", "/servers/cas1/drain")):
             answer, seconds = await timed(at, method, path, {} if method == "POST" else None)
             assert_says_try_later(answer)
             assert seconds < 4.0
@@ -170,7 +170,7 @@ async def live_through(at: Suite, farm: PracticeFarm, database: OwnDatabase) -> 
         assert "switchover_engine_up 1.0" in scraped
         refused = await at.api("GET", "/status", token="swo_" + "a" * 43)
         assert_says_try_later(refused)
-        ended = await at.cli("service", "list")
+        ended = await at.cli("history")
         assert (ended.code, "database" in ended.err) == (75, True)
         await farm.break_("cas1/ews", "503")
         await eventually(lambda: is_out(at, "web.ews", "cas1"), seconds=3)
@@ -204,11 +204,11 @@ async def test_slow_database_answers_503_in_time(
     async with users(farm, running) as clients:
         async with await psycopg.AsyncConnection.connect(dsn) as blocking:
             await blocking.execute("lock table api_token in access exclusive mode")
-            answer, seconds = await timed(running, "GET", "/services")
+            answer, seconds = await timed(running, "GET", "/revisions")
             assert_says_try_later(answer)
             assert seconds < 7.5  # the limit of one statement is 5 s
             await clients.flow(more=40)
-        assert (await running.api("GET", "/services")).status == 200
+        assert (await running.api("GET", "/revisions")).status == 200
         assert clients.lost() == []
 
 
@@ -280,7 +280,7 @@ async def test_started_without_its_database_the_engine_serves_and_the_rest_follo
         while not (running.data / "api.url").exists():
             await asyncio.sleep(0.05)
     await eventually(lambda: is_up(running), seconds=10)
-    assert_says_try_later((await timed(running, "GET", "/services"))[0])
+    assert_says_try_later((await timed(running, "GET", "/revisions"))[0])
     async with users(farm, running) as clients:
         await database.server.start()
         await back(running)
