@@ -123,6 +123,11 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
         yield switchover
 
 
+def require_unserved(settings: Settings) -> None:
+    """Raise Conflict with the process id of who serves the data directory; makes nothing."""
+    DataLock(settings.lock_file).require_free()
+
+
 def _forget_sockets(settings: Settings) -> None:
     """Remove a socket directory of ours outside the data directory, once nothing is left in it."""
     if not settings.run_dir.is_relative_to(settings.data_dir):

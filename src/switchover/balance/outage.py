@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput, Problem
 from switchover.model.platform_file.wording import nearest
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +81,7 @@ def parse_outage(balance: Balance, texts: Iterable[str]) -> Outage:
         else:
             items.append(item)
     if problems:
-        count = f"{len(problems)} faults" if len(problems) > 1 else "1 fault"
+        count = counted(len(problems), "fault")
         raise InvalidInput(f"{count} in what should be down. First: {problems[0]}", tuple(problems))
     return Outage(items=tuple(items))
 
@@ -101,7 +102,7 @@ def _parse_item(balance: Balance, text: str) -> OutageItem | Problem:
     ]
     if not found:
         known = {item.name for _, item in offered}
-        hint = nearest(name, known) or f"known there: {', '.join(sorted(known))}"
+        hint = f"{nearest(name, known)} known there: {', '.join(sorted(known))}".strip()
         return Problem(message=f"{place!r} does not have the workload {wish!r}", hint=hint)
     templates = sorted({item.template for _, item in found})
     if len(templates) > 1:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from switchover.model.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
@@ -98,7 +100,7 @@ def summary_of(old: Draft | Revision | None, new: Draft, diff: str) -> str:
         touched = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
         return f"{new.verb} {_named(touched)}"
     added, removed = count_changes(diff)
-    return f"{new.verb}: {_counted(added, 'line')} added, {removed} removed"
+    return f"{new.verb}: {counted(added, 'line')} added, {removed} removed"
 
 
 def _named(targets: list[Target]) -> str:
@@ -110,15 +112,11 @@ def _named(targets: list[Target]) -> str:
             if target.server == server:
                 pools.setdefault(target.service, []).append(target.pool)
         told = "; ".join(
-            f"{service}: {', '.join(names) if len(names) < 4 else _counted(len(names), 'workload')}"
+            f"{service}: {', '.join(names) if len(names) < 4 else counted(len(names), 'workload')}"
             for service, names in pools.items()
         )
         parts.append(f"{server} ({told})")
     return ", ".join(parts) or "nothing"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lines(revision: Draft | Revision) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from switchover.app import open_switchover
+from switchover.app import open_switchover, require_unserved
 from switchover.edges.api.server import create_app
 from switchover.edges.worker import run_worker
 from switchover.errors import Unavailable
@@ -107,7 +107,10 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
 
 
 def bind_api(settings: Settings) -> socket.socket:
-    """Return a socket bound to the API's address; raises Unavailable when it can not be had.
+    """Return a socket bound to the API's address.
+
+    Raises Conflict when a running process serves this data directory already, else Unavailable when the
+    address can not be had.
 
     We bind ourselves: uvicorn would end the whole process when the port is taken.
     """
@@ -118,6 +121,8 @@ def bind_api(settings: Settings) -> socket.socket:
         listening.bind((settings.api.host, settings.api.port))
     except OSError as error:
         listening.close()
+        # The likeliest reason for a taken port is a process of ours: name that one then.
+        require_unserved(settings)
         raise Unavailable(
             f"the API can not listen on {settings.api}: {error.strerror}; "
             "choose another with --api or SWITCHOVER_API"

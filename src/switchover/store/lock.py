@@ -43,15 +43,31 @@ class DataLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _read_holder(descriptor)
+            conflict = self._conflict(descriptor)
             os.close(descriptor)
-            raise Conflict(
-                f"switchover already serves {self._path.parent} (process id {holder}); "
-                "stop that process, or give another directory with --data"
-            ) from None
+            raise conflict from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+
+    def require_free(self) -> None:
+        """Raise Conflict while another process holds the lock; takes and makes nothing."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise self._conflict(descriptor) from None
+        finally:
+            os.close(descriptor)
+
+    def _conflict(self, descriptor: int) -> Conflict:
+        return Conflict(
+            f"switchover already serves {self._path.parent} (process id {_read_holder(descriptor)}); "
+            "stop that process, or give another directory with --data"
+        )
 
     def release(self) -> None:
         """Let the next process in; nothing happens when the lock is not held.

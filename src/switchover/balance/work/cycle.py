@@ -18,6 +18,7 @@ from switchover.balance.event import Event, Severity
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.revisions import compile_wish, current_wish
 from switchover.errors import NotFound, SwitchoverError, Unavailable
+from switchover.model.wording import counted
 from switchover.wire.haproxy.dispatch import send_changes
 from switchover.wire.haproxy.render import digest_files, render_files
 
@@ -164,7 +165,9 @@ class Cycle:
                 )
             return self._report(sentence, number, database_answers=database_answers)
         drifts = await self._find(compiled)
-        words = "in order" if not drifts else f"{len(drifts)} differences: {drifts[0].sentence}"
+        words = "in order"
+        if drifts:
+            words = f"{counted(len(drifts), 'difference')}: {drifts[0].sentence}"
         return self._report(
             f"revision {number}: {words}", number, drifts, database_answers=database_answers
         )

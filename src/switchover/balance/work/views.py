@@ -11,20 +11,22 @@ from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
 from switchover.balance.name_page import page_of_names
 from switchover.balance.outage import parse_outage
 from switchover.balance.probes.machine import with_current_addresses
-from switchover.balance.status_words import (
-    TAKES_TRAFFIC,
-    ServerView,
-    condition_of,
-    server_view,
-)
+from switchover.balance.status_words import ServerView, server_view
 from switchover.balance.targets import expand_target
+from switchover.balance.unserved import (
+    closed_frontends,
+    closed_sentences,
+    empty_pools,
+    is_closed,
+    left_empty,
+)
 from switchover.balance.what_if import what_if as predict_outage
 from switchover.balance.what_if_view import to_json
 from switchover.balance.work.revisions import current_wish
-from switchover.errors import NotFound
+from switchover.errors import NotFound, SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.listings import parse_sessions
-from switchover.wire.haproxy.statistics import Row, RowKind, parse_statistics
+from switchover.wire.haproxy.statistics import Row, parse_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +40,27 @@ if TYPE_CHECKING:
     from switchover.wire.haproxy.binary import EngineVersion
 
 MACHINE_CODES = frozenset(rule.code for rule in MACHINE_RULES)
+LOOK_SECONDS = 1.0
+"""How long status waits for the engine before it takes the last sample."""
 Rows = dict[tuple[str, str], Row]
 
 
 async def load_wish(parts: BalancerParts) -> Wish:
-    """Return the wish of the latest revision; raises NotFound before the first."""
+    """Return the wish of the latest revision, the last one read while the database does not answer.
+
+    Raises NotFound before the first revision, Unavailable where none was read yet.
+    """
+    if parts.wish is not None and not parts.database.is_answering:
+        return parts.wish[1]  # who asks was looked up in vain a moment ago: once is enough
+    try:
+        return await _read_wish(parts)
+    except Unavailable:
+        if parts.wish is None:
+            raise
+        return parts.wish[1]
+
+
+async def _read_wish(parts: BalancerParts) -> Wish:
     async with parts.database.transaction() as connection:
         latest = await queries.find_latest(connection)
         if latest is None:
@@ -137,10 +155,13 @@ async def what_if(parts: BalancerParts, down: tuple[str, ...]) -> dict[str, Any]
     return to_json(predict_outage(wish.balance, outage, wish.overrides))
 
 
-def status(parts: BalancerParts, cycle: Cycle, version: EngineVersion) -> dict[str, Any]:
-    """Return the state of the engine and of the last cycle."""
+async def status(
+    parts: BalancerParts, cycle: Cycle, observation: Observation, version: EngineVersion
+) -> dict[str, Any]:
+    """Return the state of the engine and of the last cycle, and what stands out now."""
     report = cycle.report
     state = cycle.state
+    rows = await _look_if_possible(parts, observation)
     return {
         "engine": {
             "version": version.text,
@@ -153,8 +174,11 @@ def status(parts: BalancerParts, cycle: Cycle, version: EngineVersion) -> dict[s
         "revision": report.revision if report else None,
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
-        "warnings": _warnings(parts),
+        "warnings": [*closed_sentences(rows), *empty_pools(rows), *_warnings(parts)],
         "drift": [drift.sentence for drift in report.drifts] if report else [],
+        # The cycle's sentence tells of the database too, and both must say the same.
+        "database_answers": parts.database.is_answering
+        and (report is None or report.database_answers),
     }
 
 
@@ -168,21 +192,18 @@ def _warnings(parts: BalancerParts) -> list[str]:
     return [finding.message for finding in findings if finding.code in MACHINE_CODES]
 
 
-def empty_pools(observation: Observation) -> list[str]:
-    """Return a sentence for each service with pools that no server serves, as of the last look."""
-    served: dict[str, bool] = {}
-    for row in observation.rows:
-        if row.kind is RowKind.SERVER and "." in row.proxy and row.name != "sorry":
-            takes = condition_of(row.status) in TAKES_TRAFFIC and row.weight > 0
-            served[row.proxy] = served.get(row.proxy, False) or takes
-    empty: dict[str, list[str]] = {}
-    for proxy, is_served in served.items():
-        if not is_served:
-            service, _, pool = proxy.partition(".")
-            empty.setdefault(service, []).append(pool)
-    return [
-        f"{service}: no server is left for {', '.join(pools)}" for service, pools in empty.items()
-    ]
+def warnings_after(
+    parts: BalancerParts, server: str, *, service: str | None, workload: str | None
+) -> list[str]:
+    """Return what to say after servers were taken out: pools for which none is left."""
+    if parts.wish is None:
+        return []
+    wish = parts.wish[1]
+    try:
+        targets = expand_target(wish.balance, server, service=service, workload=workload)
+    except NotFound:  # another change has removed it meanwhile
+        return []
+    return left_empty(wish.balance, wish.overrides, targets)
 
 
 def engine_configuration(parts: BalancerParts) -> str:
@@ -195,9 +216,24 @@ def engine_configuration(parts: BalancerParts) -> str:
 
 async def _look(parts: BalancerParts, observation: Observation) -> Rows:
     """Return statistics as they are now: a page must not show a server up that just went down."""
-    answer = await parts.engine.control.ask_one(runtime.show_statistics(), timeout=5.0)
+    rows = await _read_rows(parts, observation, timeout=5.0)
+    return {row.key: row for row in rows}
+
+
+async def _look_if_possible(parts: BalancerParts, observation: Observation) -> tuple[Row, ...]:
+    """Return statistics as they are now, the last ones where the engine does not answer soon."""
+    try:
+        return await _read_rows(parts, observation, timeout=LOOK_SECONDS)
+    except SwitchoverError:
+        return observation.rows
+
+
+async def _read_rows(
+    parts: BalancerParts, observation: Observation, *, timeout: float
+) -> tuple[Row, ...]:
+    answer = await parts.engine.control.ask_one(runtime.show_statistics(), timeout=timeout)
     observation.rows = parse_statistics(answer)
-    return {row.key: row for row in observation.rows}
+    return observation.rows
 
 
 def _service(
@@ -215,6 +251,7 @@ def _service(
         "names": list(service.names),
         "workloads": [item.name for item in service.workloads],
         "scheduler": service.scheduler.value,
+        "state": "closed" if is_closed(service, closed_frontends(rows.values())) else "open",
         "connections": front.sessions_now if front else 0,
         "pools": [
             {

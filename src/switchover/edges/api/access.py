@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -17,6 +17,8 @@ from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import find_actor
 from switchover.errors import Unavailable
 
+DATABASE_HEADER = "Switchover-Database"
+"""Says ``away`` where an answer was given from memory."""
 _bearer = HTTPBearer(auto_error=False, description="A token from `switchover token create`.")
 
 
@@ -41,6 +43,7 @@ class Needs:
         self,
         suite: Suite,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        response: Response,
     ) -> Actor:
         """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
         actor = await self._find_actor(suite, credentials.credentials) if credentials else None
@@ -52,6 +55,8 @@ class Needs:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         actor.require(self.role)
+        if not suite.database.is_answering:
+            response.headers[DATABASE_HEADER] = "away"
         return actor
 
     async def _find_actor(self, suite: Switchover, secret: str) -> Actor | None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from switchover.balance.revision import Origin
 from switchover.balance.work import drift, views
 from switchover.balance.work.revisions import Intent
 from switchover.edges.api.access import Operator, Suite, Viewer, Watcher
-from switchover.edges.api.shapes import drift_body
+from switchover.edges.api.shapes import Reason, drift_body
 from switchover.edges.metrics import render_metrics
 
 router = APIRouter(tags=["engine"])
@@ -23,7 +23,7 @@ class ReasonBody(BaseModel):
     """Why."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: str = Field(default="", max_length=500)
+    reason: Reason = ""
 
 
 @router.get("/health")
@@ -38,13 +38,8 @@ async def get_status(suite: Suite, actor: Watcher) -> dict[str, Any]:  # noqa: A
 
     A token that was valid within the last 24 hours will do while the database is away.
     """
-    body = views.status(suite.balance, suite.cycle, suite.engine_version)
-    return {
-        **body,
-        "warnings": [*views.empty_pools(suite.observation), *body["warnings"]],
-        "database_answers": suite.database.is_answering,
-        "data": str(suite.settings.data_dir),
-    }
+    body = await views.status(suite.balance, suite.cycle, suite.observation, suite.engine_version)
+    return {**body, "data": str(suite.settings.data_dir)}
 
 
 @router.get("/engine/configuration", response_class=PlainTextResponse)
@@ -54,8 +49,8 @@ async def get_configuration(suite: Suite, actor: Viewer) -> str:  # noqa: ARG001
 
 
 @router.get("/drift")
-async def list_drift(suite: Suite, actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """Look now: what runs and was not ordered."""
+async def list_drift(suite: Suite, actor: Watcher) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """Look now: what runs and was not ordered; without the database too, as `/status`."""
     return {"drift": [drift_body(item) for item in await suite.cycle.find_drift()]}
 
 

@@ -14,7 +14,7 @@ from switchover.balance.revision import Origin, Verb
 from switchover.balance.work import history, revisions
 from switchover.edges.api.access import Admin, Suite, Viewer
 from switchover.edges.api.listing import CSV_TOO, Answer, Form, Format, Listing, Name, Older, Row
-from switchover.edges.api.shapes import outcome_body, revision_body
+from switchover.edges.api.shapes import Reason, outcome_body, revision_body
 from switchover.errors import InvalidInput
 from switchover.model.platform_file.spec import json_schema
 
@@ -34,7 +34,7 @@ class ApplyBody(BaseModel):
         dict[str, str],
         Field(description="Certificates and pages it names, base64; missing ones are kept."),
     ] = {}
-    reason: Annotated[str, Field(max_length=500, description="Why, for the history.")] = ""
+    reason: Reason = ""
     source: Annotated[str, Field(max_length=500, description="File name for error places.")] = ""
     parent: Annotated[
         int | None,
@@ -47,7 +47,7 @@ class RollbackBody(BaseModel):
     """Why to go back."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Reason = ""
     dry_run: bool = False
 
 
@@ -65,7 +65,10 @@ def _decode(files: dict[str, str]) -> dict[str, bytes]:
 
 @router.post("/revisions")
 async def apply(suite: Suite, actor: Admin, body: ApplyBody) -> dict[str, Any]:
-    """Apply a platform file, or say what it would change."""
+    """Apply a platform file, or say what it would change.
+
+    Where the file is in force already, `drift` says what runs otherwise all the same.
+    """
     outcome = await revisions.apply(
         suite.balance,
         body.text,
@@ -75,7 +78,8 @@ async def apply(suite: Suite, actor: Admin, body: ApplyBody) -> dict[str, Any]:
         parent=body.parent,
         dry_run=body.dry_run,
     )
-    return outcome_body(outcome)
+    is_same = outcome.number is not None and not outcome.diff
+    return outcome_body(outcome, drifts=await suite.cycle.find_drift() if is_same else ())
 
 
 @router.get("/revisions", response_model=dict[str, Any], responses=CSV_TOO)

@@ -41,7 +41,9 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
 _DESCRIPTION = """
 Everything that switchover does, for programs. Every path but `/api/v1/health` needs a token with the role it
 names: `Authorization: Bearer swo_...`. Errors are problem details (RFC 9457) with a sentence that says what
-failed and what to do; a 503 means: the database or engine does not answer, try later.
+failed and what to do; a 503 means: the database or engine does not answer, try later. While the database is
+away, what the engine and the last revision read can tell is still answered to tokens that were used within the
+last 24 hours, with the header `Switchover-Database: away`.
 """
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"description": "No valid token."},
@@ -132,15 +134,25 @@ async def _answer_validation(request: Request, error: Exception) -> JSONResponse
     )
 
 
-async def _answer_http(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - signature is Starlette's
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     status = getattr(error, "status_code", None)
     if not isinstance(status, int):
         raise error
     return JSONResponse(
-        problem_body("HTTP error", status, str(getattr(error, "detail", ""))),
+        problem_body("HTTP error", status, _http_detail(request, status, error)),
         status_code=status,
         headers=getattr(error, "headers", None),
         media_type="application/problem+json",
+    )
+
+
+def _http_detail(request: Request, status: int, error: Exception) -> str:
+    detail = str(getattr(error, "detail", ""))
+    if (status, detail) != (404, "Not Found"):
+        return detail
+    return (
+        f"Not Found: nothing is served at {request.url.path!r}; a name in a path is not empty and has no "
+        "slash, and /api/v1/openapi.json lists the paths"
     )
 
 

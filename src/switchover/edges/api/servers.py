@@ -11,14 +11,15 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from switchover import clock
+from switchover.app import Switchover
 from switchover.balance.advice import Advice
 from switchover.balance.event import Event, Severity
 from switchover.balance.overrides import AdminState, Target
 from switchover.balance.revision import Origin
 from switchover.balance.work import revisions, views
-from switchover.edges.api.access import Operator, Suite, Viewer
+from switchover.edges.api.access import Operator, Suite, Viewer, Watcher
 from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
-from switchover.edges.api.shapes import outcome_body
+from switchover.edges.api.shapes import Reason, outcome_body
 
 router = APIRouter(tags=["servers"])
 
@@ -51,7 +52,7 @@ class ScopeBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     service: Annotated[str | None, Field(max_length=63)] = None
     workload: Annotated[str | None, Field(max_length=80)] = None
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Reason = ""
 
 
 class WeightBody(ScopeBody):
@@ -74,13 +75,16 @@ def _advised(target: Target, cause: str) -> Event:
 @router.get("/servers", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_servers(
     suite: Suite,
-    actor: Viewer,  # noqa: ARG001 - names the role
+    actor: Watcher,  # noqa: ARG001 - names the role
     q: Part = None,
     after: After = None,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
     form: Form = Format.JSON,
 ) -> Answer:
-    """List real servers with their state in every pool; in a file, a line for each pool."""
+    """List real servers with their state in every pool; in a file, a line for each pool.
+
+    Without the database too, as `/status`.
+    """
 
     async def read(start: str | None, rows: int) -> list[Row]:
         return await views.list_servers(
@@ -105,11 +109,18 @@ async def list_connections(suite: Suite, actor: Viewer, server: str) -> dict[str
     return {"connections": await views.list_connections(suite.balance, server)}
 
 
+def _warnings(suite: Switchover, server: str, body: ScopeBody) -> list[str]:
+    return views.warnings_after(suite.balance, server, service=body.service, workload=body.workload)
+
+
 @router.post("/servers/{server}/{action}")
 async def change_state(
     suite: Suite, actor: Operator, server: str, action: Action, body: ScopeBody
 ) -> dict[str, Any]:
-    """Drain (no new clients), maintain (no traffic, no checks) or resume a server."""
+    """Drain (no new clients), maintain (no traffic, no checks) or resume a server.
+
+    `warnings` names the workloads for which no server is left.
+    """
     outcome = await revisions.change_servers(
         suite.balance,
         server,
@@ -118,7 +129,7 @@ async def change_state(
         intent=revisions.Intent(actor=actor, origin=Origin.API, reason=body.reason),
         state=_STATE[action],
     )
-    return outcome_body(outcome)
+    return outcome_body(outcome, warnings=_warnings(suite, server, body))
 
 
 @router.put("/servers/{server}/weight")
@@ -135,7 +146,7 @@ async def change_weight(
         weight=body.weight,
         reset_weight=body.weight is None,
     )
-    return outcome_body(outcome)
+    return outcome_body(outcome, warnings=_warnings(suite, server, body))
 
 
 @router.put("/servers/{server}/advice")

@@ -8,25 +8,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from switchover.balance.work import views
-from switchover.edges.api.access import Suite, Viewer
+from switchover.edges.api.access import Suite, Viewer, Watcher
 from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
 
 router = APIRouter(tags=["services"])
 
-_SERVICE = ("title", "address", "port", "layout", "tls", "names", "scheduler")
+_SERVICE = ("title", "address", "port", "layout", "tls", "names", "scheduler", "state")
 COLUMNS = ("service", *_SERVICE, "workload", "workloads", "up", "servers", "connections")
 
 
 @router.get("/services", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_services(
     suite: Suite,
-    actor: Viewer,  # noqa: ARG001 - names the role
+    actor: Watcher,  # noqa: ARG001 - names the role
     q: Part = None,
     after: After = None,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
     form: Form = Format.JSON,
 ) -> Answer:
-    """List virtual services with the health of every workload; in a file, a line for each workload."""
+    """List virtual services with the health of every workload; in a file, a line for each workload.
+
+    `state` is `closed` where a service takes no connections. Without the database too, as `/status`.
+    """
 
     async def read(start: str | None, rows: int) -> list[Row]:
         return await views.list_services(
@@ -57,8 +60,8 @@ def _lines(service: Row) -> Iterable[Row]:
 
 
 @router.get("/services/{service}")
-async def get_service(suite: Suite, actor: Viewer, service: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """Return one service with its grid of servers and workloads."""
+async def get_service(suite: Suite, actor: Watcher, service: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
+    """Return one service with its grid of servers and workloads; without the database too."""
     return await views.get_service(suite.balance, suite.observation, service)
 
 

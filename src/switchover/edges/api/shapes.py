@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
 
 from switchover.balance.drift import Drift
 from switchover.balance.revision import Revision
 from switchover.balance.work.revisions import Outcome
+from switchover.model.wording import is_plain
 
 
-def outcome_body(outcome: Outcome) -> dict[str, Any]:
-    """Return what a change did."""
+def _one_plain_line(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("control characters and line breaks are not allowed; write one plain line")
+    return text
+
+
+Reason = Annotated[
+    str, Field(max_length=500, description="Why, for the history."), AfterValidator(_one_plain_line)
+]
+"""What everybody reads in the history later, on terminals too."""
+
+
+def outcome_body(
+    outcome: Outcome, *, warnings: Sequence[str] = (), drifts: Iterable[Drift] = ()
+) -> dict[str, Any]:
+    """Return what a change did; ``drifts`` are what still differs after one that changed nothing."""
     brought = outcome.brought
     return {
         "revision": outcome.number,
         "summary": outcome.summary,
         "diff": outcome.diff,
         "findings": [finding.to_json() for finding in outcome.findings],
+        "warnings": list(warnings),
+        "drift": [drift.sentence for drift in drifts],
         "engine": None
         if brought is None
         else {

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.syntax import Syntax
 
 from switchover.edges.cli.client import Client
@@ -17,12 +16,14 @@ from switchover.edges.cli.output import (
     Format,
     ListFormat,
     console,
+    escape,
     exits,
     print_json,
     print_stream,
     print_table,
 )
 from switchover.errors import InvalidInput
+from switchover.model.wording import counted, plain
 
 if TYPE_CHECKING:
     from switchover.balance.virtual_service import Balance
@@ -70,7 +71,9 @@ def _resolve(parsed: Any) -> Balance:
 def show_diff(text: str) -> None:
     """Print a difference in colour."""
     if text:
-        console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
+        console.print(
+            Syntax(plain(text, keep="\n"), "diff", theme="ansi_dark", background_color="default")
+        )
 
 
 def show_findings(findings: list[dict[str, Any]], *, file: str = "") -> None:
@@ -102,7 +105,20 @@ def show_findings(findings: list[dict[str, Any]], *, file: str = "") -> None:
 
 
 def show_outcome(outcome: dict[str, Any]) -> None:
-    """Print what a change did."""
+    """Print what a change did, and what it left to be looked at."""
+    _show_change(outcome)
+    for warning in outcome.get("warnings", ()):
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}", highlight=False)
+    if left := len(outcome.get("drift", ())):
+        console.print(
+            f"[yellow]{counted(left, 'difference')} between what runs and the wish[/yellow]: see "
+            "switchover drift show; put right with switchover drift repair",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _show_change(outcome: dict[str, Any]) -> None:
     engine = outcome.get("engine")
     if outcome["revision"] is None:
         console.print(outcome["summary"], highlight=False)
@@ -137,7 +153,7 @@ def apply(
 
     Nothing is changed unless everything in it is right. Example: switchover apply farm.yaml -m "third server"
     """
-    with exits():
+    with exits(after_faults="" if dry_run else "nothing was applied"):
         outcome = Client.find(data).post("/revisions", _body(file, reason=reason, dry_run=dry_run))
         if output is Format.JSON:
             print_json(outcome)
@@ -276,14 +292,26 @@ def _show_drift(items: list[dict[str, Any]], title: str) -> None:
 
 
 @_drift.command("show")
-def drift_show(output: Output = Format.TABLE, data: Data = None) -> None:
-    """Look now: files edited by hand, states and weights set over the engine's socket."""
+def drift_show(
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="End with 4 when there is a difference, for scripts."),
+    ] = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Look now: files edited by hand, states and weights set over the engine's socket.
+
+    The exit code is 0 with differences too, unless --exit-code asks for it, as in git diff.
+    """
     with exits():
         found = Client.find(data).get("/drift")
         if output is Format.JSON:
             print_json(found)
         else:
             _show_drift(found["drift"], "Drift")
+        if exit_code and found["drift"]:
+            raise SystemExit(4)
 
 
 @_drift.command("repair")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from switchover.edges.cli.output import errors
 from switchover.errors import (
     Conflict,
     Corrupt,
@@ -23,6 +24,7 @@ from switchover.errors import (
     SwitchoverError,
     Unavailable,
 )
+from switchover.model.wording import is_plain
 from switchover.settings import Settings, read_settings
 
 _CLASS_OF: dict[int, type[SwitchoverError]] = {
@@ -47,13 +49,13 @@ class Client:
     @classmethod
     def find(cls, data: Path | None) -> Client:
         """Return a client for ``SWITCHOVER_URL`` and ``SWITCHOVER_TOKEN``, else for the local data directory."""
-        url = os.environ.get("SWITCHOVER_URL")
-        token = os.environ.get("SWITCHOVER_TOKEN")
+        url = os.environ.get("SWITCHOVER_URL", "").strip()
+        token = _usable_token(os.environ.get("SWITCHOVER_TOKEN", ""))
         if url and not token:
             # The local administrator's token belongs to the local process and goes nowhere else.
             raise InvalidInput("SWITCHOVER_URL is set but SWITCHOVER_TOKEN is not; set both")
         if url and token:
-            return cls(url.rstrip("/"), token)
+            return cls(_usable_url(url), token)
         settings = read_settings(os.environ, data=data)
         return cls(_local_url(settings), token or _local_token(settings))
 
@@ -121,6 +123,11 @@ class Client:
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise _error(answer.status, answer.read().decode("utf-8", "replace"))
+            if answer.headers.get("Switchover-Database") == "away":
+                errors.print(
+                    "[yellow]note[/yellow] the database does not answer; this is from memory",
+                    highlight=False,
+                )
             yield answer
         except http.client.IncompleteRead as error:
             raise Unavailable(
@@ -147,8 +154,36 @@ def _with_query(path: str, query: Mapping[str, object]) -> str:
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
+def _usable_token(text: str) -> str:
+    """Return a token without blanks around it; raises InvalidInput, without the token, for no token."""
+    token = text.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise InvalidInput(
+            "SWITCHOVER_TOKEN is not a usable token: it holds characters that no token has; "
+            "copy it again, or make one with: switchover token create"
+        )
+    return token
+
+
+def _usable_url(text: str) -> str:
+    """Return where the API is; raises InvalidInput, without what may hold a password, for no URL."""
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or not (text.isascii() and text.isprintable()) or " " in text:
+        raise InvalidInput("SWITCHOVER_URL is no URL; write http://HOST:PORT or https://HOST:PORT")
+    return text.rstrip("/")
+
+
 def segment(text: str) -> str:
-    """Return a name as one path segment."""
+    """Return a name as one path segment; raises InvalidInput for what can be no name."""
+    if not text.strip() or "/" in text or not is_plain(text):
+        raise InvalidInput(
+            f"{text!r} is no name; write it as in the platform file, see: switchover server list, "
+            "switchover service list"
+        )
     return quote(text, safe="")
 
 
@@ -214,7 +249,7 @@ def _is_held(lock_file: Path) -> bool:
 
 def _local_token(settings: Settings) -> str:
     try:
-        return settings.token_file.read_text("ascii").strip()
+        return settings.token_file.read_text("ascii", "replace").strip()
     except FileNotFoundError:
         raise Unavailable(
             f"there is no token in {settings.token_file}: switchover was never started with this data "

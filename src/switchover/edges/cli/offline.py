@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from switchover.edges.cli.changes import show_findings
 from switchover.edges.cli.options import File, Output
-from switchover.edges.cli.output import Format, console, exits, print_json, print_table
+from switchover.edges.cli.output import Format, console, escape, exits, print_json, print_table
 from switchover.errors import NotFound
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from switchover.balance.lint import Finding
@@ -62,8 +62,9 @@ def check(
         else:
             show_findings([_with_place(finding, parsed) for finding in findings], file=str(file))
             console.print(
-                f"[green]usable[/green] {escape(str(file))}: {counts['servers']} servers, "
-                f"{counts['services']} services, {len(findings)} findings",
+                f"[green]usable[/green] {escape(str(file))}: "
+                f"{counted(counts['servers'], 'server')}, {counted(counts['services'], 'service')}, "
+                f"{counted(len(findings), 'finding')}",
                 highlight=False,
             )
         grave = {"error", "warning"} if strict else {"error"}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from switchover.errors import (
@@ -21,6 +21,7 @@ from switchover.errors import (
     SwitchoverError,
     Unavailable,
 )
+from switchover.model.wording import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -86,6 +87,11 @@ def state_text(state: str) -> str:
     return f"[{style}]{text}[/{style}]" if style else text
 
 
+def escape(text: str) -> str:
+    """Return text from outside so that neither Rich nor the terminal obeys it; line breaks stay."""
+    return escape_markup(plain(text, keep="\n"))
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, times as ISO 8601."""
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
@@ -102,13 +108,14 @@ def print_stream(parts: Iterable[bytes]) -> None:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
 ) -> None:
-    """Print a table; cells may hold Rich markup, so escape what comes from outside."""
+    """Print a table; cells may hold Rich markup, so ``escape`` what comes from outside."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     count = 0
     for row in rows:
-        table.add_row(*row)
+        # A line break in a cell would draw a row that is none.
+        table.add_row(*map(plain, row))
         count += 1
     if count:
         console.print(table)
@@ -130,27 +137,27 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
-def fail(error: SwitchoverError) -> int:
-    """Print an error for people and return its exit code."""
+def fail(error: SwitchoverError, *, after_faults: str = "") -> int:
+    """Print an error for people and return its exit code; ``after_faults`` is what they mean for all."""
     if isinstance(error, InvalidInput) and error.problems:
         for problem in error.problems:
             errors.print(
                 f"[red]error[/red] {escape(str(problem))}", highlight=False, soft_wrap=True
             )
-        count = len(error.problems)
-        errors.print(f"{count} {'fault' if count == 1 else 'faults'}; nothing was applied")
+        count = counted(len(error.problems), "fault")
+        errors.print(f"{count}; {after_faults}" if after_faults else count, highlight=False)
     else:
         errors.print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 70)
 
 
 @contextmanager
-def exits() -> Iterator[None]:
+def exits(*, after_faults: str = "") -> Iterator[None]:
     """Turn our errors into messages and exit codes."""
     try:
         yield
     except SwitchoverError as error:
-        raise SystemExit(fail(error)) from None
+        raise SystemExit(fail(error, after_faults=after_faults)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from switchover.edges.cli.options import Output
-from switchover.edges.cli.output import Format, exits, print_json, print_table
+from switchover.edges.cli.output import Format, escape, exits, print_json, print_table
 
 if TYPE_CHECKING:
     from switchover.practice.farm import WorkloadState

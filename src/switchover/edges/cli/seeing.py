@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from switchover.edges.cli.client import Client, segment
@@ -16,12 +15,14 @@ from switchover.edges.cli.output import (
     ListFormat,
     console,
     duration,
+    escape,
     exits,
     print_json,
     print_stream,
     print_table,
     state_text,
 )
+from switchover.model.wording import counted
 
 _service = typer.Typer(help="Virtual services and the health of their workloads.")
 
@@ -75,7 +76,7 @@ def list_services(
             ("service", "address", "layout", "workload", "servers", "open"),
             (
                 (
-                    escape(service["name"]),
+                    escape(service["name"]) + _closed_mark(service),
                     f"{service['address']}:{service['port']}",
                     service["layout"],
                     pool["workload"],
@@ -87,6 +88,10 @@ def list_services(
             ),
             title="Services",
         )
+
+
+def _closed_mark(service: dict[str, Any]) -> str:
+    return " [bold red](takes no connections)[/bold red]" if service["state"] == "closed" else ""
 
 
 def _mark(server: dict[str, Any]) -> str:
@@ -107,9 +112,9 @@ def show_service(
             print_json(body)
             return
         console.print(
-            f"[bold]{escape(body['title'])}[/bold]  {body['address']}:{body['port']}  "
+            f"[bold]{escape(body['title'])}[/bold]{_closed_mark(body)}  {body['address']}:{body['port']}  "
             f"layout {body['layout']}, TLS {body['tls']}, {body['scheduler']}, "
-            f"{body['connections']} connections",
+            f"{counted(body['connections'], 'connection')}",
             highlight=False,
         )
         print_table(

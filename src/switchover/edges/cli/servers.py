@@ -6,7 +6,6 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from switchover.edges.cli.changes import show_outcome
 from switchover.edges.cli.client import Client, segment
@@ -16,12 +15,14 @@ from switchover.edges.cli.output import (
     ListFormat,
     console,
     duration,
+    escape,
     exits,
     print_json,
     print_stream,
     print_table,
     state_text,
 )
+from switchover.model.wording import counted
 
 _server = typer.Typer(help="Real servers: see them, take them out, bring them back.")
 Name = Annotated[str, typer.Argument(help="Server, as in the platform file.")]
@@ -126,7 +127,8 @@ def _wait_until_empty(client: Client, server: str, seconds: float) -> bool:
                 sorted({item["client"].rpartition(":")[0] for item in open_now})[:4]
             )
             status.update(
-                f"{len(open_now)} connections left ({escape(clients)}), {duration(left)} to go"
+                f"{counted(len(open_now), 'connection')} left ({escape(clients)}), "
+                f"{duration(left)} to go"
             )
             time.sleep(1)
 

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from switchover.edges.cli.client import Client
 from switchover.edges.cli.options import Data, ListOutput
@@ -14,6 +13,7 @@ from switchover.edges.cli.output import (
     ListFormat,
     console,
     duration,
+    escape,
     exits,
     print_json,
     print_stream,

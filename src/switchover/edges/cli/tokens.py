@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from switchover.edges.cli.client import Client, segment
 from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
@@ -14,6 +13,7 @@ from switchover.edges.cli.output import (
     Format,
     ListFormat,
     console,
+    escape,
     exits,
     print_json,
     print_stream,

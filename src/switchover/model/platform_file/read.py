@@ -13,6 +13,7 @@ from switchover.model.platform_file.spec import PlatformSpec
 from switchover.model.platform_file.spec_health import TemplateSpec
 from switchover.model.platform_file.tree import Path, Tree, decode, read_tree
 from switchover.model.platform_file.wording import advice, advice_on_key, known_keys, sentence
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -63,8 +64,7 @@ def _invalid(problems: list[Problem], count: int) -> InvalidInput:
     """``count`` is how many there are; ``problems`` may hold only the first of them."""
     ordered = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
     shown = tuple(ordered[:MAX_PROBLEMS])
-    faults = f"{count:,} faults" if count > 1 else "1 fault"
-    return InvalidInput(f"{faults}; nothing was applied. First: {shown[0]}", shown)
+    return InvalidInput(f"{counted(count, 'fault')}. First: {shown[0]}", shown)
 
 
 def _validate(model: type[Model], tree: Tree, source: str) -> Model:
