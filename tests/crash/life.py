@@ -8,6 +8,7 @@ seen by the interpreter's audit hook and at the drivers' own doors.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -21,9 +22,10 @@ from typing import Any, NoReturn
 from switchover.app import Switchover, open_switchover, prepare_database
 from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
-from switchover.balance.work import revisions
+from switchover.balance.work import revisions, views
 from switchover.balance.work.revisions import Intent, Outcome
 from switchover.directory.access.role import Actor, Role
+from switchover.errors import NotFound
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.settings import read_settings
 from switchover.store import pool
@@ -63,7 +65,10 @@ class Doors:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to do in this life. ``step`` 0 means to live until the change is made."""
+    """What to do in this life. ``step`` 0 means to live until the change is made.
+
+    In a first life nothing was applied before; one that follows it has no ``step``.
+    """
 
     data: Path
     environment: Mapping[str, str]
@@ -89,6 +94,8 @@ class Report:
     number: int = 0
     served: dict[str, str] = field(default_factory=dict)
     finished: list[tuple[int | None, str]] = field(default_factory=list)
+    runs: bool = False
+    warnings: list[str] = field(default_factory=list)
     workers: list[int] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     is_done: bool = False
@@ -185,6 +192,47 @@ async def _live(order: Order, reports: Connection) -> None:
         await change(switchover, order.kind, order.next)
         report.is_done = True
         steps.die()
+
+
+def begin(order: Order, reports: Connection) -> None:
+    """Live a life that makes the first change, or finishes one that was cut off; never returns."""
+    asyncio.run(_begin(order, reports))
+
+
+async def _begin(order: Order, reports: Connection) -> None:
+    report = Report()
+    steps = Steps(order.data, report, reports)
+    settings = read_settings(order.environment, data=order.data)
+    async with open_switchover(settings) as switchover:
+        await prepare_database(switchover)
+        if order.step:
+            steps.begin(order.step)
+            await change(switchover, order.kind, order.next)
+            report.is_done = True
+            steps.die()
+        report.sentences = [(await switchover.cycle.run()).sentence for _ in range(2)]
+        with contextlib.suppress(NotFound):
+            report.drift = [item.sentence for item in await switchover.cycle.find_drift()]
+        report.number = switchover.balance.wanted[0] if switchover.balance.wanted else 0
+        report.runs = await switchover.balance.engine.process.is_alive()
+        report.warnings = await warnings(switchover)
+        for _ in range(2):
+            done = await change(switchover, order.kind, order.next)
+            report.finished.append((done.number, done.brought.means if done.brought else ""))
+        report.served = await served(order.doors)
+        report.sentences.append((await switchover.cycle.run()).sentence)
+        steps.die()
+
+
+async def warnings(switchover: Switchover) -> list[str]:
+    """Return what stands out, as in the status."""
+    seen = await views.status(
+        switchover.balance,
+        switchover.cycle,
+        switchover.observation,
+        switchover.engine_version,
+    )
+    return list(seen["warnings"])
 
 
 async def change(switchover: Switchover, kind: Kind, wanted: Edition) -> Outcome:

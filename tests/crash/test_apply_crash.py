@@ -11,11 +11,13 @@ import asyncio
 import multiprocessing
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
-from tests.crash.life import Doors, Edition, Kind, Order, Report, live
+from tests.crash.life import Doors, Edition, Kind, Order, Report, begin, live
 from tests.integration.suite import (
     NAME,
     OTHER_NAME,
@@ -25,13 +27,16 @@ from tests.integration.suite import (
     l4,
     l4_names,
     l7,
+    lent_database,
     platform,
     playing,
     practice_farm,
+    short_directory,
     suite,
 )
 
 from switchover.practice.stories import Door, HttpStory
+from switchover.store.embedded import EmbeddedPostgres
 
 SERVERS = ("cas1", "cas2")
 PORTS = {"web": 10443, "names": 11443, "stream": 12443}
@@ -48,6 +53,17 @@ EXPECTED = {
 def farm() -> Iterator[PracticeFarm]:
     with practice_farm(SERVERS) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
+        asyncio.run(server.start())
+        try:
+            yield server
+        finally:
+            asyncio.run(server.stop())
 
 
 @pytest.fixture
@@ -111,12 +127,12 @@ def stories(farm: PracticeFarm, at: Suite) -> list[HttpStory]:
     return played
 
 
-async def live_and_die(order: Order) -> Report:
+async def live_and_die(order: Order, life: Callable[[Order, Connection], None] = live) -> Report:
     """Run one life in a fresh process and return what it saw."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.crash.life"])
     reports, ours = context.Pipe(duplex=False)
-    process = context.Process(target=live, args=(order, ours))
+    process = context.Process(target=life, args=(order, ours))
     process.start()
     ours.close()
 
@@ -196,3 +212,56 @@ def assert_found_whole(
     means = "nothing" if is_made else "reload" if kind is Kind.RELOAD else "runtime"
     assert report.finished == [(goal, means), (goal, "nothing")], told
     assert report.workers[0] == report.workers[1], told
+
+
+@pytest.mark.timeout(600)  # two lives for each step
+async def test_killed_before_any_step_of_the_first_change_engine_and_history_agree_or_status_tells(
+    farm: PracticeFarm, postgres: EmbeddedPostgres
+) -> None:
+    found = []
+    for step in range(1, MOST_STEPS):
+        with lent_database(postgres) as database:
+            async with suite(database=database, start=False) as at:
+                order = first_order(farm, at, step)
+                died = await live_and_die(order, begin)
+                after = await live_and_die(replace(order, step=0), begin)
+        told = f"died before {' then '.join(died.steps[-2:])!r}: {after}"
+        assert_agrees_or_says_not(after, told=told)
+        found.append((after.number, after.runs))
+        if died.is_done:
+            break
+    assert died.is_done
+    # Each end was met, and once the revision is there it stays.
+    assert set(found) == {(0, False), (0, True), (1, True)}
+    assert found == sorted(found)
+
+
+def first_order(farm: PracticeFarm, at: Suite, step: int) -> Order:
+    wanted = edition(farm, at, Kind.RELOAD, SERVERS[0])
+    return Order(
+        data=at.data,
+        environment=at.environment,
+        doors=Doors(address=at.address, ports=PORTS, host=NAME, ca=farm.ca),
+        kind=Kind.RELOAD,
+        left_over=wanted,
+        next=wanted,
+        step=step,
+    )
+
+
+def assert_agrees_or_says_not(after: Report, *, told: str) -> None:
+    sentence, warned = after.sentences[1], [one for one in after.warnings if "no revision" in one]
+    if after.number:
+        assert (sentence, after.drift, warned) == ("revision 1: in order", [], []), told
+    elif after.runs:
+        assert re.match(r"the engine is running what is no revision \(trees/\w{24}\);", sentence), (
+            told
+        )
+        assert "switchover drift repair --stop-engine" in sentence, told
+        assert (len(after.drift), warned) == (1, [sentence]), told
+    else:
+        assert (sentence, after.drift, warned) == ("no platform file was applied yet", [], []), told
+    means = "nothing" if after.number else "reload" if after.runs else "start"
+    assert after.finished == [(1, means), (1, "nothing")], told
+    assert after.served == serves(Kind.RELOAD, SERVERS[0]), told
+    assert after.sentences[-1] == "revision 1: in order", told

@@ -57,6 +57,10 @@ class OwnDatabase:
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End it as by a power cut: what it was told and had not read yet is lost."""
+        self.signal(signal.SIGKILL)
+
 
 @pytest.fixture(scope="module")
 def farm() -> Iterator[PracticeFarm]:
@@ -239,6 +243,81 @@ async def test_a_change_cut_off_by_the_database_ends_with_engine_and_history_agr
         await eventually(agree)
         await clients.flow(more=20)
         assert clients.lost() == []
+
+
+async def test_a_change_whose_commit_is_lost_is_undone_before_the_caller_is_told(
+    running: Suite, farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    old, link = await running.get("/revisions/0"), running.settings.engine_dir / "current"
+    before, began = link.readlink(), clock.now().isoformat()
+    async with users(farm, running) as clients:
+        answer = await lose_the_commit(running, farm, database, edition=5)
+        assert link.readlink() == before
+        assert_says_try_later(answer)
+        await database.server.start()
+        await back(running)
+        assert (await running.get("/revisions/0"))["number"] == old["number"]
+        assert "timeout server 600000ms" in await running.get("/engine/configuration")
+        assert await running.get("/drift") == {"drift": []}
+        await clients.flow(more=20)
+        assert clients.lost() == []
+    # The change itself went back; had it not, a cycle would have, later, and written this.
+    assert await running.events(kind="engine-changed", since=began) == []
+
+
+async def lose_the_commit(
+    at: Suite, farm: PracticeFarm, database: OwnDatabase, *, edition: int = 0
+) -> Answer:
+    """Change the platform and kill the database once the engine is told to read the new files."""
+    link = at.settings.engine_dir / "current"
+    before = link.readlink() if link.is_symlink() else None
+    text = farm_text(farm, at, edition=edition)
+    change = asyncio.create_task(at.try_apply(text, farm.files))
+    await eventually(lambda: link.is_symlink() and link.readlink() != before, every=0.001)
+    database.kill()
+    return await change
+
+
+async def test_a_first_change_whose_commit_is_lost_leaves_nothing_running(
+    farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    with lent_database(database.server) as url:
+        async with suite(database=url, cycle_seconds="0.5") as at:
+            assert_says_try_later(await lose_the_commit(at, farm, database))
+            assert not await at.engine_process().is_alive()
+            assert not (at.settings.engine_dir / "current").is_symlink()
+            await database.server.start()
+            await back(at)
+            assert (await at.api("GET", "/revisions/0")).status == 404
+            status = await at.get("/status")
+            assert (status["engine"]["runs"], status["drift"]) == (False, [])
+            await at.apply(farm_text(farm, at), farm.files)
+            assert await at.get("/drift") == {"drift": []}
+
+
+async def test_with_a_new_database_a_change_whose_commit_is_lost_leaves_the_old_files_serving(
+    farm: PracticeFarm, database: OwnDatabase
+) -> None:
+    with lent_database(database.server) as old, lent_database(database.server) as new:
+        async with suite(database=old, cycle_seconds="0.5") as at:
+            await at.apply(farm_text(farm, at), farm.files)
+            await at.post("/servers/cas2/drain", {"service": "web", "workload": "ews"})
+            await at.all_up()
+            at.kill()
+            await at.start(environment={"SWITCHOVER_DATABASE_URL": new})
+            before = (at.settings.engine_dir / "current").readlink()
+            async with users(farm, at) as clients:
+                assert_says_try_later(await lose_the_commit(at, farm, database, edition=5))
+                assert (at.settings.engine_dir / "current").readlink() == before
+                assert (await at.servers())["web.ews", "cas2"].is_draining
+                await database.server.start()
+                await back(at)
+                assert (await at.api("GET", "/revisions/0")).status == 404
+                assert "timeout server 600000ms" in await at.get("/engine/configuration")
+                await clients.flow(more=20)
+                assert clients.lost() == []
+            await at.apply(farm_text(farm, at, edition=5), farm.files)
+            assert await at.get("/drift") == {"drift": []}
 
 
 async def test_a_first_change_cut_off_by_the_database_leaves_nothing_running_that_is_no_revision(

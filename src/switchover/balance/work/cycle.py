@@ -17,7 +17,7 @@ from switchover.balance.drift import Drift, DriftKind, find_drift
 from switchover.balance.event import Event, Severity
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.revisions import compile_wish, current_wish
-from switchover.errors import NotFound, SwitchoverError, Unavailable
+from switchover.errors import Conflict, NotFound, SwitchoverError, Unavailable
 from switchover.model.wording import counted
 from switchover.wire.haproxy.dispatch import send_changes
 from switchover.wire.haproxy.render import digest_files, render_files
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from switchover.wire.haproxy.state import ServerState
 
 logger = logging.getLogger(__name__)
+
+WAY_OUT = "apply a platform file, or stop the engine: switchover drift repair --stop-engine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Cycle:
     _reported: frozenset[str] = field(default_factory=frozenset)
     _digest: tuple[Compiled, str] | None = None
     _unreadable: str = ""
+    _is_history_empty: bool = False
+    """True once the database said that nothing was ever applied; it may be another one than before."""
 
     async def run(self) -> CycleReport:
         """Run one cycle and return its report; never raises for a part that does not answer."""
@@ -77,17 +81,22 @@ class Cycle:
         self.report = report
         return report
 
-    async def repair(self, *, author: str, reason: str = "") -> tuple[Drift, ...]:
-        """Put right every difference; return what was put right. The events say who and why."""
+    async def repair(
+        self, *, author: str, reason: str = "", stop_engine: bool = False
+    ) -> tuple[Drift, ...]:
+        """Put right every difference; return what was put right. The events say who and why.
+
+        An engine that no revision ordered is stopped where ``stop_engine`` says so, else Conflict.
+        """
         async with self.parts.engine.lock:
-            await self._load_wish()
-            compiled = self._require_wish()
-            drifts = await self._find(compiled)
-            changes = [drift.repair for drift in drifts if drift.repair is not None]
-            await send_changes(self.parts.engine.control, changes)
-            if any(drift.repair is None for drift in drifts):
-                self.parts.engine.loaded = None
-                await self.parts.engine.bring(compiled)
+            answers = await self._load_wish()
+            if self.parts.wanted is None and answers:
+                drifts = await self._find_unordered()
+                await self._stop_unordered(drifts, stop_engine=stop_engine)
+            else:
+                compiled = self._require_wish()
+                drifts = await self._find(compiled)
+                await self._put_right(compiled, drifts)
         self.events.add(
             *(
                 Event(
@@ -103,6 +112,21 @@ class Cycle:
         await self.run()
         return drifts
 
+    async def _put_right(self, compiled: Compiled, drifts: tuple[Drift, ...]) -> None:
+        changes = [drift.repair for drift in drifts if drift.repair is not None]
+        await send_changes(self.parts.engine.control, changes)
+        if any(drift.repair is None for drift in drifts):
+            self.parts.engine.loaded = None
+            await self.parts.engine.bring(compiled)
+
+    async def _stop_unordered(self, drifts: tuple[Drift, ...], *, stop_engine: bool) -> None:
+        if not drifts:
+            self._require_wish()
+        if not stop_engine:
+            raise Conflict(f"the engine is {drifts[0].found}; {WAY_OUT}")
+        await self.parts.engine.withdraw()
+        self.state = None
+
     async def find_drift(self) -> tuple[Drift, ...]:
         """Look now and return every difference."""
         async with self.parts.engine.lock:
@@ -111,6 +135,8 @@ class Cycle:
     async def find_drift_under_lock(self) -> tuple[Drift, ...]:
         """Look now and return every difference; the caller holds the engine's lock."""
         await self._load_wish()
+        if self.parts.wanted is None and (unordered := await self._find_unordered()):
+            return unordered
         return await self._find(self._require_wish())
 
     def _require_wish(self) -> Compiled:
@@ -126,6 +152,7 @@ class Cycle:
         try:
             async with parts.database.transaction() as connection:
                 number = await queries.latest_number(connection)
+                self._is_history_empty = number is None
                 if number is None or (parts.wanted and parts.wanted[0] == number):
                     self._unreadable = ""
                     return True
@@ -203,12 +230,35 @@ class Cycle:
         engine = self.parts.engine
         if alive:
             self.state = await engine.look()
-        sentence = (
-            "no platform file was applied yet"
-            if database_answers
-            else "what to run is not known yet; the engine goes on as it is"
+        unordered = await self._find_unordered()
+        if unordered:
+            sentence = f"the engine is {unordered[0].found}; {WAY_OUT}"
+        elif self._is_history_empty:
+            sentence = "no platform file was applied yet"
+        else:
+            sentence = "what to run is not known yet; the engine goes on as it is"
+        return self._report(
+            sentence, None, unordered, database_answers=database_answers, engine_runs=alive
         )
-        return self._report(sentence, None, database_answers=database_answers, engine_runs=alive)
+
+    async def _find_unordered(self) -> tuple[Drift, ...]:
+        """Return the engine itself as what nobody ordered, where it runs and no revision exists.
+
+        A first change was cut off by our death, or the database is a new one: only people know which.
+        """
+        engine = self.parts.engine
+        if not self._is_history_empty or not await engine.process.is_alive():
+            return ()
+        tree = engine.files.current_name()
+        where = f"trees/{tree}" if tree else "its files are gone"
+        return (
+            Drift(
+                kind=DriftKind.SURPLUS,
+                subject="the engine",
+                wanted="not running: nothing was applied",
+                found=f"running what is no revision ({where})",
+            ),
+        )
 
     async def _find(self, compiled: Compiled) -> tuple[Drift, ...]:
         engine = self.parts.engine

@@ -125,6 +125,13 @@ class EngineFiles:
                 file.write(content)
         return draft
 
+    def settle(self, draft: Path) -> None:
+        """Return once a folder that becomes current would survive a power cut."""
+        for folder, _, names in os.walk(draft, topdown=False):
+            for name in names:
+                _sync(f"{folder}/{name}")
+            _sync(folder)
+
     def place(self, draft: Path, digest: str) -> None:
         """Give a folder the name of its digest; one that stands there may have been edited by hand."""
         tree = self.tree(digest)
@@ -135,6 +142,7 @@ class EngineFiles:
             shutil.rmtree(replaced, ignore_errors=True)
         else:
             draft.rename(tree)
+        _sync(tree.parent)
 
     def activate(self, digest: str) -> str | None:
         """Make the engine read this configuration from now on; return the folder it read before."""
@@ -193,10 +201,19 @@ def _note(wanted: Compiled, name: str) -> str:
 
 
 def _read(path: Path) -> str | None:
+    """Return a note; one that is damaged counts as not there."""
     try:
         return path.read_text("ascii").strip() or None
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
+
+
+def _sync(path: str | Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, text: str) -> None:

@@ -113,23 +113,29 @@ class EngineRoom:
         """Check a configuration and put it among the trees; return the digest of its files."""
         files = render_files(wanted.config)
         digest = digest_files(files)
-        draft = await self._checked(files, meanwhile)
-        await asyncio.to_thread(self.files.place, draft, digest)
-        return digest
 
-    async def _checked(
-        self, files: Mapping[str, bytes], meanwhile: Meanwhile | None = None
-    ) -> Path:
-        """Write files into a folder and return it once the engine has read them without complaint."""
-        draft = await asyncio.to_thread(self.files.write_draft, files)
-
-        async def use_the_time() -> None:
+        async def use_the_time(draft: Path) -> None:
+            await asyncio.to_thread(self.files.settle, draft)
             await asyncio.to_thread(self.files.prune)
             if meanwhile:
                 await meanwhile()
 
-        # The engine takes a while for a thousand servers.
-        result, _ = await asyncio.gather(self.process.check(draft / MAIN_FILE), use_the_time())
+        draft = await self._checked(files, use_the_time)
+        await asyncio.to_thread(self.files.place, draft, digest)
+        return digest
+
+    async def _checked(
+        self,
+        files: Mapping[str, bytes],
+        use_the_time: Callable[[Path], Awaitable[None]] | None = None,
+    ) -> Path:
+        """Write files into a folder and return it once the engine has read them without complaint."""
+        draft = await asyncio.to_thread(self.files.write_draft, files)
+        checking = self.process.check(draft / MAIN_FILE)
+        if use_the_time is None:
+            result = await checking
+        else:  # the engine takes a while for a thousand servers
+            result, _ = await asyncio.gather(checking, use_the_time(draft))
         if not result.ok:
             await asyncio.to_thread(self.files.keep_failed, draft, digest_files(files))
             raise InvalidInput(
@@ -157,10 +163,10 @@ class EngineRoom:
             messages=brought.messages,
         )
 
-    async def withdraw(self) -> None:
-        """Stop the engine and have it read nothing: what it runs was never ordered."""
+    async def withdraw(self, tree: str | None = None) -> None:
+        """Stop the engine, what it runs was never ordered; ``tree`` is what it is to read, None nothing."""
         await self.process.stop()
-        self.files.restore(None)
+        self.files.restore(tree)
         self.files.forget_loaded()
         self.loaded = None
 
@@ -230,6 +236,7 @@ class EngineRoom:
         digest = digest_files(files)
         if self.files.current_name() != digest[:24]:  # a drain does not show in the files
             draft = await asyncio.to_thread(self.files.write_draft, files)
+            await asyncio.to_thread(self.files.settle, draft)
             await asyncio.to_thread(self.files.place, draft, digest)
             self.files.activate(digest)
             await asyncio.to_thread(self.files.prune)

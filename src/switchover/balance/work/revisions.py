@@ -30,6 +30,7 @@ from switchover.balance.revision import (
 )
 from switchover.balance.targets import expand_target
 from switchover.balance.work.engine_room import Means
+from switchover.balance.work.footing import find_footing, go_back
 from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
 
@@ -240,7 +241,7 @@ async def _commit(
             findings=await _find_findings(parts, wish), brought=brought,
         )  # fmt: skip
     number = (latest.number if latest else 0) + 1
-    before = await _undo_target(parts, connection, latest)
+    before = await find_footing(parts.engine, await _undo_target(parts, connection, latest))
     await _write(parts, connection, latest, draft, wish, number=number, diff=diff, summary=summary)
     found: list[tuple[Finding, ...]] = []
 
@@ -252,7 +253,7 @@ async def _commit(
         await connection.commit()
     except Exception:
         # The revision is not known to exist, so the engine must not run it.
-        await (parts.engine.bring(before) if before else parts.engine.withdraw())
+        await go_back(parts.engine, before)
         raise
     parts.wish = ((number, wish.text), wish)
     parts.wanted = (number, compiled)
@@ -264,7 +265,7 @@ async def _commit(
 async def _undo_target(
     parts: BalancerParts, connection: AsyncConnection[Any], latest: Revision | None
 ) -> Compiled | None:
-    """Return what the engine goes back to when the revision can not be kept, None before the first."""
+    """Return what the engine goes back to when the revision can not be kept, None if none says so."""
     if latest is None or parts.engine.loaded is not None:
         return parts.engine.loaded
     return await asyncio.to_thread(

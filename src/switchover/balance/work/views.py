@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from switchover.balance.overrides import Target
     from switchover.balance.virtual_service import VirtualService
-    from switchover.balance.work.cycle import Cycle
+    from switchover.balance.work.cycle import Cycle, CycleReport
     from switchover.balance.work.observation import Observation
     from switchover.balance.work.parts import BalancerParts
     from switchover.balance.work.revisions import Wish
@@ -174,12 +174,17 @@ async def status(
         "revision": report.revision if report else None,
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
-        "warnings": [*closed_sentences(rows), *empty_pools(rows), *_warnings(parts)],
+        "warnings": [*_unordered(report), *closed_sentences(rows), *empty_pools(rows), *_warnings(parts)],
         "drift": [drift.sentence for drift in report.drifts] if report else [],
         # The cycle's sentence tells of the database too, and both must say the same.
         "database_answers": parts.database.is_answering
         and (report is None or report.database_answers),
     }
+
+
+def _unordered(report: CycleReport | None) -> list[str]:
+    """Say that the engine runs what is no revision, if it does: the wish is not known then."""
+    return [report.sentence] if report and report.revision is None and report.drifts else []
 
 
 def _warnings(parts: BalancerParts) -> list[str]:

@@ -26,6 +26,12 @@ class ReasonBody(BaseModel):
     reason: Reason = ""
 
 
+class RepairBody(ReasonBody):
+    """Why, and whether an engine that no revision ordered may be stopped."""
+
+    stop_engine: bool = False
+
+
 @router.get("/health")
 async def get_health() -> dict[str, str]:
     """Say that this process lives; the only answer that needs no token."""
@@ -55,9 +61,11 @@ async def list_drift(suite: Suite, actor: Watcher) -> dict[str, Any]:  # noqa: A
 
 
 @router.post("/drift/repair")
-async def repair_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[str, Any]:
-    """Put every difference right."""
-    repaired = await suite.cycle.repair(author=actor.name, reason=body.reason)
+async def repair_drift(suite: Suite, actor: Operator, body: RepairBody) -> dict[str, Any]:
+    """Put every difference right; `stop_engine` stops an engine that runs and no revision ordered."""
+    repaired = await suite.cycle.repair(
+        author=actor.name, reason=body.reason, stop_engine=body.stop_engine
+    )
     return {"repaired": [drift_body(item) for item in repaired]}
 
 

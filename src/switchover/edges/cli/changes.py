@@ -28,6 +28,10 @@ from switchover.model.wording import counted, plain
 if TYPE_CHECKING:
     from switchover.balance.virtual_service import Balance
 
+StopEngine = Annotated[
+    bool,
+    typer.Option("--stop-engine", help="Stop an engine that runs although nothing was applied."),
+]
 _drift = typer.Typer(help="What runs and was not ordered: look, put right, accept.")
 
 
@@ -315,10 +319,16 @@ def drift_show(
 
 
 @_drift.command("repair")
-def drift_repair(output: Output = Format.TABLE, data: Data = None) -> None:
+def drift_repair(
+    reason: Reason = "",
+    stop_engine: StopEngine = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
     """Put every difference right."""
     with exits():
-        found = Client.find(data).post("/drift/repair", {})
+        body = {"reason": reason, "stop_engine": stop_engine}
+        found = Client.find(data).post("/drift/repair", body)
         if output is Format.JSON:
             print_json(found)
         else:
