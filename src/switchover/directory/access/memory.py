@@ -23,8 +23,12 @@ MOST_REMEMBERED = 1000
 
 @dataclass(slots=True)
 class TokenMemory:
-    """Who used which token lately, by its hash; the oldest is forgotten first."""
+    """Who used which token lately, by its hash; the oldest is forgotten first.
 
+    ``revocations`` counts: what was read from the database before one may not be remembered after it.
+    """
+
+    revocations: int = 0
     _seen: dict[str, tuple[Token, datetime]] = field(default_factory=dict, repr=False)
 
     def remember(self, digest: str, token: Token, now: datetime) -> None:
@@ -41,6 +45,7 @@ class TokenMemory:
     def forget_all(self) -> None:
         """Drop every token: one was revoked, and we do not know its hash."""
         self._seen.clear()
+        self.revocations += 1
 
     def recall(self, secret: str, now: datetime) -> Actor | None:
         """Return who used this token lately, None when nobody did or it has expired since."""

@@ -45,12 +45,14 @@ async def find_actor(database: Database, memory: TokenMemory, secret: str) -> Ac
 
     Raises Unavailable without the database; ``memory`` then knows who was found lately.
     """
+    revocations = memory.revocations
     token = await find_token(database, secret)
     digest = token_hash(secret)
     if token is None or digest is None:
         memory.forget(digest or "")
         return None
-    memory.remember(digest, token, clock.now())
+    if memory.revocations == revocations:  # else this may be the one, read just before
+        memory.remember(digest, token, clock.now())
     return Actor(name=token.name, role=token.role)
 
 
@@ -90,7 +92,11 @@ async def list_tokens(
 
 async def revoke_token(database: Database, memory: TokenMemory, token_id: str) -> None:
     """End a token now; raises NotFound when there is no such token that still works."""
-    memory.forget_all()
-    async with database.transaction() as connection:
-        if not await queries.revoke_token(connection, token_id, clock.now()):
-            raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")
+    try:
+        async with database.transaction() as connection:
+            if not await queries.revoke_token(connection, token_id, clock.now()):
+                raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")
+    finally:
+        # Not before the commit: until then requests find the token valid and remember it. Nor only
+        # when it succeeded: one whose answer was lost may have been stored.
+        memory.forget_all()
