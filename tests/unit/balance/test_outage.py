@@ -82,7 +82,7 @@ def test_items_add_up_and_no_item_breaks_nothing() -> None:
         ("", "there is no server ''", "known: cas1, cas2, mx1"),
         ("imap", "there is no server 'imap'", "for a workload write SERVER/imap"),
         ("ghent", "there is no server 'ghent'", "for the site write site:ghent"),
-        ("cas1/webmial", "'cas1' does not have", "did you mean 'webmail'?"),
+        ("cas1/webmial", "'cas1' does not have", "did you mean 'webmail'? known there: "),
         ("cas1/", "'cas1' does not have", "known there: webmail"),
         ("cas1/dovecot/imap", "'cas1' does not have", "known there: webmail"),
         ("mx1/submission", "is ambiguous", "mx1/dovecot/submission or mx1/postfix/submission"),

@@ -41,3 +41,12 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cannot open"):
         DataLock(tmp_path / "switchover.lock").take()
     assert target.read_text() == "keep"
+
+
+def test_whoever_only_asks_is_told_of_the_holder_and_makes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "switchover.lock"
+    DataLock(path).require_free()
+    assert not path.exists()
+    with DataLock(path), pytest.raises(Conflict, match=f"process id {os.getpid()}"):
+        DataLock(path).require_free()
+    DataLock(path).require_free()
