@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -135,6 +136,22 @@ def read_der(content: bytes) -> CertificateFacts:
         return _facts(x509.load_der_x509_certificate(content))
     except ValueError as error:
         raise _fault("the server presents something that is no certificate") from error
+
+
+@lru_cache(maxsize=256)
+def fingerprints(content: bytes) -> tuple[str, ...]:
+    """Return the SHA-1 fingerprints (lower-case hex) of a PEM file's certificates, none if one is damaged.
+
+    It compares what is loaded with what was loaded, and is no proof of anything else.
+    """
+    try:
+        certificates = _certificates(content, "")
+    except InvalidInput:
+        return ()
+    return tuple(
+        hashlib.sha1(item.public_bytes(Encoding.DER), usedforsecurity=False).hexdigest()
+        for item in certificates
+    )
 
 
 def _comparable(name: str) -> str:

@@ -31,8 +31,9 @@ from switchover import clock
 from switchover.errors import Unavailable
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.wire.haproxy.change import ReplaceCertificate
+from switchover.wire.haproxy.command import AnswerKind, Command
 from switchover.wire.haproxy.dispatch import send_changes
-from switchover.wire.haproxy.listings import parse_fingerprint
+from switchover.wire.haproxy.listings import parse_authorities, parse_chain, parse_server_limits
 from switchover.wire.haproxy.state import CheckFlag
 
 SERVERS = ("cas1", "cas2")
@@ -76,7 +77,7 @@ def farm_text(farm: PracticeFarm, at: Suite, *, edition: int = 0) -> str:
         {
             "web": l7(at.address, SERVERS, timeouts=timeouts, deny=["198.51.100.0/24"]),
             "names": l4_names(at.address, SERVERS),
-            "imap": imaps(at.address, SERVERS),
+            "imap": imaps(at.address, ["cas1", {"name": "cas2", "max_connections": 90}]),
         },
     )
 
@@ -108,6 +109,28 @@ async def another_certificate(at: Suite) -> None:
     name = next(line for line in listed if line.startswith("certs/"))
     content = Paper("mail.contoso.example").bundle
     await send_changes(at.admin, [ReplaceCertificate(name=name, content=content)])
+
+
+async def a_longer_chain(at: Suite) -> None:
+    listed = (await at.command("show ssl cert")).splitlines()
+    name = next(line for line in listed if line.startswith("certs/"))
+    content = (at.settings.engine_dir / "current" / name).read_bytes() + Paper("other").pem
+    await send_changes(at.admin, [ReplaceCertificate(name=name, content=content)])
+
+
+async def another_authority(at: Suite) -> None:
+    (name,) = [
+        line.partition(" ")[0]
+        for line in (await at.command("show ssl ca-file")).splitlines()
+        if line.startswith("certs/")
+    ]
+    pem = Paper("authority", is_authority=True).pem.decode()
+    for command in (
+        Command(line=f"set ssl ca-file {name}", answers=AnswerKind.TEXT, payload=pem.rstrip()),
+        Command(line=f"commit ssl ca-file {name}", answers=AnswerKind.TEXT),
+    ):
+        (outcome,) = await at.admin.send([command], timeout=5.0)
+    assert "Success" in outcome.text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +198,58 @@ MEDDLING = {
     "certificate": Meddling(
         change=another_certificate,
         kind="certificate", subject="certs/", found="SHA-1", acceptable=False,
+    ),
+    "chain": Meddling(
+        change=a_longer_chain,
+        kind="certificate", subject="certs/", found="followed by", acceptable=False,
+    ),
+    "authority": Meddling(
+        change=another_authority,
+        kind="authority", subject="certs/", found="differ", acceptable=False,
+    ),
+    "TLS of a server": Meddling(
+        change=socket("set server web.owa/cas1 ssl off"),
+        kind="TLS", subject="web.owa/cas1", found="off", acceptable=False,
+    ),
+    "address of checks": Meddling(
+        change=socket("set server web.owa/cas1 check-addr 127.9.9.9 port 10443"),
+        kind="target", subject="web.owa/cas1 (health)", found="127.9.9.9 port 10443", acceptable=False,
+    ),
+    "port of checks": Meddling(
+        change=socket("set server names.owa/cas2 check-port 10443"),
+        kind="target", subject="names.owa/cas2 (health)", found="port 10443", acceptable=False,
+    ),
+    "address of an agent": Meddling(
+        change=socket("set server imap.imaps/cas1 agent-addr 127.9.9.9"),
+        kind="target", subject="imap.imaps/cas1 (agent)", found="127.9.9.9 port", acceptable=False,
+    ),
+    "port of an agent": Meddling(
+        change=socket("set server imap.imaps/cas1 agent-port 9"),
+        kind="target", subject="imap.imaps/cas1 (agent)", found="port 9", acceptable=False,
+    ),
+    "server limit": Meddling(
+        change=socket("set maxconn server imap.imaps/cas1 1"),
+        kind="limit", subject="imap.imaps/cas1", found="1 connections", acceptable=False,
+    ),
+    "server limit lifted": Meddling(
+        change=socket("set maxconn server imap.imaps/cas2 0"),
+        kind="limit", subject="imap.imaps/cas2", found="without", acceptable=False,
+    ),
+    "engine limit": Meddling(
+        change=socket("set maxconn global 77"),
+        kind="limit", subject="the engine", found="77 connections", acceptable=False,
+    ),
+    "rate of connections": Meddling(
+        change=socket("set rate-limit connections global 50"),
+        kind="limit", subject="the engine", found="50 connections per second", acceptable=False,
+    ),
+    "rate of sessions": Meddling(
+        change=socket("set rate-limit sessions global 51"),
+        kind="limit", subject="the engine", found="51 sessions per second", acceptable=False,
+    ),
+    "rate of TLS sessions": Meddling(
+        change=socket("set rate-limit ssl-sessions global 52"),
+        kind="limit", subject="the engine", found="52 ssl-sessions per second", acceptable=False,
     ),
 }  # fmt: skip
 
@@ -369,6 +444,7 @@ async def state_of(at: Suite) -> dict[str, Any]:
             row.port,
             row.check & _SETTLED,
             row.agent & _SETTLED,
+            row.endpoints,
         )
         for key, row in (await at.servers()).items()
     }
@@ -386,9 +462,15 @@ async def state_of(at: Suite) -> dict[str, Any]:
     tables["frontends"] = sorted(
         [line.split(",")[column] for column in columns] for line in shown.splitlines()[1:]
     )
-    for name in (await at.command("show ssl cert")).splitlines():
-        if name.startswith("certs/"):
-            tables[name] = parse_fingerprint(await at.command(f"show ssl cert {name}"))
+    for kind in ("cert", "ca-file"):
+        for line in (await at.command(f"show ssl {kind}")).splitlines():
+            name = line.partition(" ")[0]
+            if name.startswith("certs/"):
+                shown = await at.command(f"show ssl {kind} {name}")
+                tables[f"{kind} {name}"] = (parse_authorities(shown), parse_chain(shown))
+    tables["server limits"] = parse_server_limits(await at.command("show stat -1 4 -1"))
+    info = await at.info()
+    tables["limits"] = (info.max_connections, info.rate_limits)
     return {"servers": servers, **tables}
 
 

@@ -29,6 +29,8 @@ from tests.integration.suite import (
 
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.store.embedded import EmbeddedPostgres
+from switchover.wire.haproxy.change import ReplaceCertificate
+from switchover.wire.haproxy.dispatch import send_changes
 
 SERVERS = ("cas1", "cas2")
 PORT = {"web": 10443, "names": 11443, "stream": 12443}
@@ -200,6 +202,31 @@ async def test_a_certificate_too_long_for_a_command_comes_by_reload(
     meant = ssl.PEM_cert_to_DER_cert(fresh.decode().partition("-----BEGIN PRIVATE")[0])
     assert await shown(running) == meant
     assert await running.get("/drift") == {"drift": []}
+
+
+async def test_repair_of_a_certificate_too_long_for_a_command_comes_by_reload_with_the_rest(
+    running: Suite, farm: PracticeFarm
+) -> None:
+    fresh = key_pair() + b"".join(key_pair(key=False) for _ in range(40))
+    await running.apply(farm_text(farm, running), {**farm.files, "front.pem": fresh})
+    meant = await shown(running)
+    change = ReplaceCertificate(name="certs/front.pem", content=key_pair())
+    await send_changes(running.admin, [change])
+    await running.command("set server web.owa/cas1 state drain")
+    await running.command("disable health web.owa/cas2")
+    repaired = await running.post("/drift/repair", {})
+    assert {one["kind"] for one in repaired["repaired"]} == {"certificate", "state", "check"}
+    assert await running.get("/drift") == {"drift": []}
+    assert await shown(running) == meant
+    assert not (await running.servers())["web.owa", "cas1"].is_draining
+
+
+async def test_a_remark_with_dashes_is_no_certificate(running: Suite, farm: PracticeFarm) -> None:
+    fresh = b"see -----BEGIN CERTIFICATE----- below\n" + key_pair()
+    async with same_worker(running) as done:
+        files = {**farm.files, "front.pem": fresh}
+        done.append(await running.apply(farm_text(farm, running), files))
+        assert await running.get("/drift") == {"drift": []}
 
 
 async def test_a_host_name_of_l4_names_leads_where_it_should_at_once(

@@ -129,8 +129,9 @@ async def test_a_changed_port_and_tls_in_the_file_are_taken_up() -> None:
         now = await states(engine.process)
         assert (now["one"].port, now["two"].port) == (two.port, one.port)
         assert now["one"].is_draining
-        uses_tls = now["two"].columns[20]
-        assert uses_tls == "1"
+        endpoints = now["two"].endpoints
+        assert endpoints is not None
+        assert endpoints.uses_tls
 
 
 async def test_servers_come_and_go_with_a_reload() -> None:

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -244,3 +245,12 @@ def test_a_key_of_another_kind_is_unknown():
             return object()
 
     assert certificate._key(cast(x509.Certificate, Odd())) == ("unknown", 0)
+
+
+def test_fingerprints_are_those_of_the_blocks_that_count():
+    first, second = Paper("mail.contoso.example"), Paper("other.contoso.example")
+    told = b"see -----BEGIN CERTIFICATE----- below\n" + first.bundle + second.pem
+    sha1 = [paper.certificate.fingerprint(hashes.SHA1()).hex() for paper in (first, second)]
+    assert list(certificate.fingerprints(told)) == sha1
+    assert certificate.fingerprints(b"") == ()
+    assert certificate.fingerprints(told.replace(b"MII", b"M!I")) == ()

@@ -8,30 +8,33 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from tests.unit.balance.paper import Paper
+from tests.unit.wire.haproxy.test_state import INFO
 
+from switchover.balance.certificate import fingerprints
 from switchover.balance.compile import Compiled
-from switchover.balance.drift import (
-    Drift,
-    DriftKind,
-    ObservedEngine,
-    ObservedServer,
-    find_drift,
-    fingerprint,
-)
+from switchover.balance.drift import Drift, DriftKind, ObservedEngine, ObservedServer
+from switchover.balance.find_drift import find_drift
 from switchover.balance.overrides import AdminState, Target
 from switchover.wire.haproxy.change import (
     EnableChecks,
     EnableFrontend,
+    LiftRateLimit,
     ReplaceCertificate,
     ReplaceList,
     ReplaceMap,
     SetAddress,
+    SetAgentAddress,
+    SetCheckPort,
+    SetEngineLimit,
     SetFrontendLimit,
+    SetServerLimit,
     SetState,
+    SetTls,
     SetWeight,
 )
 from switchover.wire.haproxy.config import Backend, EngineConfig, Frontend, Global, ServerLine
 from switchover.wire.haproxy.listings import FrontendState
+from switchover.wire.haproxy.state import Endpoints, parse_info
 
 CAS1 = Target(service="mail", pool="owa", server="cas1")
 ENTRIES = (("/owa/", "owa"),)
@@ -201,23 +204,143 @@ def test_another_limit_of_a_frontend_is_found_and_by_default_it_is_the_engine_s(
     assert found.repair == SetFrontendLimit(name="mail", connections=wanted)
 
 
+NAME = "certs/mail.pem"
+
+
+def with_file(content: bytes) -> Compiled:
+    compiled = wanted()
+    return replace(compiled, config=replace(compiled.config, files={NAME: content}))
+
+
 def test_another_certificate_is_found_and_put_back() -> None:
     paper = Paper("mail.contoso.example")
     content = paper.bundle
-    sha1 = fingerprint(content)
+    (sha1,) = fingerprints(content)
     assert sha1 == paper.certificate.fingerprint(hashes.SHA1()).hex()
-    compiled = wanted()
-    name = "certs/mail.pem"
-    compiled = replace(compiled, config=replace(compiled.config, files={name: content}))
-    assert find_drift(compiled, engine(certificates={name: sha1, "certs/other": "00"})) == ()
-    (found,) = find_drift(compiled, engine(certificates={name: "ab" * 20}))
-    assert (found.kind, found.subject) == (DriftKind.CERTIFICATE, name)
-    assert found.repair == ReplaceCertificate(name=name, content=content)
+    compiled = with_file(content)
+    assert find_drift(compiled, engine(certificates={NAME: sha1, "certs/other": "00"})) == ()
+    (found,) = find_drift(compiled, engine(certificates={NAME: "ab" * 20}))
+    assert (found.kind, found.subject) == (DriftKind.CERTIFICATE, NAME)
+    assert found.repair == ReplaceCertificate(name=NAME, content=content)
 
 
 @pytest.mark.parametrize(
-    "pem",
-    [b"", b"\xff", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----"],
+    ("chain", "first", "sentence"),
+    [
+        (("/CN=y",), ("/CN=y",), ""),
+        ((), (), "certificate is followed by 0 others, should be followed by 1 others"),
+        (("/CN=z",), ("/CN=y",), "certificate is followed by /CN=z, should be followed by /CN=y"),
+    ],
 )
-def test_what_holds_no_certificate_has_no_fingerprint(pem: bytes) -> None:
-    assert fingerprint(pem) is None
+def test_another_chain_is_found_by_its_length_and_its_names(
+    chain: tuple[str, ...], first: tuple[str, ...], sentence: str
+) -> None:
+    content = Paper("mail.contoso.example").bundle + Paper("y").pem
+    leaf, _ = fingerprints(content)
+    seen = engine(certificates={NAME: leaf}, chains={NAME: chain}, first_chains={NAME: first})
+    told = [found.sentence for found in find_drift(with_file(content), seen)]
+    assert told == ([f"{NAME}: {sentence}"] if sentence else [])
+
+
+def test_a_certificate_whose_chain_nobody_told_is_in_order() -> None:
+    content = Paper("mail.contoso.example").bundle + Paper("y").pem
+    seen = engine(certificates={NAME: fingerprints(content)[0]})
+    assert find_drift(with_file(content), seen) == ()
+
+
+def test_another_authority_is_found_and_needs_the_files_loaded_anew() -> None:
+    content = Paper("a").pem + Paper("b").pem
+    right = frozenset(fingerprints(content))
+    assert find_drift(with_file(content), engine(authorities={NAME: right})) == ()
+    seen = engine(authorities={NAME: frozenset({"ab" * 20})})
+    (found,) = find_drift(with_file(content), seen)
+    assert (found.kind, found.repair) == (DriftKind.AUTHORITY, None)
+    assert (found.wanted, found.found) == ("2 certificates", "1 certificates that differ")
+
+
+def test_an_authority_of_the_system_should_be_what_was_shown_first() -> None:
+    name = "/etc/ssl/all.pem"
+    first = {name: frozenset({"ab"})}
+    assert find_drift(wanted(), engine(authorities=first, first_authorities=first)) == ()
+    seen = engine(authorities={name: frozenset({"cd"})}, first_authorities=first)
+    (found,) = find_drift(wanted(), seen)
+    assert (found.kind, found.subject) == (DriftKind.AUTHORITY, name)
+
+
+def with_options(options: tuple[str, ...], own: tuple[str, ...]) -> Compiled:
+    compiled = wanted()
+    (backend,) = compiled.config.backends
+    line = replace(backend.servers[0], options=own, max_connections=9)
+    backend = replace(backend, servers=(line,), server_options=options)
+    return replace(compiled, config=replace(compiled.config, backends=(backend,)))
+
+
+AGENT = "agent-check agent-addr 127.0.0.1 agent-port 4711"
+WITH_TLS = with_options(("check", AGENT, "ssl", "sni str(x)"), ("port 77",))
+RIGHT = Endpoints(True, "", 77, "127.0.0.1", 4711)
+PATH: Any = {"backend": "mail.owa", "server": "cas1"}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "sentence", "repair"),
+    [
+        (RIGHT._replace(uses_tls=False), ": TLS is off, should be on", SetTls(**PATH, on=True)),
+        (RIGHT._replace(check_address="192.0.2.9", check_port=5),
+         " (health): target is 192.0.2.9 port 5, should be its own address port 77",
+         SetCheckPort(**PATH, port=77)),
+        (RIGHT._replace(agent_port=1),
+         " (agent): target is 127.0.0.1 port 1, should be 127.0.0.1 port 4711",
+         SetAgentAddress(**PATH, address="127.0.0.1", port=4711)),
+    ],
+)  # fmt: skip
+def test_a_server_spoken_to_or_checked_otherwise_is_found(
+    endpoints: Endpoints, sentence: str, repair: object
+) -> None:
+    servers = {("mail.owa", "cas1"): replace(SEEN, endpoints=endpoints)}
+    (found,) = find_drift(WITH_TLS, ObservedEngine(servers=servers))
+    assert found.sentence == f"mail.owa/cas1{sentence}"
+    assert (found.repair, found.target) == (repair, CAS1)
+
+
+def test_an_agent_where_none_was_ordered_needs_the_files_loaded_anew() -> None:
+    told = replace(SEEN, endpoints=Endpoints(agent_address="192.0.2.9", agent_port=7))
+    (found,) = drift_of(told)
+    assert (found.kind, found.repair) == (DriftKind.TARGET, None)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "endpoints"),
+    [
+        (WITH_TLS, RIGHT),
+        (WITH_TLS, None),
+        (with_options(("ssl",), ("no-ssl",)), Endpoints()),
+        (with_options(("check-ssl", "verify none"), ()), Endpoints()),
+    ],
+)
+def test_a_server_that_is_spoken_to_as_ordered_is_in_order(
+    compiled: Compiled, endpoints: Endpoints | None
+) -> None:
+    servers = {("mail.owa", "cas1"): replace(SEEN, endpoints=endpoints)}
+    assert find_drift(compiled, ObservedEngine(servers=servers)) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"), [({("mail.owa", "cas1"): 3}, "3 connections"), ({}, "without")]
+)
+def test_another_limit_of_a_server_is_found(seen: dict[tuple[str, str], int], told: str) -> None:
+    servers = {("mail.owa", "cas1"): SEEN}
+    (found,) = find_drift(WITH_TLS, ObservedEngine(servers=servers, server_limits=seen))
+    assert found.sentence == f"mail.owa/cas1: limit is {told}, should be 9 connections"
+    assert found.repair == SetServerLimit(**PATH, connections=9)
+
+
+def test_limits_of_the_whole_engine_are_found() -> None:
+    assert find_drift(wanted(), engine(info=parse_info(INFO))) == ()
+    meddled = INFO.replace("\nMaxconn: 500", "\nMaxconn: 77").replace(
+        "SslRateLimit: 0", "SslRateLimit: 5"
+    )
+    limit, rate = find_drift(wanted(), engine(info=parse_info(meddled)))
+    assert limit.sentence == "the engine: limit is 77 connections, should be 500 connections"
+    assert limit.repair == SetEngineLimit(connections=500)
+    assert rate.sentence == "the engine: limit is 5 ssl-sessions per second, should be without"
+    assert rate.repair == LiftRateLimit(kind="ssl-sessions")

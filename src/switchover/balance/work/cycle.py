@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.balance import queries
-from switchover.balance.drift import Drift, DriftKind, find_drift
+from switchover.balance.drift import Drift, DriftKind
 from switchover.balance.event import Event, Severity
+from switchover.balance.find_drift import find_drift
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.revisions import compile_wish, current_wish
-from switchover.errors import Conflict, NotFound, SwitchoverError, Unavailable
+from switchover.errors import Conflict, InvalidInput, NotFound, SwitchoverError, Unavailable
 from switchover.model.wording import counted
 from switchover.wire.haproxy.dispatch import send_changes
 from switchover.wire.haproxy.render import digest_files, render_files
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from switchover.balance.advice import AdviceBoard
     from switchover.balance.compile import Compiled
     from switchover.balance.overrides import Target
-    from switchover.balance.work.engine_room import Brought, EngineState
+    from switchover.balance.work.engine_room import Brought
     from switchover.balance.work.events import EventLog
+    from switchover.balance.work.look import EngineState
     from switchover.balance.work.parts import BalancerParts
+    from switchover.wire.haproxy.change import RuntimeChange
     from switchover.wire.haproxy.state import ServerState
 
 logger = logging.getLogger(__name__)
@@ -112,13 +115,6 @@ class Cycle:
         await self.run()
         return drifts
 
-    async def _put_right(self, compiled: Compiled, drifts: tuple[Drift, ...]) -> None:
-        changes = [drift.repair for drift in drifts if drift.repair is not None]
-        await send_changes(self.parts.engine.control, changes)
-        if any(drift.repair is None for drift in drifts):
-            self.parts.engine.loaded = None
-            await self.parts.engine.bring(compiled)
-
     async def _stop_unordered(self, drifts: tuple[Drift, ...], *, stop_engine: bool) -> None:
         if not drifts:
             self._require_wish()
@@ -126,6 +122,22 @@ class Cycle:
             raise Conflict(f"the engine is {drifts[0].found}; {WAY_OUT}")
         await self.parts.engine.withdraw()
         self.state = None
+
+    async def _put_right(self, compiled: Compiled, drifts: tuple[Drift, ...]) -> None:
+        engine = self.parts.engine
+        try:
+            await send_changes(engine.control, _repairs(drifts))
+            needs_reload = any(drift.repair is None for drift in drifts)
+        except (InvalidInput, NotFound) as error:
+            # The engine would not take it while running, and was not told what came behind it.
+            logger.info("repair by reload, because a run-time command was refused: %s", error)
+            needs_reload = True
+        if needs_reload:
+            engine.loaded = None
+            await engine.bring(compiled)
+            # A new worker takes over what was done to servers, stopped checks for one.
+            await send_changes(engine.control, _repairs(await self._find(compiled)))
+        engine.first_shown.forget()
 
     async def find_drift(self) -> tuple[Drift, ...]:
         """Look now and return every difference."""
@@ -353,6 +365,10 @@ class Cycle:
                     )
                 )
         self._reported = current
+
+
+def _repairs(drifts: tuple[Drift, ...]) -> list[RuntimeChange]:
+    return [drift.repair for drift in drifts if drift.repair is not None]
 
 
 def _weights(rows: tuple[ServerState, ...], compiled: Compiled) -> dict[str, tuple[int, int]]:

@@ -7,40 +7,27 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.balance.drift import ENGINE_STATE, ObservedEngine, ObservedServer
+from switchover.balance.drift import ENGINE_STATE
 from switchover.balance.overrides import AdminState, Target
 from switchover.balance.work.engine_files import EngineFiles
+from switchover.balance.work.look import FirstShown, look, look_inside
 from switchover.errors import InvalidInput, NotFound, Unavailable
-from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import RuntimeChange, SetState, SetWeight, plan_change
 from switchover.wire.haproxy.dispatch import send_changes
-from switchover.wire.haproxy.listings import (
-    parse_fingerprint,
-    parse_frontends,
-    parse_list,
-    parse_map,
-)
 from switchover.wire.haproxy.messages import EngineMessage, Level
 from switchover.wire.haproxy.render import MAIN_FILE, digest_files, render_files
-from switchover.wire.haproxy.state import (
-    CheckFlag,
-    EngineInfo,
-    ServerState,
-    parse_info,
-    parse_servers,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from switchover.balance.compile import Compiled
+    from switchover.balance.drift import ObservedEngine
+    from switchover.balance.work.look import EngineState
     from switchover.wire.haproxy.config import EngineConfig
-    from switchover.wire.haproxy.listings import FrontendState
     from switchover.wire.haproxy.process import EngineProcess
 
 Meanwhile = Callable[[], Awaitable[None]]
@@ -66,21 +53,6 @@ class Brought:
     messages: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineState:
-    """One look at the running engine. ``worker_pid`` changes with each reload."""
-
-    servers: Mapping[tuple[str, str], ObservedServer]
-    frontends: Mapping[str, FrontendState]
-    rows: tuple[ServerState, ...]
-    info: EngineInfo
-
-    @property
-    def worker_pid(self) -> int:
-        """Process id of the worker that takes new connections."""
-        return self.info.pid
-
-
 class EngineRoom:
     """The one place that changes the engine; callers hold ``lock`` around a change."""
 
@@ -91,6 +63,7 @@ class EngineRoom:
         self.files = EngineFiles(directory)
         self.lock = asyncio.Lock()
         self.loaded: Compiled | None = None
+        self.first_shown = FirstShown()
         self.before_reload: Callable[[], Awaitable[None]] | None = None
 
     async def check(self, wanted: Compiled) -> None:
@@ -337,42 +310,11 @@ class EngineRoom:
 
     async def look(self) -> EngineState:
         """Return what the running engine says of itself; raises Unavailable when it does not."""
-        state, info, frontends = await self.control.send(
-            [runtime.show_servers_state(), runtime.show_info(), runtime.show_frontends()],
-            timeout=5.0,
-        )
-        rows = parse_servers(state.text)
-        return EngineState(
-            servers={(row.backend, row.server): _observed(row) for row in rows},
-            frontends={row.name: row for row in parse_frontends(frontends.text)},
-            rows=rows,
-            info=parse_info(info.text),
-        )
+        return await look(self.control)
 
     async def look_inside(self, state: EngineState, config: EngineConfig) -> ObservedEngine:
         """Return ``state`` with the contents of what ``config`` names; what the engine does not know is left out."""
-        commands = {
-            **{name: runtime.show_map(name) for name in config.maps},
-            **{name: runtime.show_list(name) for name in config.lists},
-            **{name: runtime.show_certificate(name) for name in config.certificates},
-        }
-        answers = await self.control.send([*commands.values()], timeout=5.0) if commands else []
-        texts = {
-            name: answer.text
-            for name, answer in zip(commands, answers, strict=True)
-            if answer.is_done
-        }
-        return ObservedEngine(
-            servers=state.servers,
-            frontends=state.frontends,
-            maps={name: parse_map(texts[name]) for name in config.maps if name in texts},
-            lists={name: parse_list(texts[name]) for name in config.lists if name in texts},
-            certificates={
-                name: parse_fingerprint(texts[name])
-                for name in config.certificates
-                if name in texts
-            },
-        )
+        return await look_inside(self.control, state, config, self.first_shown)
 
 
 def _weights(compiled: Compiled) -> dict[tuple[str, str], int]:
@@ -381,32 +323,6 @@ def _weights(compiled: Compiled) -> dict[tuple[str, str], int]:
         for backend in compiled.config.backends
         for line in backend.servers
     }
-
-
-def _observed(row: ServerState) -> ObservedServer:
-    state = AdminState.READY
-    if row.is_maintenance:
-        state = AdminState.MAINTENANCE
-    elif row.is_draining:
-        state = AdminState.DRAIN
-    return ObservedServer(
-        backend=row.backend,
-        name=row.server,
-        address=row.address,
-        port=row.port,
-        weight=row.weight,
-        state=state,
-        stopped_checks=_stopped_checks(row.check, row.agent),
-    )
-
-
-@cache
-def _stopped_checks(health: CheckFlag, agent: CheckFlag) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, flags in (("health", health), ("agent", agent))
-        if CheckFlag.CONFIGURED in flags and CheckFlag.ENABLED not in flags
-    )
 
 
 def _said(messages: tuple[EngineMessage, ...]) -> str:

@@ -97,17 +97,69 @@ class EnableChecks:
     check: str
 
 
-RuntimeChange = (
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTls:
+    """Speak to a server in TLS, or in the clear."""
+
+    backend: str
+    server: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCheckPort:
+    """Check a server itself and nothing elsewhere; ``port`` is 0 for the one that traffic goes to."""
+
+    backend: str
+    server: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAgentAddress:
+    """Ask a server's agent there."""
+
+    backend: str
+    server: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetServerLimit:
+    """Change how many connections a server gets at a time, 0 for as many as come."""
+
+    backend: str
+    server: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEngineLimit:
+    """Change how many connections the whole engine takes at a time."""
+
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftRateLimit:
+    """Take as many of ``kind`` per second as come: connections, sessions, ssl-sessions, http-compression."""
+
+    kind: str
+
+
+ServerChange = (
     SetWeight
     | SetAddress
     | SetState
-    | ReplaceMap
-    | ReplaceList
-    | ReplaceCertificate
-    | EnableFrontend
-    | SetFrontendLimit
     | EnableChecks
+    | SetTls
+    | SetCheckPort
+    | SetAgentAddress
+    | SetServerLimit
 )
+EngineChange = EnableFrontend | SetFrontendLimit | SetEngineLimit | LiftRateLimit
+RuntimeChange = ServerChange | EngineChange | ReplaceMap | ReplaceList | ReplaceCertificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,18 @@ from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.change import (
     EnableChecks,
     EnableFrontend,
+    LiftRateLimit,
     ReplaceCertificate,
     ReplaceList,
     ReplaceMap,
-    RuntimeChange,
     SetAddress,
+    SetAgentAddress,
+    SetCheckPort,
+    SetEngineLimit,
     SetFrontendLimit,
+    SetServerLimit,
     SetState,
+    SetTls,
     SetWeight,
 )
 from switchover.wire.haproxy.command import Fault
@@ -23,6 +28,7 @@ from switchover.wire.haproxy.command import Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from switchover.wire.haproxy.change import EngineChange, RuntimeChange, ServerChange
     from switchover.wire.haproxy.command import Command, Outcome
     from switchover.wire.haproxy.socket import Runtime
 
@@ -44,29 +50,45 @@ async def send_changes(
                 await _replace_list(control, change, timeout)
             case ReplaceCertificate():
                 await _replace_certificate(control, change, timeout)
+            case EnableFrontend() | SetFrontendLimit() | SetEngineLimit() | LiftRateLimit():
+                single.append(_engine_command(change))
             case _:
-                single.append(_command(change))
+                single.append(_server_command(change))
     if single:
         _require(await control.send(single, timeout=timeout))
 
 
-def _command(
-    change: SetWeight | SetAddress | SetState | EnableFrontend | SetFrontendLimit | EnableChecks,
-) -> Command:
+def _engine_command(change: EngineChange) -> Command:
     match change:
-        case SetWeight():
-            return runtime.set_weight(change.backend, change.server, change.weight)
-        case SetAddress():
-            return runtime.set_address(change.backend, change.server, change.address, change.port)
-        case SetState():
-            return runtime.set_mode(change.backend, change.server, runtime.ServerMode(change.state))
         case EnableFrontend():
             return runtime.enable_frontend(change.name)
         case SetFrontendLimit():
             return runtime.set_frontend_limit(change.name, change.connections)
+        case SetEngineLimit():
+            return runtime.set_engine_limit(change.connections)
+        case LiftRateLimit():
+            return runtime.lift_rate_limit(change.kind)
+
+
+def _server_command(change: ServerChange) -> Command:
+    backend, server = change.backend, change.server
+    match change:
+        case SetWeight():
+            return runtime.set_weight(backend, server, change.weight)
+        case SetAddress():
+            return runtime.set_address(backend, server, change.address, change.port)
+        case SetState():
+            return runtime.set_mode(backend, server, runtime.ServerMode(change.state))
         case EnableChecks():
-            kind = runtime.CheckKind(change.check)
-            return runtime.enable_checks(change.backend, change.server, kind)
+            return runtime.enable_checks(backend, server, runtime.CheckKind(change.check))
+        case SetTls():
+            return runtime.set_tls(backend, server, on=change.on)
+        case SetCheckPort():
+            return runtime.set_check_port(backend, server, change.port)
+        case SetAgentAddress():
+            return runtime.set_agent_address(backend, server, change.address, change.port)
+        case SetServerLimit():
+            return runtime.set_server_limit(backend, server, change.connections)
 
 
 async def _replace_map(control: Runtime, change: ReplaceMap, timeout: float) -> None:

@@ -14,6 +14,7 @@ from switchover.errors import Corrupt
 
 _SESSION_FIELD = re.compile(r"(\w+)=(\S+)")
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
+_CHAIN = re.compile(r"^Chain Subject: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,38 @@ def parse_frontends(text: str) -> tuple[FrontendState, ...]:
         raise Corrupt(f"not an engine's list of frontends ({error}): {text[:80]!r}") from error
 
 
+def parse_server_limits(text: str) -> dict[tuple[str, str], int]:
+    """Return the limits in ``show stat -1 4 -1`` by backend and server, without those that have none.
+
+    Only the first columns of each row are read, for there may be thousands of rows with a hundred each.
+    """
+    header, _, body = text.partition("\n")
+    names = header.removeprefix("# ").split(",")
+    try:
+        backend, server, limit = map(names.index, ("pxname", "svname", "slim"))
+        last = max(backend, server, limit) + 1
+        rows = (line.split(",", last) for line in body.splitlines() if line)
+        return {(row[backend], row[server]): int(row[limit]) for row in rows if row[limit]}
+    except (ValueError, IndexError) as error:
+        raise Corrupt(f"not an engine's list of servers ({error}): {text[:80]!r}") from error
+
+
 def parse_fingerprint(text: str) -> str:
     """Return the SHA-1 fingerprint (lower-case hex) in ``show ssl cert NAME``; raises Corrupt without one."""
     found = _FINGERPRINT.search(text)
     if found is None:
         raise Corrupt(f"not an engine's description of a certificate: {text[:80]!r}")
     return found[1].lower()
+
+
+def parse_chain(text: str) -> tuple[str, ...]:
+    """Return the names of the certificates behind the first one in ``show ssl cert NAME``, in order."""
+    return tuple(_CHAIN.findall(text))
+
+
+def parse_authorities(text: str) -> frozenset[str]:
+    """Return the SHA-1 fingerprints (lower-case hex) in ``show ssl ca-file NAME``."""
+    return frozenset(found.lower() for found in _FINGERPRINT.findall(text))
 
 
 def parse_map(text: str) -> tuple[tuple[str, str], ...]:

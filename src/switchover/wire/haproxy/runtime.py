@@ -25,6 +25,7 @@ from switchover.wire.haproxy.words import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from ipaddress import IPv4Address, IPv6Address
 
 # A command with its payload must fit into one engine buffer (tune.bufsize, 16,384 bytes unless
 # configured). HAProxy closes the connection when it does not, and the rest of a batch is lost.
@@ -72,14 +73,19 @@ def set_weight(backend: str, server: str, weight: int) -> Command:
 
 def set_address(backend: str, server: str, address: str, port: int) -> Command:
     """Return the command that moves a server to another address and port, both numeric."""
+    numeric = _numeric(address, port)
+    line = f"set server {server_path(backend, server)} addr {numeric} port {port}"
+    return Command(line=line, answers=AnswerKind.PHRASE, phrase="by 'stats socket command'")
+
+
+def _numeric(address: str, port: int) -> IPv4Address | IPv6Address:
     try:
         numeric = ip_address(address)
     except ValueError as error:
         raise InvalidInput(f"{address!r} is not an IP address") from error
     if not 1 <= port <= 65535:
         raise InvalidInput(f"a port is 1 to 65535, not {port}")
-    line = f"set server {server_path(backend, server)} addr {numeric} port {port}"
-    return Command(line=line, answers=AnswerKind.PHRASE, phrase="by 'stats socket command'")
+    return numeric
 
 
 def set_health(backend: str, server: str, verdict: HealthVerdict) -> Command:
@@ -112,6 +118,50 @@ def set_frontend_limit(name: str, connections: int) -> Command:
     if connections < 1:
         raise InvalidInput(f"{connections} is not a number of connections: 1 or more")
     return Command(line=f"set maxconn frontend {name_word(name, what='frontend')} {connections:d}")
+
+
+def set_server_limit(backend: str, server: str, connections: int) -> Command:
+    """Return the command for the most connections a server gets at a time, 0 for as many as come."""
+    if connections < 0:
+        raise InvalidInput(f"{connections} is not a number of connections: 0 or more")
+    return Command(line=f"set maxconn server {server_path(backend, server)} {connections:d}")
+
+
+def set_engine_limit(connections: int) -> Command:
+    """Return the command for the most connections the engine takes, up to what its file says."""
+    if connections < 1:
+        raise InvalidInput(f"{connections} is not a number of connections: 1 or more")
+    return Command(line=f"set maxconn global {connections:d}")
+
+
+def lift_rate_limit(kind: str) -> Command:
+    """Return the command that ends a rate limit of the whole engine (``state.EngineInfo.rate_limits``)."""
+    return Command(line=f"set rate-limit {name_word(kind, what='rate limit')} global 0")
+
+
+def set_tls(backend: str, server: str, *, on: bool) -> Command:
+    """Return the command that has a server spoken to in TLS or in the clear.
+
+    The engine refuses ``on`` where its configuration has no TLS for the server.
+    """
+    line = f"set server {server_path(backend, server)} ssl {'on' if on else 'off'}"
+    return Command(line=line, answers=AnswerKind.PHRASE, phrase="ssl setting updated")
+
+
+def set_check_port(backend: str, server: str, port: int) -> Command:
+    """Return the command that has a server itself checked, on another port than that of traffic or 0."""
+    if not 0 <= port <= 65535:
+        raise InvalidInput(f"a port is 0 to 65535, not {port}")
+    # An address of zeros counts for none (is_addr in tools.h).
+    return Command(line=f"set server {server_path(backend, server)} check-addr 0.0.0.0 port {port}")
+
+
+def set_agent_address(backend: str, server: str, address: str, port: int) -> Command:
+    """Return the command that has a server's agent asked elsewhere; address and port are numeric."""
+    numeric = _numeric(address, port)
+    return Command(
+        line=f"set server {server_path(backend, server)} agent-addr {numeric} port {port}"
+    )
 
 
 def shutdown_sessions(backend: str, server: str) -> Command:
@@ -261,6 +311,16 @@ def show_statistics() -> Command:
 def show_frontends() -> Command:
     """Return the command whose answer ``state.parse_frontends`` reads."""
     return Command(line="show stat -1 1 -1", answers=AnswerKind.TEXT)
+
+
+def show_server_limits() -> Command:
+    """Return the command whose answer ``listings.parse_server_limits`` reads."""
+    return Command(line="show stat -1 4 -1", answers=AnswerKind.TEXT)
+
+
+def show_authority(name: str) -> Command:
+    """Return the command that describes the authorities of a loaded file."""
+    return Command(line=f"show ssl ca-file {file_word(name)}", answers=AnswerKind.TEXT)
 
 
 def show_info() -> Command:

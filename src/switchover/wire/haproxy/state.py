@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Corrupt
@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 # Columns of version 1 that a file must have; those after it (TLS, check and agent endpoints) may be
 # left out, and then the configuration decides (SRV_STATE_FILE_MIN_FIELDS_VERSION_1).
 _LOADED_COLUMNS = 20
+_ENDPOINT_COLUMNS = 5
+# How the engine shows an address that is not set; an address of zeros counts for one that is not.
+_NO_ADDRESS = {"-": "", "0.0.0.0": "", "::": ""}  # noqa: S104 - nothing listens there
 _PORT_COLUMN = 18
 _HEADER = re.compile(r"\d+")
 _ENDPOINT_PORT = re.compile(r"(?:\]|\A[^:]*):(\d{1,5})\Z")
+_RATE_LIMITS = (
+    ("connections", "ConnRateLimit"),
+    ("sessions", "SessRateLimit"),
+    ("ssl-sessions", "SslRateLimit"),
+    ("http-compression", "CompressBpsRateLim"),
+)
 _UPTIME = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 
 
@@ -82,13 +91,24 @@ class CheckResult(IntEnum):
     PASSED_CONDITIONALLY = 4
 
 
+class Endpoints(NamedTuple):
+    """How a server is spoken to, and where its checks go instead of the server: "" and 0 for nowhere else."""
+
+    uses_tls: bool = False
+    check_address: str = ""
+    check_port: int = 0
+    agent_address: str = ""
+    agent_port: int = 0
+
+
 class ServerState(NamedTuple):
     """One row of ``show servers state``; a NamedTuple because thousands are read in each cycle.
 
     ``port`` is 0 for a UNIX socket. ``weight`` is the one in force, ``configured_weight`` the one in
     the file. In maintenance a server gets neither traffic nor checks; when draining only persistent
     clients still reach it. ``check_health`` counts up from 0; ``changed_seconds_ago`` is the age of ``operation``.
-    ``columns`` is the row as it came, for the state file; the last one holds the rest of the line.
+    ``endpoints`` is None in a state file, which leaves them out. ``columns`` is the row as it came; the
+    last one holds the rest of the line, which a state file must not have.
     """
 
     backend: str
@@ -107,6 +127,7 @@ class ServerState(NamedTuple):
     agent: CheckFlag
     is_maintenance: bool
     is_draining: bool
+    endpoints: Endpoints | None
     columns: tuple[str, ...]
 
 
@@ -119,7 +140,7 @@ def parse_servers(text: str) -> tuple[ServerState, ...]:
 
 
 def _server(line: str) -> ServerState:
-    columns = tuple(line.split(None, _LOADED_COLUMNS + 1))
+    columns = tuple(line.split(None, _LOADED_COLUMNS))
     if len(columns) < _LOADED_COLUMNS:
         raise Corrupt(f"a row of the server state is cut short: {line[:120]!r}")
     try:
@@ -141,6 +162,7 @@ def _server(line: str) -> ServerState:
                 _check(columns[14]),
                 _is_maintenance(columns[6]),
                 _is_draining(columns[6]),
+                _endpoints(columns[_LOADED_COLUMNS]) if len(columns) > _LOADED_COLUMNS else None,
                 columns,
             )
         )
@@ -177,6 +199,20 @@ def _check_result(cell: str) -> CheckResult:
 @cache
 def _check(cell: str) -> CheckFlag:
     return CheckFlag(int(cell))
+
+
+@lru_cache(maxsize=10_000)
+def _endpoints(cells: str) -> Endpoints | None:
+    words = cells.split()
+    if len(words) < _ENDPOINT_COLUMNS:
+        return None
+    return Endpoints(
+        uses_tls=words[0] == "1",  # 0 when switched off, -1 for no-ssl
+        check_port=int(words[1]),
+        check_address=_NO_ADDRESS.get(words[2], words[2]),
+        agent_address=_NO_ADDRESS.get(words[3], words[3]),
+        agent_port=int(words[4]),
+    )
 
 
 def configured_ports(configuration: str) -> dict[tuple[str, str], int]:
@@ -219,6 +255,8 @@ class EngineInfo:
 
     ``started_at_epoch`` with ``pid`` names a worker for ever. ``is_stopping`` is true for an old
     worker that only finishes its connections. ``open_files_limit`` and ``max_sockets`` are counts.
+    ``max_connections`` can be lowered at run time, and not above ``configured_connections``.
+    ``rate_limits`` are by the word of their command, per second (http-compression: bytes), 0 for none.
     """
 
     pid: int
@@ -228,6 +266,8 @@ class EngineInfo:
     started_at_epoch: int
     is_stopping: bool
     max_connections: int
+    configured_connections: int
+    rate_limits: Mapping[str, int]
     connections: int
     total_connections: int
     total_requests: int
@@ -251,6 +291,8 @@ def parse_info(text: str) -> EngineInfo:
             started_at_epoch=int(values["Start_time_sec"]),
             is_stopping=values["Stopping"] != "0",
             max_connections=int(values["Maxconn"]),
+            configured_connections=int(values["Hard_maxconn"]),
+            rate_limits={word: int(values[name]) for word, name in _RATE_LIMITS},
             connections=int(values["CurrConns"]),
             total_connections=int(values["CumConns"]),
             total_requests=int(values["CumReq"]),

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 # Also what paths, networks and wildcards are made of.
 _WORD = re.compile(r"[A-Za-z0-9_.:/@*~%+=,-]+")
+# A line of dashes counts only where it begins a line, as in a file; blanks may end any line.
 _PEM_BLOCK = re.compile(
-    r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----"
+    r"^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n((?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+)-----END \1-----",
+    re.MULTILINE,
 )
+# As it was decoded, or as what stands for three bytes that are not ASCII.
+_BYTE_ORDER_MARK = "\ufeff\ufffd"
 
 
 def name_word(text: str, *, what: str) -> str:
@@ -59,7 +63,10 @@ def pem_blocks(name: str, pem: str) -> str:
 
     Raises InvalidInput, naming the file ``name``, when there is none.
     """
-    blocks = [match[0].replace("\r", "") for match in _PEM_BLOCK.finditer(pem)]
+    blocks = [
+        "\n".join(line.rstrip() for line in match[0].splitlines())
+        for match in _PEM_BLOCK.finditer(pem.lstrip(_BYTE_ORDER_MARK))
+    ]
     if not blocks:
         raise InvalidInput(f"{name}: no PEM block (-----BEGIN ...) found")
     return "\n".join(blocks)

@@ -7,10 +7,13 @@ import pytest
 from switchover.errors import Corrupt
 from switchover.wire.haproxy.listings import (
     FrontendState,
+    parse_authorities,
+    parse_chain,
     parse_fingerprint,
     parse_frontends,
     parse_list,
     parse_map,
+    parse_server_limits,
     parse_sessions,
 )
 
@@ -76,3 +79,40 @@ def test_a_certificates_fingerprint_is_read() -> None:
         parse_fingerprint(
             "Can't display the certificate: Not found or the certificate is a bundle!"
         )
+
+
+def test_the_names_of_a_chain_are_read_in_order() -> None:
+    assert parse_chain(CERTIFICATE) == ()
+    chain = "Chain Subject: /C=US/CN=b c\nChain Issuer: /CN=d\nChain Subject: /CN=d\n"
+    assert parse_chain(CERTIFICATE + chain) == ("/C=US/CN=b c", "/CN=d")
+
+
+def test_every_authority_of_a_file_is_read() -> None:
+    another = CERTIFICATE.replace("58018FA5", "00018FA5")
+    assert parse_authorities(CERTIFICATE + another) == {
+        "58018fa5088993eb7ca84c4f3e0a1b245b838317",
+        "00018fa5088993eb7ca84c4f3e0a1b245b838317",
+    }
+    assert parse_authorities("") == frozenset()
+
+
+# The columns of a 2.8.25 up to the limit, and one behind it.
+SERVERS = """\
+# pxname,svname,qcur,qmax,scur,smax,slim,stot
+web.owa,cas1,0,0,0,0,9,0
+web.owa,cas2,0,0,0,0,,0
+
+"""
+
+
+def test_limits_of_servers_are_read_where_there_are_any() -> None:
+    assert parse_server_limits(SERVERS) == {("web.owa", "cas1"): 9}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Unknown", SERVERS.replace("slim", "x"), SERVERS.replace(",9,", ",x,"), SERVERS + "a,b\n"],
+)
+def test_what_is_no_list_of_servers_is_corrupt(text: str) -> None:
+    with pytest.raises(Corrupt):
+        parse_server_limits(text)

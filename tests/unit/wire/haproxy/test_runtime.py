@@ -32,6 +32,13 @@ WITH_A_NAME: tuple[Callable[[str], Command], ...] = (
     lambda name: runtime.set_agent("b", name, up=True),
     lambda name: runtime.enable_checks("b", name, CheckKind.AGENT),
     lambda name: runtime.disable_checks("b", name, CheckKind.HEALTH),
+    lambda name: runtime.set_server_limit("b", name, 1),
+    lambda name: runtime.set_tls("b", name, on=True),
+    lambda name: runtime.set_check_port("b", name, 0),
+    lambda name: runtime.set_agent_address("b", name, "192.0.2.1", 25),
+    lambda name: runtime.set_agent_address("b", "s", name, 25),
+    runtime.lift_rate_limit,
+    runtime.show_authority,
     lambda name: runtime.shutdown_sessions("b", name),
     lambda name: runtime.add_map_entry(name, "k", "v"),
     lambda name: runtime.add_map_entry("m", name, "v"),
@@ -157,6 +164,35 @@ def test_a_certificate_is_sent_without_empty_lines_or_remarks() -> None:
     )
     assert command.payload == PEM + KEY.rstrip("\n")
     assert command.encode().endswith(b"-----END PRIVATE KEY-----\n\n")
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        "see -----BEGIN CERTIFICATE-----\n" + PEM,
+        "see -----BEGIN CERTIFICATE----- below\n" + PEM,
+        "\ufeff" + PEM,
+        "\ufffd\ufffd\ufffd" + PEM,
+        PEM.replace("\n", " \t\r\n"),
+        "see -----BEGIN CERTIFICATE-----\nTUlK\n-----END CERTIFICATE-----\n" + PEM,
+    ],
+)
+def test_only_a_line_that_begins_with_dashes_begins_a_block(dress: str) -> None:
+    assert runtime.set_certificate("certs/mail.pem", dress).payload == PEM.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: runtime.set_server_limit("b", "s", -1),
+        lambda: runtime.set_engine_limit(0),
+        lambda: runtime.set_check_port("b", "s", 65536),
+        lambda: runtime.set_agent_address("b", "s", "192.0.2.1", 0),
+    ],
+)
+def test_numbers_out_of_range_are_refused(build: Callable[[], Command]) -> None:
+    with pytest.raises(InvalidInput):
+        build()
 
 
 def test_a_private_key_is_not_shown() -> None:

@@ -11,6 +11,7 @@ from switchover.wire.haproxy.state import (
     AdminFlag,
     CheckFlag,
     CheckResult,
+    Endpoints,
     Operation,
     configured_ports,
     parse_info,
@@ -64,6 +65,11 @@ Uptime_sec: 65
 Ulimit-n: 1057
 Maxsock: 1057
 Maxconn: 500
+Hard_maxconn: 500
+ConnRateLimit: 0
+SessRateLimit: 0
+SslRateLimit: 0
+CompressBpsRateLim: 0
 CurrConns: 3
 CumConns: 50
 CumReq: 40
@@ -102,6 +108,26 @@ def test_every_column_that_matters_is_read() -> None:
     assert CheckFlag.PAUSED in maintained.check
     assert down.operation is Operation.STOPPED
     assert (down.check_result, down.check_health) == (CheckResult.FAILED, 0)
+
+
+ROW = "1\n3 b 1 s1 127.0.0.1 2 8 100 100 2 6 3 4 2 0 0 0 - 19001 -"
+
+
+@pytest.mark.parametrize(
+    ("tail", "endpoints"),
+    [
+        ("1 77 192.0.2.1 127.0.0.1 9", Endpoints(True, "192.0.2.1", 77, "127.0.0.1", 9)),
+        ("-1 0 0.0.0.0 :: 0 and more", Endpoints()),
+        ("0 0 - - 0", Endpoints()),
+        ("0 0", None),
+        ("", None),
+    ],
+)
+def test_where_a_server_is_checked_is_read_where_it_is_told(
+    tail: str, endpoints: Endpoints | None
+) -> None:
+    (row,) = parse_servers(f"{ROW} {tail}\n")
+    assert row.endpoints == endpoints
 
 
 def test_disabled_in_the_file_alone_is_not_maintenance() -> None:
@@ -163,6 +189,8 @@ def test_servers_that_are_gone_are_left_out() -> None:
 def test_a_workers_facts_are_read() -> None:
     info = parse_info(INFO)
     assert (info.pid, info.started_at_epoch, info.is_stopping) == (8094, 1795340426, True)
+    assert (info.max_connections, info.configured_connections) == (500, 500)
+    assert not any(info.rate_limits.values())
     assert (info.max_sockets, info.open_files_limit, info.dropped_logs) == (1057, 1057, 7)
 
 
