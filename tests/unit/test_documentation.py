@@ -64,3 +64,13 @@ def test_every_decision_has_its_number_and_title() -> None:
         number = page.name.partition("-")[0]
         title = page.read_text("utf-8").splitlines()[0]
         assert re.match(rf"# (Decision )?{number}", title), f"{page.name}: {title}"
+
+
+def test_the_tutorial_shows_summaries_as_the_program_prints_them() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    shown = re.findall(r"^revision \d+ (.*); engine: ", text, re.MULTILINE)
+    assert len(shown) >= 6
+    of_lines = r"(apply|rollback): (1 line|(?!1 )\d+ lines) added, \d+ removed"
+    of_servers = r"(drain|resume|weight) \w+ \(.+\)"
+    assert [one for one in shown if not re.fullmatch(f"{of_lines}|{of_servers}", one)] == []
+    assert not re.search(r"\b1 (differences|services|servers|faults|findings|lines)\b", text)
