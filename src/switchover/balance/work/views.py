@@ -174,7 +174,12 @@ async def status(
         "revision": report.revision if report else None,
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
-        "warnings": [*_unordered(report), *closed_sentences(rows), *empty_pools(rows), *_warnings(parts)],
+        "warnings": [
+            *_unordered(report),
+            *closed_sentences(rows),
+            *empty_pools(rows),
+            *_warnings(parts),
+        ],
         "drift": [drift.sentence for drift in report.drifts] if report else [],
         # The cycle's sentence tells of the database too, and both must say the same.
         "database_answers": parts.database.is_answering
