@@ -7,11 +7,10 @@ this one streams, so the database costs no waiting.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from switchover.errors import Conflict, Refused
+from switchover.errors import Conflict
 from switchover.move.canonical import Form, digester
 from switchover.move.flags import PermanentFlags, spelled
 from switchover.move.mail_state import MailEvent
@@ -20,7 +19,6 @@ from switchover.move.reconcile import Sent as SentBefore
 from switchover.move.segment import (
     LedgerMail,
     Outcome,
-    Row,
     Segment,
     Skip,
     acknowledge,
@@ -48,15 +46,13 @@ from switchover.wire.imap.message_commands import FlagChange
 from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from switchover.move.sync_action import Action
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Folder, Mails, Opened
     from switchover.wire.imap.shell import Connection
 
-AHEAD = 3
-"""Batches asked of the source, and batches unanswered by the target, at a time."""
 INTENTS = 16
 """Batches whose intents are made durable together."""
 
@@ -145,65 +141,53 @@ class FolderCopy:
         if not appends or mails is None:
             return
         pump = Pump(
-            source=self.source, target=self.target, raw=self.rows.folder.target_name,
-            form=self.form, progress=self.progress,
-        )  # fmt: skip
-        places = {uid: place for place, uid in enumerate(mails.uids)}
-        waiting = deque(appends)
-        intended: deque[tuple[Append, int, Row]] = deque()
-        streaming: deque[tuple[Batch, int, Row]] = deque()
-        asked: deque[tuple[int, Row]] = deque()
-        while waiting or intended or asked or streaming:
-            if waiting and len(intended) < INTENTS // 2:
-                for _ in range(min(INTENTS, len(waiting))):
-                    action = waiting.popleft()
-                    row = intend(_intended(action, mails, places), floor=here.uid_next)
-                    intended.append((action, self.store.write(self.rows, row), row))
-                await self.store.settled()
-            while intended and len(asked) < AHEAD:
-                action, number, row = intended.popleft()
-                await pump.ask(action.source_uids)
-                asked.append((number, row))
-            if asked:
-                number, row = asked.popleft()
-                streaming.append((await pump.move_next(), number, row))
-            if streaming and (len(streaming) >= AHEAD or not asked):
-                await self._finish(pump, *streaming.popleft())
+            source=self.source,
+            target=self.target,
+            raw=self.rows.folder.target_name,
+            form=self.form,
+            limits=self.rules.limits,
+            progress=self.progress,
+            finished=self._record,
+        )
+        await pump.run(self._intend(appends, mails, here))
 
-    async def _finish(self, pump: Pump, batch: Batch, number: int, row: Row) -> None:
-        """Record what became of a batch; where the target refused it, find out which mail it was."""
-        await pump.settle(batch)
-        sent = {one.uid: one for one in batch.sent}
-        uids = batch.target_uids() if batch.is_stored else None
-        if uids is not None and len(sent) == len(batch.uids):
-            mails = [
+    async def _intend(
+        self, appends: Sequence[Append], mails: Mails, here: Opened
+    ) -> AsyncIterator[Batch]:
+        """Yield the batches, each when its intent is durable; groups of them become so together."""
+        places = {uid: place for place, uid in enumerate(mails.uids)}
+        for begin in range(0, len(appends), INTENTS):
+            group = []
+            for action in appends[begin : begin + INTENTS]:
+                row = intend(_intended(action, mails, places), floor=here.uid_next)
+                number = self.store.write(self.rows, row)
+                group.append(Batch(uids=action.source_uids, number=number, row=row))
+            await self.store.settled()
+            for batch in group:
+                yield batch
+
+    def _record(self, batch: Batch) -> None:
+        """Have written what became of a batch; a mail that is in neither was gone before it was read."""
+        stored = sorted(batch.stored)
+        sent = [batch.sent[uid] for uid in stored]
+        if stored:
+            ledger = [
                 LedgerMail(
-                    one.uid,
-                    one.size,
-                    one.date.epoch_seconds,
-                    one.date.zone_minutes,
-                    one.flags,
+                    one.uid, one.size, one.date.epoch_seconds, one.date.zone_minutes, one.flags,
                     one.digest,
                 )
-                for one in batch.sent
-            ]
-            in_order = sorted(range(len(mails)), key=lambda at: mails[at].source_uid)
-            ordered = [mails[at] for at in in_order]
-            self.store.write(
-                self.rows,
-                acknowledge(row, [uids[at] for at in in_order], ordered),
-                number=number,
-            )
-            self._count(batch)
-            return
-        raise Refused(
-            f"{self.target.target.host} did not store a batch of {self.folder.name}: "
-            f"{_words(batch)}"
-        )
-
-    def _count(self, batch: Batch) -> None:
-        self.result.copied += len(batch.sent)
-        self.result.copied_bytes += sum(one.size for one in batch.sent)
+                for one in sent
+            ]  # fmt: skip
+            row = intend(ledger, floor=batch.row.floor)
+            row = acknowledge(row, [batch.stored[uid] for uid in stored])
+            self.store.write(self.rows, row, number=batch.number)
+        else:
+            self.store.write(self.rows, removed(batch.uids), number=batch.number)
+        if batch.refused:
+            self.store.write(self.rows, skipped(batch.refused))
+            self.result.skips |= batch.refused
+        self.result.copied += len(stored)
+        self.result.copied_bytes += sum(one.size for one in sent)
 
     async def _settle_doubts(self, here: Opened) -> None:
         """Look for the mails of batches that an earlier run did not see the end of."""
@@ -343,10 +327,3 @@ async def _digests(connection: Connection, uids: Sequence[int], form: Form) -> d
                 pass
     connection.require(request)
     return found
-
-
-def _words(batch: Batch) -> str:
-    texts = [
-        request.answer.text for request in batch.requests if request.answer and not request.is_ok
-    ]
-    return texts[0] if texts else "it did not tell where the mails are (no UIDPLUS)"
