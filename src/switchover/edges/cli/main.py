@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from switchover.edges.cli import changes, demo, offline, practice, running, seeing, servers, tokens
+from switchover.edges.cli import (
+    changes,
+    copy,
+    demo,
+    offline,
+    practice,
+    running,
+    seeing,
+    servers,
+    tokens,
+)
 
 app = typer.Typer(
     name="switchover",
@@ -38,6 +48,7 @@ def options(
     """Options before the command."""
 
 
+copy.register(app)
 running.register(app)
 demo.register(app)
 offline.register(app)
