@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
+from switchover.move import sync_action
 from switchover.move.canonical import Form, digester
 from switchover.move.flags import PermanentFlags, spelled
 from switchover.move.mail_state import MailEvent
@@ -53,6 +54,11 @@ if TYPE_CHECKING:
     from switchover.move.work.mailbox import Folder, Mails, Opened
     from switchover.wire.imap.shell import Connection
 
+_CHANGES = {
+    sync_action.FlagChange.SET: FlagChange.REPLACE,
+    sync_action.FlagChange.ADD: FlagChange.ADD,
+    sync_action.FlagChange.REMOVE: FlagChange.REMOVE,
+}
 INTENTS = 16
 """Batches whose intents are made durable together."""
 
@@ -255,7 +261,7 @@ class FolderCopy:
                 self.result.skips |= action.skips
             case StoreFlags():
                 flags = tuple(map(spelled, action.flags))
-                change = FlagChange(action.change.value.removesuffix(".SILENT"))
+                change = _CHANGES[action.change]
                 await self.target.run(
                     message_commands.uid_store(
                         uid_set.encode(action.target_uids), change, flags, is_silent=True

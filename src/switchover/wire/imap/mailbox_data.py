@@ -63,13 +63,13 @@ def list_entry(command: str, parts: Parts, depth: int) -> ListEntry | None:
     attributes = tuple((found[1] or b"").split())
     delimiter = None if found[2] else found[4] or unescape(found[3] or b"")
     name, extension = _list_name([found[5], *parts[1:]])
-    if name is None:
-        return None
     extended = _list_extension(extension, depth)
     if extended is None:
         extended = {}
         if not found[5].startswith(b'"'):  # what looked like one belongs to a name without quotes
-            name = found[5].rstrip(b" ")
+            name = found[5].rstrip(b" ") if len(parts) == 1 else None
+    if name is None:
+        return None
     return ListEntry(
         command,
         attributes,

@@ -199,7 +199,7 @@ def _capabilities(_name: str, arguments: bytes) -> ResponseCode:
 
 
 def _permanent_flags(_name: str, arguments: bytes) -> ResponseCode | None:
-    values = tokenize([arguments], depth=_CODE_DEPTH)
+    values = tokenize([arguments], depth=_CODE_DEPTH) if arguments.endswith(b")") else None
     flags = strings(values[0]) if values else None
     return None if flags is None else PermanentFlags(flags=flags)
 
