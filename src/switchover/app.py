@@ -41,7 +41,6 @@ from switchover.directory.access.work import (
 )
 from switchover.errors import SwitchoverError
 from switchover.settings import Secret, Settings
-from switchover.store.borrowed import borrow_database
 from switchover.store.data_directory import prepare_data_directory
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.lock import DataLock
@@ -58,8 +57,6 @@ if TYPE_CHECKING:
 
     from switchover.balance.overrides import Target
     from switchover.wire.haproxy.binary import EngineVersion
-
-__all__ = ["Switchover", "borrow_database", "open_switchover"]
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from switchover.errors import Conflict
 from switchover.store.data_directory import prepare_data_directory
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.lock import DataLock
-from switchover.store.migrate import migrate
 from switchover.store.pool import Database
+from switchover.store.schema import is_current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +36,11 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
             server = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
             await stack.enter_async_context(_borrowed(settings, server))
             dsn = server.dsn()
-        await migrate(dsn)
+        if not await is_current(dsn):
+            # A third of a second to load, and hardly ever needed.
+            from switchover.store.migrate import migrate  # noqa: PLC0415 - start-up time
+
+            await migrate(dsn)
         yield await stack.enter_async_context(
             Database(
                 dsn,

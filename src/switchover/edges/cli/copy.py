@@ -109,10 +109,9 @@ async def _copy(
     lanes: int,
     quiet: bool,
 ) -> CopyReport:
-    from switchover.app import borrow_database  # noqa: PLC0415 - start-up time
     from switchover.move.folder_plan import Choice  # noqa: PLC0415 - start-up time
     from switchover.move.sync_plan import Deletions, Rules  # noqa: PLC0415 - start-up time
-    from switchover.move.work.copying import CopyOrder, copy_mailbox  # noqa: PLC0415 - start-up
+    from switchover.move.work.copying import CopyOrder, copy_alone  # noqa: PLC0415 - start-up
     from switchover.move.work.order import Side, account_of  # noqa: PLC0415 - start-up time
     from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
@@ -143,8 +142,7 @@ async def _copy(
             said = f"{counts[0]:,} mails, {counts[1] / 1e6:,.1f} MB"
             shown.update(task, description=escape(folder), said=said)
 
-        async with borrow_database(settings) as database:
-            return await copy_mailbox(database, order, progress=tell, dry_run=dry_run)
+        return await copy_alone(settings, order, progress=tell, dry_run=dry_run)
 
 
 def _password(side: str, where: str, file: Path | None) -> Callable[[], str]:

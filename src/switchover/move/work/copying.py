@@ -15,6 +15,7 @@ from switchover.move.sync_plan import Rules
 from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_folders, open_mailbox
+from switchover.store.borrowed import borrow_database
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from switchover.move.queries import CopyFolder
     from switchover.move.work.mailbox import Account, Folder, Inventory
+    from switchover.settings import Settings
     from switchover.store.pool import Database
     from switchover.wire.imap.shell import Connection
 
@@ -58,6 +60,18 @@ class CopyReport:
     def is_complete(self) -> bool:
         """True when nothing is left to do."""
         return not (self.failures or self.plan.problems or any(one.skips for one in self.folders))
+
+
+async def copy_alone(
+    settings: Settings,
+    order: CopyOrder,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    dry_run: bool = False,
+) -> CopyReport:
+    """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
+    async with borrow_database(settings) as database:
+        return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
 
 
 async def copy_mailbox(
