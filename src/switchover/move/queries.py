@@ -51,17 +51,6 @@ async def find_or_add_pair(
     return int(row[0])
 
 
-async def lock_pair(connection: AsyncConnection[Any], pair_id: int) -> bool:
-    """Keep other copies of the same pair out until the connection ends; False when one is at work."""
-    cursor = await connection.execute(
-        "-- one copy of a pair at a time; advisory lock of the session\n"
-        "select pg_try_advisory_lock(7230002, %s::integer)",
-        (pair_id,),
-    )
-    row = await cursor.fetchone()
-    return bool(row and row[0])
-
-
 async def list_folders(connection: AsyncConnection[Any], pair_id: int) -> dict[bytes, CopyFolder]:
     """Return the folders of a pair by their name on the source."""
     cursor = await connection.execute(

@@ -8,8 +8,9 @@ command that dies leaves nothing behind but a server that the next one finds.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
@@ -20,7 +21,7 @@ from switchover.store.pool import Database
 from switchover.store.schema import is_current
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from switchover.settings import Settings
 
@@ -65,6 +66,22 @@ async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterat
         finally:
             if _is_last(descriptor, settings):
                 await server.stop()
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold_alone(settings: Settings, name: str) -> Iterator[None]:
+    """Keep other commands of this data directory from doing the same thing; raises Conflict while one does."""
+    file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    descriptor = os.open(settings.data_dir / file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Conflict(f"another command is at it already: {name}") from None
+    try:
+        yield
     finally:
         os.close(descriptor)
 

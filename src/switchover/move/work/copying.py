@@ -15,7 +15,7 @@ from switchover.move.sync_plan import Rules
 from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_folders, open_mailbox
-from switchover.store.borrowed import borrow_database
+from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
@@ -71,7 +71,8 @@ async def copy_alone(
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
     async with borrow_database(settings) as database:
-        return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
+            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
 
 
 async def copy_mailbox(
