@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,15 +142,22 @@ def servers(place: Path) -> Iterator[tuple[Dovecot, Dovecot]]:
 
 
 def append(server: Dovecot, folder: str, number: int, body: bytes) -> None:
-    """Append without imaplib's rewriting of line ends: the literal goes out as it is."""
+    append_all(server, [(folder, number, body)])
+
+
+def append_all(server: Dovecot, mails: Iterable[tuple[str, int, bytes]]) -> None:
+    """Append without imaplib's rewriting of line ends: the literals go out as they are."""
     connection = sign_in(server)
-    flags = FLAGS[number % len(FLAGS)]
-    date = f"{number % 28 + 1:02d}-Jan-20{10 + number % 15} 12:00:{number % 60:02d} +0100"
-    tag = connection._new_tag().decode()
-    line = f'{tag} APPEND "{folder}" {flags} "{date}" {{{len(body)}+}}\r\n'
-    connection.send(line.encode() + body + b"\r\n")
-    while not connection.readline().startswith(f"{tag} OK".encode()):
-        pass
+    tags = []
+    for folder, number, body in mails:
+        flags = FLAGS[number % len(FLAGS)]
+        date = f"{number % 28 + 1:02d}-Jan-20{10 + number % 15} 12:00:{number % 60:02d} +0100"
+        tags.append(connection._new_tag())
+        line = f'{tags[-1].decode()} APPEND "{folder}" {flags} "{date}" {{{len(body)}+}}\r\n'
+        connection.send(line.encode() + body + b"\r\n")
+    for tag in tags:
+        while not connection.readline().startswith(tag + b" OK"):
+            pass
     connection.logout()
 
 
@@ -167,13 +174,13 @@ def fill(server: Dovecot) -> None:
         assert connection.create(f'"{quoted}"')[0] == "OK"
     connection.subscribe('"Sent"')
     connection.logout()
-    for number in range(60):
-        body = (
-            ODD[number % len(ODD)]
-            if number % 3
-            else b"Subject: %d\r\n\r\n%d\r\n" % (number, number)
-        )
-        append(server, NAMES[number % 5].replace('"', '\\"'), number, body)
+    append_all(server, map(mail, range(60)))
+
+
+def mail(number: int) -> tuple[str, int, bytes]:
+    plain = b"Subject: %d\r\n\r\n%d\r\n" % (number, number)
+    folder = NAMES[number % 5].replace('"', '\\"')
+    return folder, number, ODD[number % len(ODD)] if number % 3 else plain
 
 
 def contents(server: Dovecot) -> dict[str, Counter[tuple[Any, ...]]]:
@@ -277,8 +284,13 @@ def test_killed_in_the_middle_it_goes_on_and_no_mail_is_there_twice(
 ) -> None:
     source, target = servers
     fill(source)
-    for number in range(200):
-        append(source, "INBOX", number, b"Subject: %d\r\n\r\n" % number + b"y" * 30_000 + b"\r\n")
+    append_all(
+        source,
+        (
+            ("INBOX", number, b"Subject: %d\r\n\r\n" % number + b"y" * 30_000 + b"\r\n")
+            for number in range(200)
+        ),
+    )
     secret = PASSWORD.replace(" ", "_")
     for delay in (0.7, 1.0, 1.3):
         running = subprocess.Popen(

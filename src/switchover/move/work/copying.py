@@ -11,7 +11,7 @@ from switchover.errors import Conflict, SwitchoverError
 from switchover.move.canonical import Form
 from switchover.move.folder_name import TargetFacts, TargetFolder
 from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
-from switchover.move.sync_plan import Rules
+from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_folders, open_mailbox
@@ -125,7 +125,13 @@ class _Work:
             for one in self.report.plan.mappings
         ]
         known = await self.store.add_folders([(folder.raw, raw) for folder, raw in pairs])
-        changed = [folder for folder, _ in pairs if not _is_unchanged(folder, known[folder.raw])]
+        # Deleting looks into every folder: copies may be left of mails that went long ago.
+        looks_everywhere = self.order.rules.deletions is not Deletions.NEVER
+        changed = [
+            folder
+            for folder, _ in pairs
+            if looks_everywhere or not _is_unchanged(folder, known[folder.raw])
+        ]
         self.report.unchanged = len(pairs) - len(changed)
         # The largest first, so that no lane is left with it at the end.
         changed.sort(key=lambda one: one.status.messages or 0 if one.status else 0)
