@@ -50,3 +50,47 @@ _.trace
 _.traceback
 # An origin of revisions that the database allows; the console will use it.
 _.CONSOLE
+
+# Values of the IMAP core and of the plan that servers or later commands use: whole sets, so that a reader
+# knows what there is.
+_.MAILDIR
+_.MBOX
+_.EML
+_.UNREADABLE
+_.MAILBOX
+_.ALREADYEXISTS
+_.AUTHENTICATIONFAILED
+_.AUTHORIZATIONFAILED
+_.CANNOT
+_.CONTACTADMIN
+_.CORRUPTION
+_.EXPIRED
+_.HIGHESTMODSEQ
+_.NOMODSEQ
+_.NONEXISTENT
+_.NOPERM
+_.PRIVACYREQUIRED
+_.READ_WRITE
+_.SERVERBUG
+_.TOOBIG
+_.UIDNEXT
+_.UIDNOTSTICKY
+_.old_name
+_.child_info
+_.append_limit
+_.always
+_.from_folder
+_.to_folder
+_.signed_out
+# Called by html.parser.
+_.handle_starttag
+_.handle_data
+_.email_id
+_.OVERQUOTA
+_.READ_ONLY
+_.TRYCREATE
+_.UIDVALIDITY
+_.recent
+_.mailbox_id
+is_throttling
+back_off_seconds

@@ -34,6 +34,8 @@ pytestmark = pytest.mark.xdist_group("edges")
 Run = Callable[..., Ended]
 # These run until they are stopped and print no result.
 ENDLESS = {"serve", "demo", "practice serve"}
+ELSEWHERE = {"copy"}
+"""Needs two mail servers: tests/integration/move."""
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ async def words_for(
     }.get(name, ())
 
 
-@pytest.mark.parametrize("name", sorted(set(commands()) - ENDLESS))
+@pytest.mark.parametrize("name", sorted(set(commands()) - ENDLESS - ELSEWHERE))
 async def test_json_output_parses_and_the_table_prints(
     running: Suite, farm: PracticeFarm, files_directory: Path, run: Run, name: str
 ) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from switchover.edges.cli import (
     changes,
+    copy,
     demo,
     offline,
     practice,
@@ -56,6 +57,7 @@ seeing.register(app)
 statistics.register(app)
 servers.register(app)
 tokens.register(app)
+copy.register(app)
 practice.register(app)
 
 

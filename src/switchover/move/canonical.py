@@ -1,0 +1,120 @@
+"""Canonical forms of a mail, each as a digest that streams. Pure.
+
+Servers do not keep every byte, so "the same mail" needs a declared form. The fidelity probe of an endpoint picks
+the strictest form that both ends keep:
+
+``exact``
+    The bytes as the server delivers them.
+``lines``
+    Line ends and NUL in one form (``lines``): Dovecot, mbox files, archives with bare LF. A mail that is in
+    that form has the same digest as under ``exact``.
+``structure``
+    What a server that keeps no MIME can give back: who, when, subject, the text's letters, each attachment
+    (``mime_structure``): Exchange.
+
+A digest takes constant memory, whatever the mail, and is the same however the mail is cut into chunks. Digests
+of different forms must not be compared.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Protocol
+
+from switchover.move.lines import LineNormaliser
+from switchover.move.mime_structure import StructureDigest
+from switchover.move.segment import DIGEST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Form(StrEnum):
+    """What two copies of a mail must have in common."""
+
+    EXACT = "exact"
+    LINES = "lines"
+    STRUCTURE = "structure"
+
+
+class Digester(Protocol):
+    """A digest of one mail that is being read."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the mail so far, in the form where that has a size of its own."""
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next chunk."""
+
+    def digest(self) -> bytes:
+        """Return the digest of what was taken so far, as if the mail ended here."""
+
+
+class ExactDigest:
+    """The bytes as they are."""
+
+    __slots__ = ("_hash", "size_bytes")
+
+    def __init__(self) -> None:
+        """Start with an empty mail."""
+        self._hash = blake2b(digest_size=DIGEST_BYTES)
+        self.size_bytes = 0
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next chunk."""
+        self._hash.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def digest(self) -> bytes:
+        """Return the digest of what was taken so far."""
+        return self._hash.digest()
+
+
+class LinesDigest:
+    """The text with CR LF as its only line end."""
+
+    __slots__ = ("_hash", "_lines")
+
+    def __init__(self) -> None:
+        """Start with an empty mail."""
+        self._hash = blake2b(digest_size=DIGEST_BYTES)
+        self._lines = LineNormaliser()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes with CR LF as line end: what Dovecot announces for its copy."""
+        return self._lines.size_bytes
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next chunk."""
+        for piece in self._lines.feed(chunk):
+            self._hash.update(piece)
+
+    def digest(self) -> bytes:
+        """Return the digest of what was taken so far, the last line ended."""
+        whole = self._hash.copy()
+        whole.update(self._lines.end())
+        return whole.digest()
+
+
+_DIGESTERS: dict[Form, Callable[[], Digester]] = {
+    Form.EXACT: ExactDigest,
+    Form.LINES: LinesDigest,
+    Form.STRUCTURE: StructureDigest,
+}
+
+
+def digester(form: Form) -> Digester:
+    """Return a fresh digest of that form."""
+    return _DIGESTERS[form]()
+
+
+def digest_of(form: Form, mail: bytes) -> bytes:
+    """Return the digest of a mail that is in memory."""
+    if form is Form.EXACT:
+        return blake2b(mail, digest_size=DIGEST_BYTES).digest()
+    work = digester(form)
+    work.update(mail)
+    return work.digest()

@@ -1,0 +1,181 @@
+"""Rows of the copier's tables to types and back. No decisions here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from switchover.move.segment import Row, RowKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from psycopg import AsyncConnection
+
+_KINDS = tuple(RowKind)
+_NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS, 1)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFolder:
+    """A folder pair as the database keeps it; see the table ``copy_folder``."""
+
+    id: int
+    source_name: bytes
+    target_name: bytes
+    source_uid_validity: int = 0
+    target_uid_validity: int = 0
+    source_uid_next: int = 0
+    source_mod_seq: int = 0
+    source_messages: int = 0
+    fingerprint: bytes = b""
+
+
+async def find_or_add_pair(
+    connection: AsyncConnection[Any], source_key: str, target_key: str, now: datetime
+) -> int:
+    """Return the id of a pair of mailboxes, new or known."""
+    cursor = await connection.execute(
+        """
+        -- a pair of mailboxes, once; row lock
+        insert into copy_pair (source_key, target_key, created_at)
+        values (%s, %s, %s)
+        on conflict (source_key, target_key) do update set source_key = excluded.source_key
+        returning id
+        """,
+        (source_key, target_key, now),
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - an insert that returns has a row
+    return int(row[0])
+
+
+async def list_folders(connection: AsyncConnection[Any], pair_id: int) -> dict[bytes, CopyFolder]:
+    """Return the folders of a pair by their name on the source."""
+    cursor = await connection.execute(
+        """
+        -- folders of a pair; no lock
+        select id, source_name, target_name, source_uid_validity, target_uid_validity,
+               source_uid_next, source_mod_seq, source_messages, fingerprint
+        from copy_folder
+        where pair_id = %s
+        """,
+        (pair_id,),
+    )
+    folders = [
+        CopyFolder(
+            id=row[0], source_name=bytes(row[1]), target_name=bytes(row[2]),
+            source_uid_validity=row[3], target_uid_validity=row[4], source_uid_next=row[5],
+            source_mod_seq=row[6], source_messages=row[7], fingerprint=bytes(row[8]),
+        )
+        for row in await cursor.fetchall()
+    ]  # fmt: skip
+    return {folder.source_name: folder for folder in folders}
+
+
+async def add_folders(
+    connection: AsyncConnection[Any], pair_id: int, names: Sequence[tuple[bytes, bytes]]
+) -> None:
+    """Add folders by their names on both sides; a known one gets the new name on the target."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- folders of a pair; row locks
+            insert into copy_folder (pair_id, source_name, target_name)
+            values (%s, %s, %s)
+            on conflict (pair_id, source_name) do update set target_name = excluded.target_name
+            """,
+            [(pair_id, source, target) for source, target in names],
+        )
+
+
+async def save_validity(
+    connection: AsyncConnection[Any], folder_id: int, source: int, target: int
+) -> None:
+    """Note the UIDVALIDITYs under which the ledger of a folder is written from now on."""
+    await connection.execute(
+        """
+        -- what UIDs mean; row lock
+        update copy_folder
+        set source_uid_validity = %s, target_uid_validity = %s
+        where id = %s
+        """,
+        (source, target, folder_id),
+    )
+
+
+async def save_complete(
+    connection: AsyncConnection[Any], folder: CopyFolder, now: datetime
+) -> None:
+    """Note where the source stood when everything up to there was copied."""
+    await connection.execute(
+        """
+        -- a folder is complete; row lock
+        update copy_folder
+        set source_uid_next = %s, source_mod_seq = %s, source_messages = %s, fingerprint = %s,
+            complete_at = %s
+        where id = %s
+        """,
+        (
+            folder.source_uid_next, folder.source_mod_seq, folder.source_messages,
+            folder.fingerprint, now, folder.id,
+        ),
+    )  # fmt: skip
+
+
+async def load_rows(
+    connection: AsyncConnection[Any], folder_id: int
+) -> tuple[list[int], list[Row]]:
+    """Return the numbers and rows of a folder's ledger, in order."""
+    cursor = await connection.execute(
+        """
+        -- ledger of a folder; no lock
+        select number, kind, packed, target_uids, floor
+        from ledger_row
+        where folder_id = %s
+        order by number
+        """,
+        (folder_id,),
+        binary=True,
+    )
+    found = await cursor.fetchall()
+    rows = [
+        Row(_KINDS[kind - 1], bytes(packed), bytes(uids), floor)
+        for _, kind, packed, uids, floor in found
+    ]
+    return [row[0] for row in found], rows
+
+
+async def write_rows(
+    connection: AsyncConnection[Any], rows: Sequence[tuple[int, int, Row]]
+) -> None:
+    """Write ledger rows, each as (folder id, number, row); one of the same number is replaced."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- ledger rows; row locks
+            insert into ledger_row (folder_id, number, kind, packed, target_uids, floor)
+            values (%s, %s, %s, %b, %b, %s)
+            on conflict (folder_id, number) do update set
+                kind = excluded.kind,
+                packed = excluded.packed,
+                target_uids = excluded.target_uids,
+                floor = excluded.floor
+            """,
+            [
+                (folder, number, _NUMBER_OF[row.kind], row.packed, row.target_uids, row.floor)
+                for folder, number, row in rows
+            ],
+        )
+
+
+async def delete_rows(
+    connection: AsyncConnection[Any], folder_id: int, numbers: Sequence[int]
+) -> None:
+    """Delete ledger rows whose contents stand in others now."""
+    await connection.execute(
+        "-- folded ledger rows; row locks\n"
+        "delete from ledger_row where folder_id = %s and number = any(%s)",
+        (folder_id, list(numbers)),
+    )

@@ -1,0 +1,355 @@
+"""Ledger rows: what is known of the mails of one folder, a batch of mails to a row. Pure.
+
+A row is written once, when a batch is *intended*: source UIDs, sizes, dates, flags and, where the bodies
+were read before, digests, all packed. When the server has acknowledged the batch the row becomes *stored*
+by filling its second field, the target UIDs, which for one MULTIAPPEND are a single run of some 20 bytes;
+the large first field, which PostgreSQL keeps out of line, is not written again. ``settle`` turns a batch
+that went only partly well into rows for what was stored and what is skipped; what is in neither is simply
+not in the ledger, and will be found in the next listing of the source.
+
+Later changes do not touch a stored row. They are small rows of their own, later rows win:
+
+| row       | says of its source UIDs                                             | field ``packed``   |
+|-----------|---------------------------------------------------------------------|--------------------|
+| intended  | may be on the target, at or above ``floor`` (its UIDNEXT before)      | mails              |
+| stored    | are on the target under ``target_uids``                             | mails              |
+| skipped   | are not copied, with the reason                                     | UIDs, reasons      |
+| reflagged | now have these flags, written to the target too (revives a vanished) | UIDs, flags        |
+| vanished  | are gone from the source; the target keeps its copy                 | UIDs               |
+| removed   | are gone from the target too, or moved away there: forget them      | UIDs               |
+
+``ledger.fold`` rewrites rows when their number costs more than it saves. Measured: 25 to 35 bytes a mail.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from operator import itemgetter, lt
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchover.errors import Corrupt
+from switchover.move.column import Reader, Table, number, pack_table
+from switchover.move.flags import NO_FLAGS, FlagSet, normalise, spelled
+from switchover.move.mail_state import MailEvent, MailState, next_state
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Mapping, Sequence
+
+DIGEST_BYTES = 16
+FULL_MAILS = 4096
+"""Mails in a full segment: 130 kB, small enough to rewrite, large enough to hide the row around it."""
+ROW_BYTES = 160
+"""What PostgreSQL adds to a row: header and pointer 28, the other columns 60, two out-of-line pointers 40, index 30."""
+_OUT_OF_LINE = 1.04
+"""Growth of what is kept out of line: four chunks of 1,996 bytes fill a page of 8,192, plus their index."""
+_MOST_NAMES_AS_BITS = 64
+
+
+class RowKind(StrEnum):
+    """What a ledger row says; the table above. The database numbers them in this order: add at the end only."""
+
+    INTENDED = "intended"
+    STORED = "stored"
+    SKIPPED = "skipped"
+    REFLAGGED = "reflagged"
+    VANISHED = "vanished"
+    REMOVED = "removed"
+
+
+class SkipReason(StrEnum):
+    """Why a mail is not copied."""
+
+    TOO_LARGE = "larger than the target takes"
+    REFUSED = "refused by the target"
+    UNREADABLE = "the source does not deliver it"
+    EMPTY = "has no bytes at all"
+
+
+class Skip(NamedTuple):
+    """A mail that is not copied, and why; ``detail`` holds the server's words or the sizes."""
+
+    reason: SkipReason
+    detail: str = ""
+
+
+class LedgerMail(NamedTuple):
+    """What the ledger keeps of one mail.
+
+    ``size`` in bytes of the canonical form, ``epoch_seconds`` and ``zone_minutes`` its internal date (UTC
+    seconds, offset east), ``flags`` as of the source when last written to the target, ``digest`` 16 bytes in
+    the canonical form of the pair of endpoints, or b"" where the body was not read.
+    """
+
+    source_uid: int
+    size: int
+    epoch_seconds: int
+    zone_minutes: int
+    flags: FlagSet
+    digest: bytes
+
+
+class Row(NamedTuple):
+    """A ledger row as the database keeps it; the order of a folder's rows is kept beside it."""
+
+    kind: RowKind
+    packed: bytes
+    target_uids: bytes = b""
+    floor: int = 0
+
+
+class Outcome(NamedTuple):
+    """What became of one mail of a batch: the event, with its target UID or the reason."""
+
+    event: MailEvent
+    target_uid: int = 0
+    skip: Skip | None = None
+
+
+def intend(mails: Sequence[LedgerMail], *, floor: int) -> Row:
+    """Return the row to write before a batch is sent; UIDs ascend, ``floor`` is the target's UIDNEXT."""
+    return Row(RowKind.INTENDED, pack_mails(mails), floor=floor)
+
+
+def acknowledge(
+    row: Row, target_uids: Sequence[int], mails: Sequence[LedgerMail] | None = None
+) -> Row:
+    """Return the row of a batch that is stored, each mail with its target UID, in the order sent.
+
+    ``mails`` replaces what was intended where digests and sizes became known only while sending.
+    """
+    packed = row.packed if mails is None else pack_mails(mails)
+    if Segment(packed).count != len(target_uids):
+        raise ValueError("as many target UIDs are needed as mails were sent")
+    return Row(RowKind.STORED, packed, pack_uids(target_uids), row.floor)
+
+
+def settle(row: Row, outcomes: Mapping[int, Outcome]) -> tuple[Row, ...]:
+    """Return the rows that take the place of an intended one, given what became of each position.
+
+    Every position needs an outcome: a mail without one would be forgotten, not copied.
+    """
+    segment = Segment(row.packed)
+    if outcomes.keys() != set(range(segment.count)):
+        raise ValueError("every mail of a batch needs an outcome")
+    states = {
+        position: next_state(MailState.INTENDED, outcome.event)
+        for position, outcome in sorted(outcomes.items())
+    }
+    stored = [at for at, state in states.items() if state is MailState.STORED]
+    uids = segment.source_uids
+    skips = {
+        uids[at]: outcomes[at].skip or Skip(SkipReason.REFUSED)
+        for at, state in states.items()
+        if state is MailState.SKIPPED
+    }
+    rows = []
+    if stored:
+        target = pack_uids([outcomes[at].target_uid for at in stored])
+        packed = segment.subset(stored) if len(stored) < segment.count else row.packed
+        rows.append(Row(RowKind.STORED, packed, target, row.floor))
+    if skips:
+        rows.append(skipped(skips))
+    return tuple(rows)
+
+
+def skipped(skips: Mapping[int, Skip]) -> Row:
+    """Return the row for mails that are not copied, by source UID."""
+    uids = sorted(skips)
+    reasons = list(dict.fromkeys(skips.values()))
+    codes = {reason: code for code, reason in enumerate(reasons)}
+    words = number(len(reasons)) + b"".join(
+        _text(skip.reason.encode()) + _text(skip.detail.encode("utf-8", "replace"))
+        for skip in reasons
+    )
+    return Row(RowKind.SKIPPED, pack_table([uids, [codes[skips[uid]] for uid in uids]], words))
+
+
+def reflagged(changes: Mapping[int, FlagSet]) -> Row:
+    """Return the row for flags that were written to the target, by source UID."""
+    uids = sorted(changes)
+    words, codes = _pack_flags([changes[uid] for uid in uids])
+    return Row(RowKind.REFLAGGED, pack_table([uids, codes], words))
+
+
+def vanished(uids: Iterable[int]) -> Row:
+    """Return the row for mails that the source lists no more; their copies stay."""
+    return Row(RowKind.VANISHED, pack_uids(sorted(uids)))
+
+
+def removed(uids: Iterable[int]) -> Row:
+    """Return the row for mails whose copy was deleted or moved away on the target."""
+    return Row(RowKind.REMOVED, pack_uids(sorted(uids)))
+
+
+def read_skipped(row: Row) -> dict[int, Skip]:
+    """Return the skipped mails of a row by source UID."""
+    table = Table(row.packed, columns=2)
+    reader = Reader(table.words)
+    skips = [
+        Skip(SkipReason(_read_text(reader)), _read_text(reader)) for _ in range(reader.number())
+    ]
+    return {uid: skips[code] for uid, code in zip(table.column(0), table.column(1), strict=True)}
+
+
+def read_reflagged(row: Row) -> dict[int, FlagSet]:
+    """Return the flags of a row by source UID."""
+    table = Table(row.packed, columns=2)
+    return dict(zip(table.column(0), _unpack_flags(table.words, table.column(1)), strict=True))
+
+
+def stored_bytes(row: Row) -> int:
+    """Return about how many bytes a row takes in the database, indexes and all."""
+    return ROW_BYTES + round(_OUT_OF_LINE * (len(row.packed) + len(row.target_uids)))
+
+
+def pack_uids(uids: Sequence[int]) -> bytes:
+    """Return UIDs in the order given, packed; a run of neighbours takes 12 bytes, however long."""
+    return pack_table([uids])
+
+
+def unpack_uids(packed: bytes) -> array[int]:
+    """Return packed UIDs in their order."""
+    return Table(packed, columns=1).column(0)
+
+
+def pack_mails(mails: Sequence[LedgerMail]) -> bytes:
+    """Return mails in ascending order of their source UIDs, packed.
+
+    Either all or none have digests. Raises ValueError on any other order or on a mixture.
+    """
+    if not mails:
+        return pack_columns((), (), (), (), (), b"")
+    uids, sizes, seconds, zones, flags, digests = zip(*mails, strict=True)
+    if len(set(map(len, digests))) > 1:
+        raise ValueError("the mails of a segment have digests of 16 bytes, all or none")
+    return pack_columns(uids, sizes, seconds, zones, flags, b"".join(digests))
+
+
+def pack_columns(
+    uids: Sequence[int],
+    sizes: Sequence[int],
+    seconds: Sequence[int],
+    zones: Sequence[int],
+    flags: Sequence[FlagSet],
+    digests: bytes,
+) -> bytes:
+    """Return the same from columns of one length; ``digests`` are joined."""
+    if not all(map(lt, uids, uids[1:])):
+        raise ValueError("the source UIDs of a segment ascend")
+    if len(digests) not in {0, DIGEST_BYTES * len(uids)}:
+        raise ValueError("the mails of a segment have digests of 16 bytes, all or none")
+    words, codes = _pack_flags(flags)
+    return pack_table([uids, sizes, seconds, zones, codes], words, digests)
+
+
+class Segment:
+    """Packed mails opened for reading; each column is unpacked when it is asked for, every time."""
+
+    __slots__ = ("_table", "digests")
+
+    def __init__(self, packed: bytes) -> None:
+        """Open it; Corrupt when it is damaged."""
+        self._table = Table(packed, columns=5)
+        self.digests = self._table.end
+        """All digests joined, or b"" where none are known."""
+        if len(self.digests) not in {0, DIGEST_BYTES * self.count}:
+            raise Corrupt("a ledger segment has another number of digests than mails")
+
+    @property
+    def count(self) -> int:
+        """Number of mails."""
+        return self._table.count
+
+    @property
+    def source_uids(self) -> array[int]:
+        """UIDs on the source, ascending."""
+        return self._table.column(0)
+
+    @property
+    def sizes(self) -> array[int]:
+        """Sizes in bytes."""
+        return self._table.column(1)
+
+    @property
+    def seconds(self) -> array[int]:
+        """Internal dates, UTC seconds since 1970."""
+        return self._table.column(2)
+
+    @property
+    def zones(self) -> array[int]:
+        """Zones of the internal dates, minutes east."""
+        return self._table.column(3)
+
+    @property
+    def flags(self) -> list[FlagSet]:
+        """Flag sets."""
+        return _unpack_flags(self._table.words, self._table.column(4))
+
+    def mails(self) -> list[LedgerMail]:
+        """Return all mails as values."""
+        columns = zip(
+            self.source_uids,
+            self.sizes,
+            self.seconds,
+            self.zones,
+            self.flags,
+            digests_of(self.digests, self.count),
+            strict=True,
+        )
+        return list(map(LedgerMail._make, columns))
+
+    def subset(self, positions: Sequence[int]) -> bytes:
+        """Return the mails at these ascending positions, packed."""
+        if len(positions) == 1:
+            return pack_mails([self.mails()[positions[0]]])
+        return pack_mails(itemgetter(*positions)(self.mails()))
+
+
+def digests_of(joined: bytes, count: int) -> list[bytes]:
+    """Return the single digests of a joined row of them; b"" for each where none are known."""
+    if not joined:
+        return [b""] * count
+    return [joined[at : at + DIGEST_BYTES] for at in range(0, len(joined), DIGEST_BYTES)]
+
+
+def _text(raw: bytes) -> bytes:
+    return number(len(raw)) + raw
+
+
+def _read_text(reader: Reader) -> str:
+    return reader.take(reader.number()).decode("utf-8", "replace")
+
+
+def _pack_flags(flags: Sequence[FlagSet]) -> tuple[bytes, list[int]]:
+    """Return the different flag sets as words, and the number of each mail's set.
+
+    A set is a number with a bit for each flag name; in a folder with very many names, where such numbers
+    would grow with the square of their number, a list of names.
+    """
+    sets: dict[FlagSet, int] = {}
+    codes = [sets.setdefault(entry, len(sets)) for entry in flags]
+    names: dict[str, int] = {}
+    lists = [[names.setdefault(name, len(names)) for name in entry] for entry in sets]
+    words = [number(len(names)), *(_text(spelled(name)) for name in names), number(len(sets))]
+    if len(names) <= _MOST_NAMES_AS_BITS:
+        words += [number(sum(1 << name for name in entry)) for entry in lists]
+    else:
+        words += [number(len(entry)) + b"".join(map(number, entry)) for entry in lists]
+    return b"".join(words), codes
+
+
+def _unpack_flags(words: bytes, codes: Sequence[int]) -> list[FlagSet]:
+    reader = Reader(words)
+    names = [reader.take(reader.number()) for _ in range(reader.number())]
+    sets = [_read_set(reader, names) for _ in range(reader.number())]
+    return [sets[code] for code in codes]
+
+
+def _read_set(reader: Reader, names: Sequence[bytes]) -> FlagSet:
+    entry = reader.number()
+    if len(names) > _MOST_NAMES_AS_BITS:
+        return normalise(names[reader.number()] for _ in range(entry))
+    if not entry:
+        return NO_FLAGS
+    return normalise(name for bit, name in enumerate(names) if entry >> bit & 1)

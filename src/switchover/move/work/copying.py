@@ -1,0 +1,241 @@
+"""A whole mailbox: both inventories, the mapping of folders, then every folder that changed, some at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from switchover.errors import Conflict, SwitchoverError
+from switchover.move.canonical import Form
+from switchover.move.folder_name import TargetFacts, TargetFolder
+from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
+from switchover.move.sync_plan import Deletions, Rules
+from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.ledger_store import LedgerStore
+from switchover.move.work.mailbox import list_folders, open_mailbox
+from switchover.store.borrowed import borrow_database, hold_alone
+from switchover.wire.imap import commands
+from switchover.wire.imap.mailbox_name import NameEncoding, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchover.move.queries import CopyFolder
+    from switchover.move.work.mailbox import Account, Folder, Inventory
+    from switchover.settings import Settings
+    from switchover.store.pool import Database
+    from switchover.wire.imap.shell import Connection
+
+LANES = 2
+"""Folders copied at a time, each over connections of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOrder:
+    """What to copy; the keys name the two mailboxes in the ledger."""
+
+    source: Account
+    target: Account
+    source_key: str
+    target_key: str
+    choice: Choice = field(default_factory=Choice)
+    rules: Rules = field(default_factory=Rules)
+    form: Form = Form.EXACT
+    lanes: int = LANES
+
+
+@dataclass(slots=True, kw_only=True)
+class CopyReport:
+    """What was done. ``failures`` are folders that could not be finished, each with its sentence."""
+
+    plan: FolderPlan
+    folders: list[FolderResult] = field(default_factory=list)
+    unchanged: int = 0
+    created: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """True when nothing is left to do."""
+        return not (self.failures or self.plan.problems or any(one.skips for one in self.folders))
+
+
+async def copy_alone(
+    settings: Settings,
+    order: CopyOrder,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    dry_run: bool = False,
+) -> CopyReport:
+    """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
+    async with borrow_database(settings) as database:
+        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
+            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+
+
+async def copy_mailbox(
+    database: Database,
+    order: CopyOrder,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    dry_run: bool = False,
+) -> CopyReport:
+    """Copy what is not copied yet and return what was done; ``progress`` gets folder, mails, bytes.
+
+    Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
+    copied; a sign-in that fails ends it all.
+    """
+    if order.source_key == order.target_key:
+        raise Conflict(f"source and target are the same mailbox: {order.source_key}")
+    source, target = await asyncio.gather(open_mailbox(order.source), open_mailbox(order.target))
+    try:
+        there, here = await asyncio.gather(list_folders(source), list_folders(target))
+        plan = plan_folders(
+            [_source_folder(one) for one in there.folders],
+            _facts(here, target),
+            source_prefix=there.prefix,
+            choice=order.choice,
+        )
+        report = CopyReport(plan=plan)
+        if dry_run:
+            return report
+        await _prepare(target, plan, report)
+        store = await LedgerStore.open(database, order.source_key, order.target_key)
+        async with store:
+            work = _Work(order=order, store=store, report=report, progress=progress)
+            await work.run(source, target, there)
+        return report
+    finally:
+        await asyncio.gather(source.close(), target.close())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    order: CopyOrder
+    store: LedgerStore
+    report: CopyReport
+    progress: Callable[[str, int, int], None]
+
+    async def run(self, source: Connection, target: Connection, there: Inventory) -> None:
+        by_name = {folder.name: folder for folder in there.folders}
+        pairs = [
+            (by_name[one.source], encode(one.target, NameEncoding.MODIFIED_UTF7))
+            for one in self.report.plan.mappings
+        ]
+        known = await self.store.add_folders([(folder.raw, raw) for folder, raw in pairs])
+        # Deleting looks into every folder: copies may be left of mails that went long ago.
+        looks_everywhere = self.order.rules.deletions is not Deletions.NEVER
+        changed = [
+            folder
+            for folder, _ in pairs
+            if looks_everywhere or not _is_unchanged(folder, known[folder.raw])
+        ]
+        self.report.unchanged = len(pairs) - len(changed)
+        # The largest first, so that no lane is left with it at the end.
+        changed.sort(key=lambda one: one.status.messages or 0 if one.status else 0)
+        lanes = max(1, min(self.order.lanes, len(changed)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lane(source, target, changed, known))
+            for _ in range(lanes - 1):
+                group.create_task(self._own_lane(changed, known))
+
+    async def _own_lane(self, waiting: list[Folder], known: dict[bytes, CopyFolder]) -> None:
+        source, target = await asyncio.gather(
+            open_mailbox(self.order.source), open_mailbox(self.order.target)
+        )
+        try:
+            await self._lane(source, target, waiting, known)
+        finally:
+            await asyncio.gather(source.close(), target.close())
+
+    async def _lane(
+        self,
+        source: Connection,
+        target: Connection,
+        waiting: list[Folder],
+        known: dict[bytes, CopyFolder],
+    ) -> None:
+        while waiting:
+            folder = waiting.pop()
+            result = FolderResult(name=folder.name)
+            self.report.folders.append(result)
+            try:
+                copy = FolderCopy(
+                    source=source,
+                    target=target,
+                    store=self.store,
+                    folder=folder,
+                    rows=await self.store.load(known[folder.raw]),
+                    rules=self.order.rules,
+                    form=self.order.form,
+                    progress=partial(self.progress, folder.name),
+                    result=result,
+                )
+                await copy.run()
+            except SwitchoverError as error:
+                self.report.failures[folder.name] = str(error)
+                if not (source.conversation.is_idle and target.conversation.is_idle):
+                    return  # the lane's connections are of no use any more; others go on
+
+
+async def _prepare(target: Connection, plan: FolderPlan, report: CopyReport) -> None:
+    """Create what is missing and subscribe as the source is."""
+    batch = []
+    for one in plan.mappings:
+        raw = encode(one.target, NameEncoding.MODIFIED_UTF7)
+        if one.is_new:
+            uses = [one.create_use] if one.create_use else []
+            batch.append(commands.create(raw, uses))
+            report.created.append(one.target)
+        if one.needs_subscription:
+            batch.append(commands.subscribe(raw))
+    batch += [
+        commands.subscribe(encode(name, NameEncoding.MODIFIED_UTF7)) for name in plan.subscriptions
+    ]
+    for request in await target.run_all(batch):
+        target.require(request)
+
+
+def _is_unchanged(folder: Folder, known: CopyFolder) -> bool:
+    """Return whether the source says that nothing happened since the folder was complete.
+
+    Only where HIGHESTMODSEQ tells (RFC 7162): without it flags change unseen.
+    """
+    status = folder.status
+    return (
+        status is not None
+        and bool(status.highest_modseq)
+        and status.highest_modseq == known.source_mod_seq
+        and status.uid_validity == known.source_uid_validity
+        and status.uid_next == known.source_uid_next
+        and status.messages == known.source_messages
+    )
+
+
+def _source_folder(folder: Folder) -> SourceFolder:
+    return SourceFolder(
+        name=folder.name,
+        separator=folder.separator,
+        is_selectable=folder.is_selectable,
+        is_subscribed=folder.is_subscribed,
+        special_use=folder.special_use,
+    )
+
+
+def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
+    return TargetFacts(
+        separator=inventory.separator,
+        prefix=inventory.prefix,
+        folders=tuple(
+            TargetFolder(
+                name=one.name,
+                is_selectable=one.is_selectable,
+                is_subscribed=one.is_subscribed,
+                special_use=one.special_use,
+            )
+            for one in inventory.folders
+        ),
+        creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
+    )

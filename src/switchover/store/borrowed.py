@@ -1,0 +1,98 @@
+"""The database for one command: the server that runs already, or one for as long as the command lasts.
+
+Several commands may work side by side, and ``switchover serve`` beside them. Each holds a shared lock; the
+last one out stops the server, unless somebody serves the directory. The kernel holds the locks, so a
+command that dies leaves nothing behind but a server that the next one finds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from switchover.errors import Conflict
+from switchover.store.data_directory import prepare_data_directory
+from switchover.store.embedded import EmbeddedPostgres
+from switchover.store.lock import DataLock
+from switchover.store.pool import Database
+from switchover.store.schema import is_current
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from switchover.settings import Settings
+
+
+@asynccontextmanager
+async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
+    """Give the database of a data directory, migrated, to a command that needs no running switchover."""
+    prepare_data_directory(settings)
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            dsn = settings.database_url.reveal()
+        else:
+            server = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
+            await stack.enter_async_context(_borrowed(settings, server))
+            dsn = server.dsn()
+        if not await is_current(dsn):
+            # A third of a second to load, and hardly ever needed.
+            from switchover.store.migrate import migrate  # noqa: PLC0415 - start-up time
+
+            await migrate(dsn)
+        yield await stack.enter_async_context(
+            Database(
+                dsn,
+                wait_seconds=settings.database_wait_seconds,
+                connect_seconds=settings.database_connect_seconds,
+                statement_seconds=settings.statement_seconds,
+                connections=settings.database_connections,
+            )
+        )
+
+
+@asynccontextmanager
+async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
+    descriptor = os.open(
+        settings.data_dir / "postgresql.users", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        await server.start()
+        try:
+            yield
+        finally:
+            if _is_last(descriptor, settings):
+                await server.stop()
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold_alone(settings: Settings, name: str) -> Iterator[None]:
+    """Keep other commands of this data directory from doing the same thing; raises Conflict while one does."""
+    file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    descriptor = os.open(settings.data_dir / file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Conflict(f"another command is at it already: {name}") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_last(descriptor: int, settings: Settings) -> bool:
+    """Return whether nobody else uses the server; then nobody can begin to until we are gone."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = DataLock(settings.lock_file)
+        lock.take()
+        lock.release()
+    except (BlockingIOError, Conflict):
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""INTERNALDATE: a moment to the second and the zone in which the server says it.
+
+RFC 9051, section 9 (date-time). Reading also takes what servers have been seen to send instead:
+a leading blank or a single digit for the day, two digits for the year or the zone, a zone's name,
+doubled blanks, months in any case.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+_DAY_SECONDS = 86_400
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_MONTHS = (
+    b"jan",
+    b"feb",
+    b"mar",
+    b"apr",
+    b"may",
+    b"jun",
+    b"jul",
+    b"aug",
+    b"sep",
+    b"oct",
+    b"nov",
+    b"dec",
+)
+_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
+_TEXT = re.compile(
+    rb" *([0-9]{1,2})[- ]+([A-Za-z]{3})[- ]+([0-9]{4}|[0-9]{2}) +"
+    rb"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]|60))?(?: *([+-][0-9:]{1,6}|[A-Za-z]{1,3}))? *"
+)
+_OFFSET = re.compile(rb"([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?")
+_LONGEST = 64
+_UNIVERSAL = frozenset({b"", b"Z", b"UT", b"UTC", b"GMT"})
+
+
+class InternalDate(NamedTuple):
+    """``epoch_seconds`` since 1970 (may be negative), ``zone_minutes`` east of UTC."""
+
+    epoch_seconds: int
+    zone_minutes: int
+
+    def encode(self) -> bytes:
+        """Return ``17-Jul-1996 02:44:25 -0700`` without quotes.
+
+        Raises ValueError where the year in that zone is not within 1 to 9999.
+        """
+        local = self.epoch_seconds + 60 * self.zone_minutes
+        day = date.fromordinal(_EPOCH_DAY + local // _DAY_SECONDS)
+        minutes, seconds = divmod(local % _DAY_SECONDS, 60)
+        return b"%02d-%s-%04d %02d:%02d:%02d %s%02d%02d" % (
+            day.day,
+            _MONTHS[day.month - 1].title(),
+            day.year,
+            *divmod(minutes, 60),
+            seconds,
+            b"-" if self.zone_minutes < 0 else b"+",
+            *divmod(abs(self.zone_minutes), 60),
+        )
+
+
+def parse(text: bytes) -> InternalDate | None:
+    """Return the date in ``text`` (no quotes); None where it names no moment. No zone is taken as UTC."""
+    found = _TEXT.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None:
+        return None
+    day, month, year, hour, minute, second, zone = found.groups(default=b"")
+    days = _day(int(day), month, year)
+    zone_minutes = _zone(zone)
+    if days is None or zone_minutes is None:
+        return None
+    # A leap second (60) comes out as the first of the next minute: our clock has no name for it.
+    seconds = int(hour) * 3600 + int(minute) * 60 + int(second or 0)
+    return InternalDate(days * _DAY_SECONDS + seconds - 60 * zone_minutes, zone_minutes)
+
+
+@lru_cache(maxsize=4096)  # a mailbox spans some thousand days
+def _day(day: int, month: bytes, year: bytes) -> int | None:
+    """Return days since 1970-01-01."""
+    full_year = int(year)
+    if len(year) == 2:  # RFC 5322, section 4.3
+        full_year += 2000 if full_year < 50 else 1900
+    try:
+        return date(full_year, _MONTH_NUMBERS[month.lower()], day).toordinal() - _EPOCH_DAY
+    except (ValueError, KeyError):
+        return None
+
+
+def _zone(text: bytes) -> int | None:
+    if text.upper() in _UNIVERSAL:
+        return 0
+    found = _OFFSET.fullmatch(text)
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups(default=b"0")
+    offset = int(hours) * 60 + int(minutes)
+    return -offset if sign == b"-" else offset

@@ -1,0 +1,321 @@
+"""Bytes in, events out: the reading half of a connection, for its conversation.
+
+``receive`` what the network gave, then take ``next_event`` until it is None. Nothing is read ahead: after
+the event that switches the stream's form (OK to STARTTLS or COMPRESS) ``take_rest`` gives every byte
+behind it.
+
+A message's body is handed out while it comes (BodyStart, BodyChunk ..., BodyEnd) and then its Fetch; all
+other literals are short and become part of their response.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from switchover.wire.imap.failure import Failure, Retry, Scope
+from switchover.wire.imap.fetch import FetchItem, FetchLines
+from switchover.wire.imap.fragment import (
+    Fragmenter,
+    Lines,
+    LiteralChunk,
+    LiteralEnd,
+    LiteralStart,
+    Tail,
+    TooLong,
+)
+from switchover.wire.imap.parse import parse_response
+from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart, Fetch, Unparsed
+from switchover.wire.imap.tokens import LiteralRef
+
+if TYPE_CHECKING:
+    from switchover.wire.imap.fragment import Fragment
+    from switchover.wire.imap.responses import Event, Response
+
+_FETCH = re.compile(rb"\* *[0-9]+ +(?:UID)?FETCH *\(", re.IGNORECASE)
+_FETCH_HEAD_BYTES = 24  # "* 4294967295 FETCH (" and some
+_SECTION = re.compile(
+    rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\[]*\](?:<[0-9]+>)?|RFC822(?:\.HEADER|\.TEXT)?", re.IGNORECASE
+)
+_SECTION_BYTES = 4096  # of text before a literal: a section's name is not longer
+# What may follow a body. The rest of a mail whose size was a lie looks different, and must never be
+# taken for responses: its writer could forge them.
+_GOES_ON = re.compile(
+    rb"[ \t]*\)|[ \t]+(?:UID|FLAGS|INTERNALDATE|RFC822|MODSEQ|EMAILID|THREADID|SAVEDATE|PREVIEW"
+    rb"|ENVELOPE|BODY|BINARY|ANNOTATION|X-)",
+    re.IGNORECASE,
+)
+_UID = re.compile(rb"[ (]UID ([0-9]{1,20})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one server may make us hold or wait for; all in bytes unless the name says else.
+
+    ``line_bytes``: the text of one response; an answer to SEARCH can be long. ``literal_bytes``: what a
+    literal may announce; bodies pass by, so this is no memory. ``kept_bytes``: all other literals of one
+    response together; beyond it the response is Unparsed. ``literals``: how many one response may have.
+    ``depth``: nested lists. ``unparsed_in_row``: so many responses without sense mean that we and the
+    server are out of step.
+    """
+
+    line_bytes: int = 16 * 2**20
+    literal_bytes: int = 2 * 2**30
+    kept_bytes: int = 2**20
+    literals: int = 1000
+    depth: int = 100
+    unparsed_in_row: int = 100
+
+
+class _Open:
+    """A response with literals of which more is to come."""
+
+    def __init__(self, *, is_fetch: bool) -> None:
+        self.is_fetch = is_fetch
+        self.parts: list[bytes | LiteralRef] = []
+        self.text_bytes = 0
+        self.kept_bytes = 0
+        self.literals = 0
+        self.item: FetchItem | None = None  # what came before the first body
+        self.simple: FetchItem | None = None  # all of it, if only ")" comes behind the body
+        self.is_body = False  # the present or last literal is handed out
+        self.content: bytearray | None = None  # of the present literal, if it is kept
+
+    def add_text(self, text: bytes) -> None:
+        """Append text, counting it."""
+        self.parts.append(text)
+        self.text_bytes += len(text)
+
+
+class Reader:
+    """The events in what one server sends; see the module."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Begin before the greeting."""
+        self._limits = limits or Limits()
+        self._fragments = Fragmenter(
+            line_bytes=self._limits.line_bytes, literal_bytes=self._limits.literal_bytes
+        )
+        self._fetch_lines = FetchLines()
+        self._ready: deque[Event] = deque()
+        self._block = b""
+        self._at = 0
+        self._open: _Open | None = None
+        self._unparsed = 0
+        self._has_failed = False
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes from the network."""
+        if not self._has_failed:
+            self._fragments.receive(data)
+
+    def next_event(self) -> Event | None:
+        """Return the next event; None when more bytes are needed, and for ever after a Failure."""
+        while not self._has_failed:
+            if self._ready:
+                return self._ready.popleft()
+            if self._at < len(self._block):
+                event = self._from_block()
+            else:
+                fragment = self._fragments.next_fragment()
+                if fragment is None:
+                    return None
+                event = self._from_fragment(fragment)
+            if event is not None:
+                return self._checked(event)
+        return None
+
+    def take_rest(self) -> bytes:
+        """Return and forget the bytes behind the last event: they are of another form, or too early."""
+        rest = self._block[self._at :] + self._fragments.take_rest()
+        self._block, self._at = b"", 0
+        return rest
+
+    def _checked(self, event: Event) -> Event:
+        if isinstance(event, Failure):
+            self._has_failed = True
+        elif isinstance(event, Unparsed):
+            self._unparsed += 1
+            if self._unparsed > self._limits.unparsed_in_row:
+                self._has_failed = True
+                return _out_of_step(self._unparsed, event.raw)
+        else:
+            self._unparsed = 0
+        return event
+
+    def _from_block(self) -> Event | None:
+        """Take the next line, or all FETCH lines of one shape, from the present block."""
+        block, at = self._block, self._at
+        if block.find(b" FETCH (", at, at + _FETCH_HEAD_BYTES) > 0:
+            items, end = self._fetch_lines.read(block, at)
+            if items:
+                self._at = end
+                return Fetch(items=items)
+        self._at = block.find(b"\n", at) + 1
+        line = block[at : self._at].rstrip(b"\r\n")
+        return self._parse([line]) if line else None
+
+    def _from_fragment(self, fragment: Fragment) -> Event | None:
+        match fragment:
+            case Lines(block):
+                self._block, self._at = block, 0
+                return None
+            case LiteralStart():
+                return self._literal_starts(fragment)
+            case LiteralChunk(data):
+                return self._literal_goes_on(data)
+            case LiteralEnd():
+                return self._literal_ends()
+            case Tail(text):
+                return self._response_ends(text)
+            case TooLong():
+                return self._too_long(fragment)
+
+    def _literal_starts(self, start: LiteralStart) -> Event | None:
+        opened = self._open or _Open(is_fetch=_FETCH.match(start.before) is not None)
+        self._open = opened
+        failure = self._step_lost(opened, start.before) or self._overfull(opened, start)
+        if failure is not None:
+            return failure
+        opened.add_text(start.before)
+        opened.literals += 1
+        section = _section_before(start.before) if opened.is_fetch else None
+        opened.is_body = section is not None
+        opened.parts.append(LiteralRef(start.size, start.binary))
+        if section is None:
+            opened.kept_bytes += start.size
+            is_kept = opened.kept_bytes <= self._limits.kept_bytes
+            opened.content = bytearray() if is_kept else None
+            return None
+        if opened.item is None:
+            opened.item = self._item_so_far(opened)
+        return BodyStart(start.size, section, opened.item)
+
+    def _item_so_far(self, opened: _Open) -> FetchItem:
+        before, *_, body = opened.parts
+        if opened.literals == 1 and isinstance(before, bytes) and isinstance(body, LiteralRef):
+            item = self._fetch_lines.head(before)
+            if item is not None:
+                opened.simple = item._replace(body=body)
+                return item
+        response = parse_response(opened.parts[:-1], depth=self._limits.depth)
+        return response.items[0] if isinstance(response, Fetch) else FetchItem()
+
+    def _literal_goes_on(self, data: memoryview) -> BodyChunk | None:
+        opened = self._open
+        if opened is None or opened.is_body:
+            return BodyChunk(data)
+        if opened.content is not None:
+            opened.content += data
+        return None
+
+    def _literal_ends(self) -> BodyEnd | None:
+        opened = self._open
+        if opened is None or opened.is_body:
+            return BodyEnd()
+        literal = opened.parts[-1]
+        if opened.content is not None and isinstance(literal, LiteralRef):
+            opened.parts[-1] = literal._replace(content=bytes(opened.content))
+            opened.content = None
+        return None
+
+    def _response_ends(self, text: bytes) -> Event | None:
+        opened, self._open = self._open, None
+        if opened is None:
+            return None
+        failure = self._step_lost(opened, text, is_last=True)
+        if failure is not None:
+            return failure
+        if opened.simple is not None and text == b")" and opened.literals == 1:
+            return Fetch(items=[opened.simple])
+        opened.add_text(text)
+        if opened.text_bytes > self._limits.line_bytes:
+            return _too_long("line", self._limits.line_bytes, opened)
+        return self._parse(opened.parts)
+
+    def _parse(self, parts: list[bytes | LiteralRef]) -> Response | BodyStart:
+        response = parse_response(parts, depth=self._limits.depth)
+        if not isinstance(response, Fetch):
+            return response
+        item = response.items[0]
+        if item.body is None or item.body.content is None:
+            return response
+        # A short body may come as a quoted string: the reader of bodies need not know.
+        content = item.body.content
+        whole = item._replace(body=LiteralRef(len(content)))
+        self._ready.extend(
+            [BodyChunk(memoryview(content)), BodyEnd(), Fetch(items=[whole])]
+            if content
+            else [BodyEnd(), Fetch(items=[whole])]
+        )
+        return BodyStart(len(content), b"BODY[]", item._replace(body=None))
+
+    def _step_lost(self, opened: _Open, text: bytes, *, is_last: bool = False) -> Failure | None:
+        """Return a failure if what follows a body can not do so."""
+        if not opened.is_body:
+            return None
+        if _GOES_ON.match(text) and (not is_last or text.rstrip(b" \t").endswith(b")")):
+            return None
+        return Failure(
+            message=f"the server announced another size than it sent for {_of(opened)}: "
+            f"after the body stands {text[:60]!r}",
+            scope=Scope.MESSAGE,
+            retry=Retry.NEVER,
+        )
+
+    def _overfull(self, opened: _Open, start: LiteralStart) -> Failure | None:
+        if opened.literals >= self._limits.literals:
+            return Failure(
+                message=f"a response has more than {self._limits.literals} literals, for {_of(opened)}",
+                scope=Scope.MESSAGE if opened.is_fetch else Scope.ENDPOINT,
+                retry=Retry.NEVER,
+            )
+        if opened.text_bytes + len(start.before) > self._limits.line_bytes:
+            return _too_long("line", self._limits.line_bytes, opened)
+        return None
+
+    def _too_long(self, fragment: TooLong) -> Failure:
+        opened = self._open or _Open(is_fetch=_FETCH.match(fragment.begin) is not None)
+        if not opened.parts:
+            opened.parts.append(fragment.begin)
+        return _too_long(fragment.what, fragment.limit, opened)
+
+
+def _section_before(text: bytes) -> bytes | None:
+    """Return the name of the section whose literal comes behind ``text``; None if it is no section's."""
+    end = text[-_SECTION_BYTES:].rstrip(b" \t")
+    upper = end.upper()
+    bracket = max(map(upper.rfind, (b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[")))
+    for begin in (bracket, upper.rfind(b"RFC822")):
+        if begin > 0 and end[begin - 1] in b" (" and _SECTION.fullmatch(end, begin):
+            return end[begin:]
+    return None
+
+
+def _of(opened: _Open) -> str:
+    """Return what the response is about, for an operator."""
+    if opened.item is not None and opened.item.uid is not None:
+        return f"the message with UID {opened.item.uid}"
+    begin = opened.parts[0] if opened.parts else b""
+    found = None if isinstance(begin, LiteralRef) else _UID.search(begin)
+    if found is not None and opened.is_fetch:
+        return f"the message with UID {found[1].decode()}"
+    return f"{begin[:60]!r}"
+
+
+def _too_long(what: str, limit: int, opened: _Open) -> Failure:
+    return Failure(
+        message=f"the server sends a {what} of more than {limit} bytes, for {_of(opened)}",
+        scope=Scope.MESSAGE if opened.is_fetch else Scope.ENDPOINT,
+        retry=Retry.NEVER,
+    )
+
+
+def _out_of_step(count: int, raw: bytes) -> Failure:
+    return Failure(
+        message=f"{count} responses in a row make no sense, the last is {raw[:60]!r}",
+        scope=Scope.ENDPOINT,
+        retry=Retry.LATER,
+    )

@@ -1,0 +1,360 @@
+"""The mapping of folders is complete, reasoned, and every problem is found before the first write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchover.move.folder_name import NameFault, TargetFacts, TargetFolder
+from switchover.move.folder_plan import (
+    Choice,
+    FolderMapping,
+    FolderPlan,
+    ProblemKind,
+    Reason,
+    SourceFolder,
+    WhyLeftOut,
+    plan_folders,
+)
+
+SENT, TRASH = frozenset({"\\Sent"}), frozenset({"\\Trash"})
+
+
+def source(*names: str, separator: str | None = "/", **kwargs: object) -> list[SourceFolder]:
+    return [SourceFolder(name=name, separator=separator, **kwargs) for name in names]  # type: ignore[arg-type] # tests
+
+
+def there(*names: str) -> list[TargetFolder]:
+    return [TargetFolder(name=name) for name in names]
+
+
+def plan(
+    folders: list[SourceFolder],
+    facts: TargetFacts | None = None,
+    /,
+    *,
+    prefix: str = "",
+    **choice: object,
+) -> FolderPlan:
+    facts = facts or TargetFacts(separator="/")
+    return plan_folders(folders, facts, source_prefix=prefix, choice=Choice(**choice))  # type: ignore[arg-type] # tests
+
+
+def names(result: FolderPlan) -> Mapping[str, str]:
+    return {one.source: one.target for one in result.mappings}
+
+
+def reasons(result: FolderPlan, name: str) -> tuple[Reason, ...]:
+    return next(one.reasons for one in result.mappings if one.source == name)
+
+
+def test_the_same_server_kind_keeps_every_name_without_a_reason() -> None:
+    result = plan(source("INBOX", "a", "a/b", "é & ~"))
+    assert names(result) == {name: name for name in ("INBOX", "a", "a/b", "é & ~")}
+    assert all(not one.reasons for one in result.mappings)
+    assert (result.problems, result.left_out) == ((), {})
+
+
+def test_parents_are_created_before_children_and_inbox_first() -> None:
+    result = plan(source("b/c/d", "b", "b/c", "INBOX/x", "a", "INBOX"))
+    assert [one.source for one in result.mappings] == ["INBOX", "INBOX/x", "a", "b", "b/c", "b/c/d"]
+
+
+def test_separator_and_prefix_are_translated() -> None:
+    facts = TargetFacts(separator=".", prefix="INBOX.")
+    result = plan(source("INBOX", "Sent", "a/b"), facts)
+    assert names(result) == {"INBOX": "INBOX", "Sent": "INBOX.Sent", "a/b": "INBOX.a.b"}
+    assert reasons(result, "INBOX") == ()
+    assert reasons(result, "a/b") == (Reason.PREFIX, Reason.SEPARATOR)
+    back = plan(source("INBOX", "INBOX.a.b", separator="."), prefix="INBOX.")
+    assert names(back) == {"INBOX": "INBOX", "INBOX.a.b": "a/b"}
+
+
+def test_inbox_has_one_spelling() -> None:
+    result = plan(source("Inbox"), TargetFacts(separator="/", folders=there("INBOX")))
+    assert names(result) == {"Inbox": "INBOX"}
+    assert reasons(result, "Inbox") == (Reason.INBOX,)
+    assert not result.mappings[0].is_new
+
+
+def test_characters_that_the_target_does_not_take_are_replaced_and_told() -> None:
+    result = plan(source("x.y/z"), TargetFacts(separator="."))
+    assert names(result) == {"x.y/z": "x_y.z"}
+    assert reasons(result, "x.y/z") == (Reason.CHARACTERS, Reason.SEPARATOR)
+
+
+def test_a_collision_is_told_with_every_name_and_copies_none_of_them() -> None:
+    result = plan(source("a.b", "a_b", "c"), TargetFacts(separator="."))
+    assert names(result) == {"c": "c"}
+    (problem,) = result.problems
+    assert (problem.kind, problem.sources) == (ProblemKind.COLLISION, ("a.b", "a_b"))
+    assert "'a_b'" in problem.message
+
+
+def test_letters_alone_can_collide() -> None:
+    result = plan(source("Work", "work"), TargetFacts(separator="/", is_case_sensitive=False))
+    assert [one.kind for one in result.problems] == [ProblemKind.COLLISION]
+    assert names(plan(source("Work", "work"))) == {"Work": "Work", "work": "work"}
+
+
+def test_inbox_keeps_its_name_against_a_folder_that_would_become_it() -> None:
+    result = plan(source("INBOX", "INBOX.INBOX", separator="."), prefix="INBOX.")
+    assert names(result) == {"INBOX": "INBOX"}
+    assert result.problems[0].sources == ("INBOX", "INBOX.INBOX")
+
+
+def test_letters_that_are_there_already_are_used_for_parents_too() -> None:
+    facts = TargetFacts(separator="/", is_case_sensitive=False, folders=there("ARCHIVE", "inbox"))
+    result = plan(source("Archive", "Archive/2019", "INBOX"), facts)
+    assert names(result) == {"Archive": "ARCHIVE", "Archive/2019": "ARCHIVE/2019", "INBOX": "INBOX"}
+    assert reasons(result, "Archive/2019") == (Reason.LETTERS,)
+    assert [one.is_new for one in result.mappings] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault"),
+    [
+        (TargetFacts(separator=None), NameFault.TOO_DEEP),
+        (TargetFacts(separator="/", deepest=1), NameFault.TOO_DEEP),
+        (TargetFacts(separator="/", longest_name=2), NameFault.TOO_LONG),
+        (TargetFacts(separator="/", reserved=frozenset({"aa"})), NameFault.RESERVED),
+    ],
+)
+def test_a_name_that_can_not_be_is_told_and_the_rest_goes_on(
+    facts: TargetFacts, fault: NameFault
+) -> None:
+    result = plan(source("aa/bb", "c"), facts)
+    assert names(result) == {"c": "c"}
+    assert [(one.kind, one.fault) for one in result.problems] == [(ProblemKind.NAME, fault)]
+
+
+def test_limits_do_not_hold_for_what_is_there_already() -> None:
+    facts = TargetFacts(separator="/", longest_name=2, folders=there("long name"))
+    assert names(plan(source("long name"), facts)) == {"long name": "long name"}
+
+
+def test_parents_without_mails_are_not_created() -> None:
+    parent = SourceFolder(name="p", separator="/", is_selectable=False)
+    result = plan([parent, *source("p/c")])
+    assert names(result) == {"p/c": "p/c"}
+    assert result.left_out == {"p": WhyLeftOut.NO_MAILBOX}
+
+
+def test_a_parent_without_mails_on_the_target_becomes_a_folder() -> None:
+    facts = TargetFacts(separator="/", folders=[TargetFolder(name="p", is_selectable=False)])
+    assert plan(source("p"), facts).mappings == (
+        FolderMapping(source="p", target="p", is_new=True),
+    )
+
+
+def test_subscriptions_follow_even_for_names_without_mails() -> None:
+    facts = TargetFacts(
+        separator=".", folders=[TargetFolder(name="b", is_subscribed=True), TargetFolder(name="c")]
+    )
+    folders = source("a", "b", "c", is_subscribed=True)
+    folders += source("gone/x", is_selectable=False, is_subscribed=True)
+    folders += source("bad//x", is_selectable=False, is_subscribed=True)
+    result = plan([*folders, *source("d")], facts)
+    assert {one.source: one.needs_subscription for one in result.mappings} == {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d": False,
+    }
+    assert result.subscriptions == ("gone.x",)
+
+
+def test_a_special_use_leads_to_the_folder_that_has_it() -> None:
+    facts = TargetFacts(separator="/", folders=[TargetFolder(name="Sent", special_use=SENT)])
+    result = plan(source("Sent Items", special_use=SENT), facts)
+    assert names(result) == {"Sent Items": "Sent"}
+    assert reasons(result, "Sent Items") == (Reason.SPECIAL_USE,)
+    assert not result.mappings[0].is_new
+
+
+@pytest.mark.parametrize(
+    ("folders", "on_target"),
+    [
+        # Its own name is there: nobody's folder is renamed.
+        (source("Sent Items", special_use=SENT), ["Sent", "Sent Items"]),
+        # Another folder of the source has that name.
+        (source("Sent Items", special_use=SENT) + source("Sent"), ["Sent"]),
+        # Two folders claim the use.
+        (source("Sent Items", "Sent Mail", special_use=SENT), ["Sent"]),
+    ],
+)
+def test_a_special_use_that_would_be_a_guess_changes_no_name(
+    folders: list[SourceFolder], on_target: list[str]
+) -> None:
+    uses = [
+        TargetFolder(name=n, special_use=SENT if n == "Sent" else frozenset()) for n in on_target
+    ]
+    result = plan(folders, TargetFacts(separator="/", folders=uses))
+    assert names(result) == {one.name: one.name for one in folders}
+
+
+def test_the_user_decides_before_a_special_use() -> None:
+    facts = TargetFacts(separator="/", folders=[TargetFolder(name="Sent", special_use=SENT)])
+    result = plan(source("Out", special_use=SENT), facts, overrides={"Out": "Old/Out"})
+    assert names(result) == {"Out": "Old/Out"}
+
+
+def test_new_folders_are_created_with_their_use_once() -> None:
+    facts = TargetFacts(
+        separator="/", creates_special_use=True, folders=[TargetFolder(name="T", special_use=TRASH)]
+    )
+    folders = [
+        *source("Sent", "Sent 2", special_use=SENT),
+        *source("Bin", special_use=TRASH | {"\\Junk"}),
+        *source("All", special_use=frozenset({"\\All"})),
+    ]
+    result = plan(folders, facts)
+    assert {one.source: one.create_use for one in result.mappings} == {
+        "All": None,
+        "Bin": None,
+        "Sent": "\\Sent",
+        "Sent 2": None,
+    }
+    assert names(result)["Bin"] == "T"
+
+
+def test_a_target_that_can_not_create_with_a_use_is_not_asked_to() -> None:
+    assert plan(source("Sent", special_use=SENT)).mappings[0].create_use is None
+
+
+def test_virtual_folders_are_left_out_unless_named() -> None:
+    starred = source("Starred", special_use=frozenset({"\\Flagged"}))
+    all_mail = source("All", special_use=frozenset({"\\All"}))
+    assert plan(starred + all_mail).left_out == {"Starred": WhyLeftOut.VIRTUAL}
+    assert names(plan(starred, folders=("Starred",))) == {"Starred": "Starred"}
+    assert plan(all_mail, virtual_uses=frozenset({"\\All"})).left_out == {"All": WhyLeftOut.VIRTUAL}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (("a",), {"a"}),
+        (("a*",), {"a", "a/b", "a/b/c"}),
+        (("a/*",), {"a/b", "a/b/c"}),
+        (("inbox*",), {"INBOX", "INBOX/x"}),
+        (("[Gmail]/All",), {"[Gmail]/All"}),
+        (("?",), {"a", "A"}),
+    ],
+)
+def test_folders_are_chosen_by_name_or_glob(patterns: tuple[str, ...], chosen: set[str]) -> None:
+    folders = source("INBOX", "INBOX/x", "a", "A", "a/b", "a/b/c", "[Gmail]/All")
+    result = plan(folders, folders=patterns)
+    assert set(names(result)) == chosen
+    assert set(result.left_out.values()) == {WhyLeftOut.NOT_CHOSEN}
+
+
+def test_patterns_may_use_slashes_whatever_the_separator() -> None:
+    folders = source("INBOX.a.b", "INBOX.c", separator=".")
+    assert set(names(plan(folders, prefix="INBOX.", folders=("a/b",)))) == {"INBOX.a.b"}
+    assert set(names(plan(folders, prefix="INBOX.", folders=("INBOX.c",)))) == {"INBOX.c"}
+
+
+def test_exclusion_wins_over_choice() -> None:
+    result = plan(source("a", "b"), folders=("*",), excluded=("b", "nothing*"))
+    assert (names(result), result.left_out) == ({"a": "a"}, {"b": WhyLeftOut.EXCLUDED})
+    assert result.problems == ()
+
+
+def test_a_choice_or_an_override_that_fits_nothing_is_told() -> None:
+    result = plan(source("a"), folders=("a", "Sentt"), overrides={"b": "c"})
+    assert [(one.kind, one.sources) for one in result.problems] == [
+        (ProblemKind.UNMATCHED, ("Sentt",)),
+        (ProblemKind.UNMATCHED, ("b",)),
+    ]
+
+
+def test_an_override_takes_the_children_along_and_the_nearest_counts() -> None:
+    folders = source("Old", "Old/2018", "Old/2019", "Old/2019/x.y", "New")
+    result = plan(
+        folders,
+        TargetFacts(separator="."),
+        overrides={"Old": "Archive.Old", "Old/2019": "Last"},
+    )
+    assert names(result) == {
+        "Old": "Archive.Old",
+        "Old/2018": "Archive.Old.2018",
+        "Old/2019": "Last",
+        "Old/2019/x.y": "Last.x_y",
+        "New": "New",
+    }
+    assert reasons(result, "Old") == (Reason.OVERRIDE,)
+    assert reasons(result, "Old/2018") == (Reason.PARENT,)
+
+
+def test_an_override_that_the_target_does_not_take_is_told() -> None:
+    facts = TargetFacts(separator="/", forbidden="*")
+    result = plan(source("a", "b"), facts, overrides={"a": "x*", "b": "y//z"})
+    assert [(one.kind, one.sources) for one in result.problems] == [
+        (ProblemKind.OVERRIDE, ("a",)),
+        (ProblemKind.NAME, ("b",)),
+    ]
+
+
+def test_an_override_can_end_a_collision() -> None:
+    folders = source("a.b", "a_b")
+    result = plan(folders, TargetFacts(separator="."), overrides={"a.b": "other"})
+    assert names(result) == {"a.b": "other", "a_b": "a_b"}
+
+
+PATHS = st.lists(
+    st.lists(
+        st.sampled_from(["INBOX", "a", "A", "a.b", "a_b", "", "é", "~x", "Sent"]),
+        min_size=1,
+        max_size=3,
+    ),
+    max_size=8,
+)
+FACTS = st.builds(
+    TargetFacts,
+    separator=st.sampled_from([".", "/", None]),
+    prefix=st.just(""),
+    folders=st.lists(st.sampled_from(["A", "INBOX", "a_b", "Sent"]), unique=True).map(
+        lambda names: [
+            TargetFolder(name=name, special_use=SENT if name == "Sent" else frozenset())
+            for name in names
+        ]
+    ),
+    is_case_sensitive=st.booleans(),
+    forbidden_first=st.sampled_from(["", "~"]),
+    deepest=st.integers(0, 2),
+)
+
+
+@given(PATHS, FACTS, st.booleans())
+def test_every_folder_is_mapped_left_out_or_told(
+    paths: list[list[str]], facts: TargetFacts, has_use: bool
+) -> None:
+    folders = source(
+        *{"/".join(path) for path in paths}, special_use=SENT if has_use else frozenset()
+    )
+    result = plan(folders, facts)
+    mapped = set(names(result))
+    told = {name for problem in result.problems for name in problem.sources}
+    inbox = {name for name in mapped if name.upper() == "INBOX"}
+    assert mapped | told | set(result.left_out) == {one.name for one in folders}
+    assert mapped & told <= inbox
+    # No two folders share a target, and parents stand before children.
+    targets = [facts.folded(facts.path_of(one.target)) for one in result.mappings]
+    assert len(set(targets)) == len(targets)
+    order = [facts.path_of(one.target) for one in result.mappings]
+    assert all(order.index(path) >= order.index(path[:-1]) for path in order if path[:-1] in order)
+
+
+def test_planning_is_linear_in_folders() -> None:
+    def seconds(count: int) -> float:
+        folders = source(*(f"a{n}/b" for n in range(count)))
+        start = time.process_time()
+        assert len(plan(folders).mappings) == count
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(8000) < 16 * max(seconds(2000), 0.005)

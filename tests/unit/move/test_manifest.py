@@ -1,0 +1,156 @@
+"""A manifest comes back as it was signed, or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchover.errors import InvalidInput, Refused
+from switchover.move.manifest import (
+    FORMAT,
+    Manifest,
+    SkippedMail,
+    canonical_json,
+    fingerprint_of,
+    read_signed,
+    sign,
+)
+from switchover.move.proof import FolderContents, Level, ProofMail, prove
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+MAIL = ProofMail(1, b"x" * 16, 1, ("\\Seen",))
+MANIFEST = Manifest(
+    source="imaps://ann@old.contoso.example",
+    target="imaps://ann@new.contoso.example",
+    proved_at="2026-01-02T12:00:00Z",
+    program="switchover 0.1.0",
+    form="lines",
+    proof=prove(
+        [
+            FolderContents(
+                folder="Grüße \udcff",
+                source=[MAIL, MAIL._replace(uid=2)],
+                target=[MAIL],
+                skipped={2: "refused"},
+            ),
+            FolderContents(folder="INBOX", source=[], target=[MAIL]),
+        ],
+        level=Level.BODIES,
+    ),
+    skipped=(SkippedMail(folder="Grüße \udcff", source_uid=2, reason="refused"),),
+    sampled=100,
+)
+
+
+def test_what_was_signed_comes_back() -> None:
+    document = sign(MANIFEST, KEY)
+    assert read_signed(document) == read_signed(document, KEY.public_key()) == MANIFEST
+    assert sign(MANIFEST, KEY) == document
+
+
+def test_the_document_is_canonical_ascii() -> None:
+    document = sign(MANIFEST, KEY)
+    assert document.isascii()
+    assert canonical_json(json.loads(document)) == document
+
+
+def test_another_key_is_refused() -> None:
+    with pytest.raises(Refused, match="another key"):
+        read_signed(sign(MANIFEST, OTHER), KEY.public_key())
+
+
+def test_a_changed_word_is_refused() -> None:
+    document = sign(MANIFEST, KEY)
+    for old, new in (
+        (b"INBOX", b"INBOY"),
+        (b'"sampled":100', b'"sampled":101'),
+        (b"refused", b"REFUSED"),
+    ):
+        assert old in document
+        with pytest.raises(Refused, match="signed"):
+            read_signed(document.replace(old, new))
+
+
+@given(st.data())
+def test_any_changed_byte_is_refused(data: st.DataObject) -> None:
+    document = bytearray(sign(MANIFEST, KEY))
+    at = data.draw(st.integers(0, len(document) - 1))
+    document[at] ^= data.draw(st.integers(1, 255))
+    try:
+        found = read_signed(bytes(document), KEY.public_key())
+    except (InvalidInput, Refused):
+        return
+    # Hex digits of either case are one value.
+    assert found == MANIFEST
+
+
+def resigned(value: object) -> bytes:
+    text = FORMAT.encode() + b"\n" + canonical_json(value)
+    signature = {
+        "algorithm": "ed25519",
+        "key": KEY.public_key().public_bytes_raw().hex(),
+        "value": KEY.sign(text).hex(),
+    }
+    return canonical_json({"manifest": value, "signature": signature})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"null",
+        b"[" * 100_000,
+        b'{"manifest":{},"signature":{}}',
+        b'{"manifest":{},"signature":{"algorithm":"rsa"}}',
+        b'{"manifest":{},"signature":{"algorithm":"ed25519","key":"zz","value":""}}',
+        b'{"manifest":{},"signature":{"algorithm":"ed25519","key":"00","value":""}}',
+        b'{"manifest":1.5,"signature":{}}',
+        b'{"manifest":NaN,"signature":{}}',
+        b'{"manifest":{"a":1,"a":2},"signature":{}}',
+        resigned({"format": "another"}),
+        resigned({"format": FORMAT}),
+        resigned([]),
+    ],
+)
+def test_what_is_no_manifest_gets_a_sentence(document: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        read_signed(document)
+
+
+def test_a_signature_for_another_kind_of_document_does_not_fit() -> None:
+    document = json.loads(sign(MANIFEST, KEY))
+    document["signature"]["value"] = KEY.sign(canonical_json(document["manifest"])).hex()
+    with pytest.raises(Refused):
+        read_signed(canonical_json(document))
+
+
+@pytest.mark.parametrize("value", [1.0, {"a": [1.5]}, [float("nan")], (0.1,)])
+def test_only_whole_numbers_are_canonical(value: object) -> None:
+    with pytest.raises(ValueError, match="whole"):
+        canonical_json(value)
+
+
+def test_canonical_text_does_not_depend_on_the_order_of_keys() -> None:
+    assert (
+        canonical_json({"b": 1, "a": "é"})
+        == canonical_json({"a": "é", "b": 1})
+        == b'{"a":"\\u00e9","b":1}'
+    )
+
+
+def test_a_key_is_shown_in_groups() -> None:
+    shown = fingerprint_of(KEY.public_key())
+    assert (len(shown), shown.count(" ")) == (79, 15)
+
+
+def test_manifests_that_differ_are_signed_differently() -> None:
+    assert sign(replace(MANIFEST, sampled=None), KEY) != sign(MANIFEST, KEY)

@@ -1,0 +1,278 @@
+"""Equal mailboxes have equal roots, and every difference has its name."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchover.move.flags import PermanentFlags
+from switchover.move.proof import (
+    Allowance,
+    Difference,
+    DifferenceKind,
+    FolderContents,
+    Level,
+    ProofMail,
+    by_pairs,
+    compare_folder,
+    compare_subscriptions,
+    entry,
+    folder_root,
+    mailbox_root,
+    merkle_root,
+    prove,
+    sample,
+)
+
+SEEN = ("\\Seen",)
+A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
+
+MAILS = st.lists(
+    st.builds(
+        ProofMail,
+        uid=st.integers(1, 99),
+        digest=st.sampled_from([A, B, C]),
+        epoch_seconds=st.integers(-2, 2),
+        flags=st.sampled_from([(), SEEN, ("$x", "\\Seen")]),
+        size=st.sampled_from([None, 10]),
+    ),
+    max_size=8,
+    unique_by=lambda mail: mail.uid,
+)
+
+
+def differences(
+    source: list[ProofMail], target: list[ProofMail], **kwargs: object
+) -> list[Difference]:
+    allowance = kwargs.pop("allowance", Allowance())
+    contents = FolderContents(folder="f", source=source, target=target, **kwargs)  # type: ignore[arg-type] # tests
+    return compare_folder(contents, level=Level.BODIES, allowance=allowance)  # type: ignore[arg-type] # tests
+
+
+def kinds(
+    source: list[ProofMail], target: list[ProofMail], **kwargs: object
+) -> list[tuple[DifferenceKind, int | None, int | None]]:
+    return [
+        (one.kind, one.source_uid, one.target_uid) for one in differences(source, target, **kwargs)
+    ]
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return blake2b(b"\1" + left + right, digest_size=32).digest()
+
+
+def leaf(data: bytes) -> bytes:
+    return blake2b(b"\0" + data, digest_size=32).digest()
+
+
+def test_the_tree_is_that_of_rfc_6962() -> None:
+    def root(entries: list[bytes]) -> bytes:
+        if len(entries) == 1:
+            return leaf(entries[0])
+        half = 1 << (len(entries) - 1).bit_length() - 1
+        return node(root(entries[:half]), root(entries[half:]))
+
+    for count in range(1, 40):
+        entries = [bytes([n]) for n in range(count)]
+        assert merkle_root(entries) == root(entries)
+    assert merkle_root([]) == blake2b(b"", digest_size=32).digest()
+
+
+@given(MAILS, st.randoms())
+def test_order_and_uids_do_not_matter_to_a_root(mails: list[ProofMail], random: object) -> None:
+    other = [mail._replace(uid=mail.uid + 100) for mail in mails]
+    random.shuffle(other)  # type: ignore[attr-defined] # hypothesis gives a Random
+    assert folder_root(other) == folder_root(mails)
+    assert differences(mails, other) == []
+
+
+@given(MAILS, MAILS)
+def test_roots_are_equal_exactly_when_nothing_differs(
+    source: list[ProofMail], target: list[ProofMail]
+) -> None:
+    sizeless = [[mail._replace(size=None) for mail in side] for side in (source, target)]
+    are_same = not differences(*sizeless)
+    assert (folder_root(source) == folder_root(target)) is are_same
+
+
+@given(MAILS, MAILS)
+def test_every_mail_is_paired_or_named_once(
+    source: list[ProofMail], target: list[ProofMail]
+) -> None:
+    found = differences(source, target)
+    missing = [one.source_uid for one in found if one.kind is DifferenceKind.MISSING]
+    extra = [one.target_uid for one in found if one.kind is DifferenceKind.EXTRA]
+    assert len(source) - len(missing) == len(target) - len(extra)
+    for digest in (A, B, C):
+        numbers = [sum(mail.digest == digest for mail in side) for side in (source, target)]
+        lost = sum(mail.digest == digest for mail in source if mail.uid in missing)
+        assert lost == max(0, numbers[0] - numbers[1])
+
+
+def test_each_kind_of_difference_is_named() -> None:
+    source = [
+        ProofMail(1, A, 5, SEEN, 10),
+        ProofMail(2, B, 6),
+        ProofMail(3, C, 7),
+        ProofMail(4, A, 9),
+    ]
+    target = [
+        ProofMail(11, A, 5, (), 12),
+        ProofMail(12, B, 60),
+        ProofMail(14, A, 9),
+        ProofMail(15, B, 1),
+    ]
+    assert kinds(source, target) == [
+        (DifferenceKind.FLAGS, 1, 11),
+        (DifferenceKind.SIZE, 1, 11),
+        (DifferenceKind.DATE, 2, 12),
+        (DifferenceKind.MISSING, 3, None),
+        (DifferenceKind.EXTRA, None, 15),
+    ]
+
+
+def test_a_difference_says_what_stands_on_both_sides() -> None:
+    (date,) = differences([ProofMail(1, A, 0)], [ProofMail(2, A, 253402300800)])
+    assert (date.source, date.target) == (
+        "1970-01-01 00:00:00 UTC",
+        "253402300800 seconds after 1970",
+    )
+    (flags,) = differences([ProofMail(1, A, 0, ("\\Seen", "x"))], [ProofMail(2, A, 0)])
+    assert (flags.source, flags.target) == ("\\Seen x", "")
+
+
+def test_of_alike_mails_the_most_alike_are_paired() -> None:
+    source = [ProofMail(1, A, 5), ProofMail(2, A, 5, SEEN)]
+    assert kinds(source, [ProofMail(3, A, 5, SEEN)]) == [(DifferenceKind.MISSING, 1, None)]
+
+
+def test_flags_compare_without_case_and_without_what_the_target_can_not_keep() -> None:
+    source, target = [ProofMail(1, A, 5, ("$X", "\\Seen"))], [ProofMail(1, A, 5, ("$x",))]
+    assert kinds(source, target) == [(DifferenceKind.FLAGS, 1, 1)]
+    keeps = Allowance(permanent_flags=PermanentFlags.read(["$x"]))
+    assert kinds(source, target, allowance=keeps) == []
+    proof = prove(
+        [FolderContents(folder="f", source=source, target=target)],
+        level=Level.BODIES,
+        allowance=keeps,
+    )
+    assert proof.source_root == proof.target_root
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_explained"), [(-1, True), (0, False), (100, False), (101, True)]
+)
+def test_dates_that_the_target_can_not_keep_are_explained(seconds: int, is_explained: bool) -> None:
+    allowance = Allowance(earliest=0, latest=100)
+    (one,) = differences([ProofMail(1, A, seconds)], [ProofMail(1, A, 50)], allowance=allowance)
+    assert bool(one.explanation) is is_explained
+
+
+def test_skipped_mails_are_missing_with_their_reason() -> None:
+    (one,) = differences([ProofMail(7, A, 1)], [], skipped={7: "refused"})
+    assert (one.kind, one.explanation) == (DifferenceKind.MISSING, "refused")
+
+
+def test_folders_of_one_side_only_are_named() -> None:
+    contents = [
+        FolderContents(folder="b", source=None, target=[]),
+        FolderContents(folder="a", source=[ProofMail(1, A, 1)], target=None),
+    ]
+    proof = prove(contents, level=Level.BODIES)
+    assert [(one.kind, one.folder) for one in proof.differences] == [
+        (DifferenceKind.FOLDER_MISSING, "a"),
+        (DifferenceKind.FOLDER_EXTRA, "b"),
+    ]
+    assert [(one.folder, one.source_mails, one.is_same) for one in proof.folders] == [
+        ("a", 1, False),
+        ("b", 0, False),
+    ]
+    assert not proof.is_complete
+    assert proof.source_root != proof.target_root
+
+
+def test_a_name_belongs_to_the_root_of_a_mailbox() -> None:
+    root = folder_root([])
+    assert mailbox_root({"a": root, "b": root}) == mailbox_root({"b": root, "a": root})
+    assert len({mailbox_root({name: root}) for name in ("a", "b", "\udcff")}) == 3
+
+
+def test_a_proof_without_difference_is_complete() -> None:
+    mails = [ProofMail(1, A, 1)]
+    proof = prove([FolderContents(folder="a", source=mails, target=mails)], level=Level.HEADERS)
+    assert (proof.is_complete, proof.differences, proof.folders[0].is_same) == (True, (), True)
+    assert len(proof.source_root) == 64
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "skipped", "expected"),
+    [
+        (3, 3, {}, []),
+        (3, 2, {}, [""]),
+        (3, 2, {1: "x"}, ["1 mails were skipped"]),
+        (3, 1, {1: "x"}, [""]),
+    ],
+)
+def test_counts_are_compared_at_level_0(
+    source: int, target: int, skipped: dict[int, str], expected: list[str]
+) -> None:
+    contents = FolderContents(
+        folder="a", source=[], target=[], skipped=skipped, source_mails=source, target_mails=target
+    )
+    proof = prove([contents], level=Level.COUNTS)
+    assert [one.explanation for one in proof.differences] == expected
+    assert (proof.source_root, proof.folders[0].source_root) == ("", "")
+    assert proof.folders[0].source_mails == source
+
+
+def test_counts_are_taken_from_lists_too() -> None:
+    contents = FolderContents(folder="a", source=[ProofMail(1, A, 1)], target=[])
+    assert [one.kind for one in compare_folder(contents, level=Level.COUNTS)] == [
+        DifferenceKind.COUNT
+    ]
+
+
+def test_level_1_compares_by_the_pairs_of_the_ledger() -> None:
+    source = [ProofMail(1, b"", 5, SEEN, 10), ProofMail(2, b"", 6), ProofMail(3, b"", 7)]
+    target = [ProofMail(11, b"", 5, SEEN, 10), ProofMail(13, b"", 7, SEEN), ProofMail(99, b"", 6)]
+    left, right = by_pairs(source, target, {1: 11, 2: 12, 3: 13})
+    assert kinds(left, right) == [
+        (DifferenceKind.MISSING, 2, None),
+        (DifferenceKind.FLAGS, 3, 13),
+        (DifferenceKind.EXTRA, None, 99),
+    ]
+    # A mail that the ledger does not know is paired with none, whatever the numbers.
+    assert kinds(*by_pairs([ProofMail(5, b"", 1)], [ProofMail(5, b"", 1)], {})) == [
+        (DifferenceKind.MISSING, 5, None),
+        (DifferenceKind.EXTRA, None, 5),
+    ]
+
+
+def test_subscriptions_are_compared_by_name() -> None:
+    assert [(one.kind, one.folder) for one in compare_subscriptions({"a", "b"}, ["b", "c"])] == [
+        (DifferenceKind.SUBSCRIPTION_MISSING, "a"),
+        (DifferenceKind.SUBSCRIPTION_EXTRA, "c"),
+    ]
+
+
+@given(st.sets(st.integers(1, 500)), st.integers(0, 20), st.binary(max_size=80))
+def test_a_sample_is_a_part_that_depends_on_the_seed_alone(
+    uids: set[int], size: int, seed: bytes
+) -> None:
+    chosen = sample(uids, size=size, seed=seed)
+    assert len(chosen) == min(size, len(uids))
+    assert set(chosen) <= uids
+    assert list(chosen) == sorted(chosen)
+    assert chosen == sample(sorted(uids), size=size, seed=seed)
+
+
+def test_other_seeds_choose_others() -> None:
+    assert len({sample(range(1000), size=10, seed=bytes([n])) for n in range(20)}) == 20
+
+
+def test_entries_of_different_mails_differ() -> None:
+    assert entry(ProofMail(1, A, 5, SEEN)) != entry(ProofMail(1, A, 5))
+    assert entry(ProofMail(1, A, 5)) == entry(ProofMail(2, A, 5, (), 99))
