@@ -27,8 +27,8 @@ def batches(
 ) -> list[Append]:
     """Return the UIDs in batches, in their order; without sizes they are bounded by count alone.
 
-    Large mails stand alone, and so do mails without a byte: an empty literal cancels the whole MULTIAPPEND
-    (RFC 3502 section 6.3.11).
+    Large mails stand alone, and so do mails without a byte: an empty literal cancels the whole
+    MULTIAPPEND (RFC 3502 section 6.3.11).
     """
     if sizes is None:
         step = limits.mails_at_most

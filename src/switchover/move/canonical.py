@@ -1,19 +1,19 @@
 """Canonical forms of a mail, each as a digest that streams. Pure.
 
-Servers do not keep every byte, so "the same mail" needs a declared form. The fidelity probe of an endpoint picks
-the strictest form that both ends keep:
+Servers do not keep every byte, so "the same mail" needs a declared form. The fidelity probe of an
+endpoint picks the strictest form that both ends keep:
 
 ``exact``
     The bytes as the server delivers them.
 ``lines``
-    Line ends and NUL in one form (``lines``): Dovecot, mbox files, archives with bare LF. A mail that is in
-    that form has the same digest as under ``exact``.
+    Line ends and NUL in one form (module ``lines``): Dovecot, mbox files, archives with bare LF.
+    A mail that is in that form has the same digest as under ``exact``.
 ``structure``
-    What a server that keeps no MIME can give back: who, when, subject, the text's letters, each attachment
-    (``mime_structure``): Exchange.
+    What a server that keeps no MIME can give back (module ``mime_structure``): who, when, subject,
+    the letters of the text, each attachment: Exchange.
 
-A digest takes constant memory, whatever the mail, and is the same however the mail is cut into chunks. Digests
-of different forms must not be compared.
+A digest takes constant memory, whatever the mail, and is the same however the mail is cut into
+chunks. Digests of different forms must not be compared.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
 """Columns of whole numbers packed into bytes: the coding under a ledger segment. Pure.
 
-A column is kept as offsets from its smallest value, or as steps between neighbours where those span less,
-and written as byte planes: the lowest byte of every number, then the next, as many planes as the widest
-needs. Planes can be cut and joined by slices with a stride, so that all work per number happens inside the
-interpreter's C code; a coding with a variable length per number took ten times as long. What planes waste
-on a single large number, compressing wins back. A column whose neighbours differ by one and the same step
-(UIDs of one MULTIAPPEND) takes no planes at all.
+A column is kept as offsets from its smallest value, or as steps between neighbours where those span
+less, and written as byte planes: the lowest byte of every number, then the next, as many planes as
+the widest needs. Planes can be cut and joined by slices with a stride, so that all work per number
+happens inside the interpreter's C code; a coding with a variable length per number took ten times
+as long. What planes waste on a single large number, compressing wins back. A column whose
+neighbours differ by one and the same step (UIDs of one MULTIAPPEND) takes no planes at all.
 
-Several columns, some words and fixed-length ends make a table: version, count, column heads, the block
-(words and planes, compressed if that helps), the end, and a CRC-32 over all of it.
+Several columns, some words and fixed-length ends make a table: version, count, column heads, the
+block (words and planes, compressed if that helps), the end, and a CRC-32 over all of it.
 """
 
 from __future__ import annotations
 
-import sys
+import struct
 import zlib
 from array import array
 from itertools import accumulate, chain, islice
@@ -220,29 +220,24 @@ def _spread(values: Sequence[int]) -> tuple[int, int]:
     return low, width
 
 
-def _typecode(width: int) -> str:
-    return "BBHIIQQQQ"[width]
+def _code(count: int, width: int) -> str:
+    """Return the struct format of so many numbers, little-endian on every machine."""
+    return f"<{count}{'BBHIIQQQQ'[width]}"
 
 
 def _planes(values: Sequence[int], low: int, width: int) -> bytes:
     if not width:
         return b""
-    offsets = array(_typecode(width), map(low.__rsub__, values))
-    if sys.byteorder == "big":
-        offsets.byteswap()
-    raw, size = offsets.tobytes(), offsets.itemsize
+    raw = struct.pack(_code(len(values), width), *map(low.__rsub__, values))
+    size = len(raw) // len(values)
     return b"".join(raw[plane::size] for plane in range(width))
 
 
 def _unplaned(planes: bytes, width: int, count: int) -> Sequence[int]:
     if count <= 0:
         return ()
-    offsets = array(_typecode(width))
-    size = offsets.itemsize
-    raw = bytearray(size * count)
+    code = _code(count, width)
+    raw = bytearray(struct.calcsize(code))
     for plane in range(width):
-        raw[plane::size] = planes[plane * count : (plane + 1) * count]
-    offsets.frombytes(raw)
-    if sys.byteorder == "big":
-        offsets.byteswap()
-    return offsets
+        raw[plane :: len(raw) // count] = planes[plane * count : (plane + 1) * count]
+    return struct.unpack(code, raw)

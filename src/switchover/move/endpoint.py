@@ -4,11 +4,12 @@
     imap://USER@HOST[:PORT]      STARTTLS demanded, unless plain text is allowed, port 143
     maildir:PATH  mbox:PATH  eml:PATH
 
-The user may hold any character, percent-encoded (RFC 3986 section 2.1) or not, except for a colon and a
-percent sign, which must be encoded: the last ``@`` ends it. So ``imaps://ann@contoso.example@mail.contoso.example``,
-``imaps://ann*master@mail`` and ``imaps://contoso/admin/ann@mail`` work as they stand. A password in a URL is
-refused: argument lists can be read by every user of the machine and stay in the shell's history. Messages
-about an URL never repeat what may be a password. A path is taken as it is, nothing in it is decoded.
+The user may hold any character, percent-encoded (RFC 3986 section 2.1) or not, except for a colon
+and a percent sign, which must be encoded: the last ``@`` ends it. So
+``imaps://ann@contoso.example@mail.contoso.example``, ``imaps://ann*master@mail`` and
+``imaps://contoso/admin/ann@mail`` work as they stand. A password in a URL is refused: argument
+lists can be read by every user of the machine and stay in the shell's history. Messages about an
+URL never repeat what may be a password. A path is taken as it is, nothing in it is decoded.
 """
 
 from __future__ import annotations
@@ -71,9 +72,10 @@ class ImapEndpoint:
     def key(self) -> str:
         """Return what two names of one mailbox share, as far as names can tell.
 
-        The standard ports are one server, other ports are servers of their own; users are compared without
-        regard to case, to a master user behind ``*`` and to domains before ``/`` or a backslash. Two host names
-        of one server are not seen through: that takes a look at both mailboxes.
+        The standard ports are one server, other ports are servers of their own; users are compared
+        without regard to case, to a master user behind ``*`` and to domains before ``/`` or a
+        backslash. Two host names of one server are not seen through: that takes a look at both
+        mailboxes.
         """
         user = re.split(r"[/\\]", self.user.split("*", 1)[0])[-1] or self.user
         port = "" if self.port in {143, 993} else f":{self.port}"

@@ -1,9 +1,9 @@
 r"""Flags of mails in one spelling, so that two servers' answers can be compared and kept. Pure.
 
-A flag set is a sorted tuple without doubles. System flags are spelled as in RFC 9051 section 2.3.2, keywords
-as first seen: both compare without regard to case (section 2.3.2 for flags, RFC 5788 section 2 for
-keywords). ``\Recent`` is the server's alone and is left out. Bytes outside ASCII, which some servers let
-through, survive as lone surrogates.
+A flag set is a sorted tuple without doubles. System flags are spelled as in RFC 9051 section 2.3.2,
+keywords as first seen: both compare without regard to case (section 2.3.2 for flags, RFC 5788
+section 2 for keywords). ``\Recent`` is the server's alone and is left out. Bytes outside ASCII,
+which some servers let through, survive as lone surrogates.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def normalise(raw: Iterable[bytes | str]) -> FlagSet:
 class FlagReader(dict[tuple[bytes, ...], FlagSet]):
     """Flag sets by what the server wrote; each spelling is worked out once.
 
-    ``list(map(reader.__getitem__, raw))`` reads a listing at the speed of a dictionary. One per folder
-    listing: it keeps all that it has seen.
+    ``list(map(reader.__getitem__, raw))`` reads a listing at the speed of a dictionary. One per
+    folder listing: it keeps all that it has seen.
     """
 
     def __missing__(self, raw: tuple[bytes, ...]) -> FlagSet:
@@ -70,7 +70,8 @@ class FlagReader(dict[tuple[bytes, ...], FlagSet]):
 class PermanentFlags:
     r"""What a target folder keeps of flags (RFC 9051 section 7.1, PERMANENTFLAGS).
 
-    ``any_keyword`` stands for ``\*``. A folder without that answer keeps everything: use None for it.
+    ``any_keyword`` stands for ``\*``. A folder without that answer keeps everything: use None for
+    it.
     """
 
     named: frozenset[bytes]

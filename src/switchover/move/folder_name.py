@@ -1,7 +1,8 @@
 """Names of folders: taken apart at one server's separator, written anew as another server wants them. Pure.
 
-Names here are decoded; how they go over the wire is the wire's business. A path is a name without the prefix
-of its namespace, level by level. The path ``("INBOX",)`` is the INBOX, whatever the server's letters.
+Names here are decoded; how they go over the wire is the wire's business. A path is a name without
+the prefix of its namespace, level by level. The path ``("INBOX",)`` is the INBOX, whatever the
+server's letters.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ def path_of(name: str, separator: str | None, prefix: str = "") -> Path:
 class TargetFacts:
     """What the target's profile and listings say about folder names.
 
-    ``separator`` is None for a flat server, ``prefix`` that of the personal namespace with its separator
-    (``INBOX.``). ``forbidden`` and ``forbidden_first`` are characters not taken anywhere, or at the start of a
-    level; the separator and control characters never are. ``is_blank_tidy``: no blanks at either end of a level
-    nor two in a row (Gmail). ``reserved`` are names of the first level, in lower case. Lengths are in what
-    ``length_of`` counts; 0 is no limit. ``has_inbox_children`` is False where nothing can stand below INBOX.
+    ``separator`` is None for a flat server, ``prefix`` that of the personal namespace with its
+    separator (``INBOX.``). ``forbidden`` and ``forbidden_first`` are characters not taken anywhere,
+    or at the start of a level; the separator and control characters never are. ``is_blank_tidy``:
+    no blanks at either end of a level nor two in a row (Gmail). ``reserved`` are names of the first
+    level, in lower case. Lengths are in what ``length_of`` counts; 0 is no limit.
+    ``has_inbox_children`` is False where nothing can stand below INBOX.
     """
 
     separator: str | None

@@ -1,11 +1,13 @@
 """Which folder of the target takes the mails of which folder of the source. Pure.
 
-Everything is decided, and everything that can not work is found, before the first write: the plan is what a
-dry run shows. What changes a name is told by a ``Reason``. A folder that can not be carried over is a
-``FolderProblem`` and stands in no mapping; the caller decides whether the rest may run.
+Everything is decided, and everything that can not work is found, before the first write: the plan
+is what a dry run shows. What changes a name is told by a ``Reason``. A folder that can not be
+carried over is a ``FolderProblem`` and stands in no mapping; the caller decides whether the rest
+may run.
 
-Order of decision for one folder: the user's word, the target's folder for the same special use (RFC 6154) if
-that is no guess, else its own name as the target can take it, in letters that are there already.
+Order of decision for one folder: the user's word, the target's folder for the same special use (RFC
+6154) if that is no guess, else its own name as the target can take it, in letters that are there
+already.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 CREATABLE_USES = frozenset({"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash"})
 """Special uses that mean a real folder; the others present mails of other folders."""
+
+_HINT = "give it another name with --map SOURCE=TARGET, or leave it out with --exclude"
 
 
 class Reason(StrEnum):
@@ -60,7 +64,8 @@ class ProblemKind(StrEnum):
 class SourceFolder:
     """A name that the source lists, or only has among its subscriptions.
 
-    ``separator`` is None for a flat server (NIL); ``is_selectable`` False for a name that holds no mails.
+    ``separator`` is None for a flat server (NIL); ``is_selectable`` False for a name that holds no
+    mails.
     """
 
     name: str
@@ -74,10 +79,11 @@ class SourceFolder:
 class Choice:
     r"""What the user asked for.
 
-    ``folders`` and ``excluded`` are names or globs (``*`` crosses levels), compared with the source's name as it
-    stands and with its levels joined by ``/``; no ``folders`` means all. ``overrides`` maps source names to full
-    target names and takes the children along. ``virtual_uses`` are uses whose folders are left out; ``\All``
-    is not among them, because on Gmail it holds the only copy of archived mails.
+    ``folders`` and ``excluded`` are names or globs (``*`` crosses levels), compared with the
+    source's name as it stands and with its levels joined by ``/``; no ``folders`` means all.
+    ``overrides`` maps source names to full target names and takes the children along.
+    ``virtual_uses`` are uses whose folders are left out; ``\All`` is not among them, because on
+    Gmail it holds the only copy of archived mails.
     """
 
     folders: tuple[str, ...] = ()
@@ -114,8 +120,8 @@ class FolderProblem:
 class FolderPlan:
     """The mapping in the order of creation: INBOX first, parents before their children.
 
-    Parents that hold no mails are not in it: the target makes them by itself, as the source has them.
-    ``subscriptions`` are target names to subscribe that have no mapping: they hold no mails.
+    Parents that hold no mails are not in it: the target makes them by itself, as the source has
+    them. ``subscriptions`` are target names to subscribe that have no mapping: they hold no mails.
     """
 
     mappings: tuple[FolderMapping, ...]
@@ -231,8 +237,8 @@ class _Planner:
     def name_by_use(self) -> None:
         """Lead a folder with a special use into the target's folder for it, where that is no guess.
 
-        That is: one folder of that use on each side, the source's own name is not on the target, and no folder
-        of the source has the name of the target's one.
+        That is: one folder of that use on each side, the source's own name is not on the target,
+        and no folder of the source has the name of the target's one.
         """
         by_use: defaultdict[str, list[_Draft]] = defaultdict(list)
         for draft in self.drafts:
@@ -251,9 +257,7 @@ class _Planner:
 
     def name_by_target(self) -> None:
         """Write every other name as the target can take it."""
-        for draft in (*self.drafts, *self.bare):
-            if draft.is_decided:
-                continue
+        for draft in (one for one in (*self.drafts, *self.bare) if not one.is_decided):
             draft.path = self._cleaned(draft.source_path)
             if draft.path != draft.source_path:
                 draft.reasons.append(Reason.CHARACTERS)
@@ -298,8 +302,7 @@ class _Planner:
             name = self.target.name_of(draft.path)
             self._note(draft, ProblemKind.OVERRIDE, f"the target does not take the name {name!r}")
             return False
-        found = self.target.fault(draft.path)
-        if found:
+        if found := self.target.fault(draft.path):
             self._note(draft, ProblemKind.NAME, found[1], found[0])
         return found is None
 
@@ -312,7 +315,7 @@ class _Planner:
                 kind=kind,
                 sources=(name,),
                 message=f"{name!r} can not be carried over: {message}",
-                hint="give it a name with --map SOURCE=TARGET, or leave it out with --exclude",
+                hint=_HINT,
                 fault=fault,
             )
         )
@@ -338,7 +341,7 @@ class _Planner:
                 kind=ProblemKind.COLLISION,
                 sources=names,
                 message=f"{', '.join(map(repr, names))} would all become {target!r} on the target",
-                hint="give one another name with --map SOURCE=TARGET, or leave it out with --exclude",
+                hint=_HINT,
             )
         )
 
@@ -361,25 +364,22 @@ class _Planner:
 
     def _mapping(self, draft: _Draft, create_use: str | None) -> FolderMapping:
         there = self.existing.get(self.target.folded(draft.path))
-        is_there = draft.path == (INBOX,) or (there is not None and there.is_selectable)
+        is_there = draft.path == (INBOX,) or bool(there and there.is_selectable)
+        is_subscribed = bool(there and there.is_subscribed)
         return FolderMapping(
             source=draft.folder.name,
             target=self.target.name_of(draft.path),
             reasons=tuple(dict.fromkeys(draft.reasons)),
             is_new=not is_there,
             create_use=create_use,
-            needs_subscription=draft.folder.is_subscribed
-            and not (there is not None and there.is_subscribed),
+            needs_subscription=draft.folder.is_subscribed and not is_subscribed,
         )
 
     def bare_subscriptions(self) -> list[str]:
         """Return target names to subscribe that hold no mails, as on the source."""
-        wanted: set[str] = set()
-        for draft in self.bare:
-            there = self.existing.get(self.target.folded(draft.path))
-            if self.target.fault(draft.path) is None and not (there and there.is_subscribed):
-                wanted.add(self.target.name_of(draft.path))
-        return sorted(wanted)
+        there = {name for name, folder in self.existing.items() if folder.is_subscribed}
+        paths = {draft.path for draft in self.bare if self.target.fault(draft.path) is None}
+        return sorted(self.target.name_of(p) for p in paths if self.target.folded(p) not in there)
 
 
 def _homes(folders: Iterable[TargetFolder]) -> dict[str, list[TargetFolder]]:

@@ -1,7 +1,7 @@
 """The ledger of one folder in memory, made by replaying its rows, and the folding of rows. Pure.
 
-Only what every plan needs is unpacked at once (UIDs of both sides, flags); sizes, dates and digests follow
-when they are asked for. 100,000 mails take some 5 MB.
+Only what every plan needs is unpacked at once (UIDs of both sides, flags); sizes, dates and digests
+follow when they are asked for. 100,000 mails take some 5 MB.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class KnownMail(NamedTuple):
 class FolderLedger:
     """What is known of one folder. The first three are parallel; source UIDs ascend.
 
-    ``vanished`` maps source UIDs that are gone to the target UIDs of the copies that stay; ``skipped`` those
-    that are not copied to the reason; ``open_rows`` are indexes of rows whose batch is in doubt.
+    ``vanished`` maps source UIDs that are gone to the target UIDs of the copies that stay;
+    ``skipped`` those that are not copied to the reason; ``open_rows`` are indexes of rows whose
+    batch is in doubt.
     """
 
     source_uids: array[int] = field(default_factory=lambda: array("q"))
@@ -222,8 +223,9 @@ class _Replay:
 class Fold(NamedTuple):
     """Rows to put in place of others, in one transaction.
 
-    ``rows`` take the *last* places among ``replaced`` (indexes into the rows that were folded), in their
-    order: there they stand behind all that they tell of and before all that was written meanwhile.
+    ``rows`` take the *last* places among ``replaced`` (indexes into the rows that were folded), in
+    their order: there they stand behind all that they tell of and before all that was written
+    meanwhile.
     """
 
     replaced: tuple[int, ...]
@@ -233,8 +235,9 @@ class Fold(NamedTuple):
 def fold(rows: Sequence[Row], *, is_forced: bool = False) -> Fold | None:
     """Return fewer rows that say the same, or None when it does not pay.
 
-    Full segments of which nothing changed stay as they are, intended rows too. It pays when small rows cost
-    more than some 6 bytes a mail, or when there are many; ``is_forced`` folds whatever there is to fold.
+    Full segments of which nothing changed stay as they are, intended rows too. It pays when small
+    rows cost more than some 6 bytes a mail, or when there are many; ``is_forced`` folds whatever
+    there is to fold.
     """
     state = _Replay(rows)
     small = [

@@ -13,9 +13,10 @@ _CR_PIECE = b"\r" * 65536
 class LineNormaliser:
     """Chunks in, text with CR LF as line end out; what comes out joined does not depend on the chunks.
 
-    Any number of CRs before LF are part of the line end, a CR elsewhere is content, NUL becomes 0x80: what
-    Dovecot does to a mail that it stores (measured), so that a mail has the same form before and after.
-    A last line without its end gets one: mbox files and some servers can not keep the difference.
+    Any number of CRs before LF are part of the line end, a CR elsewhere is content, NUL becomes
+    0x80: what Dovecot does to a mail that it stores (measured), so that a mail has the same form
+    before and after. A last line without its end gets one: mbox files and some servers can not keep
+    the difference.
     """
 
     __slots__ = ("_is_line_open", "_returns", "size_bytes")

@@ -1,12 +1,13 @@
 """The signed manifest of a proof: canonical JSON with an Ed25519 signature (RFC 8032). Pure.
 
-Canonical here means: keys sorted, no blanks, ASCII only, whole numbers only. So a value has exactly one text, and
-a signature over the text is one over the value. The document is
+Canonical here means: keys sorted, no blanks, ASCII only, whole numbers only. So a value has exactly
+one text, and a signature over the text is one over the value. The document is
 
     {"manifest": {...}, "signature": {"algorithm": "ed25519", "key": HEX, "value": HEX}}
 
-The key inside only says whose signature to expect; whether to believe it is for the reader, who has the key from
-elsewhere. What is signed begins with a line of its own, so that the signature fits no other kind of document.
+The key inside only says whose signature to expect; whether to believe it is for the reader, who has
+the key from elsewhere. What is signed begins with a line of its own, so that the signature fits no
+other kind of document.
 """
 
 from __future__ import annotations
@@ -83,8 +84,9 @@ def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
 def read_signed(document: bytes, trusted: Ed25519PublicKey | None = None) -> Manifest:
     """Return the manifest of a document whose signature holds.
 
-    InvalidInput when it is no such document, Refused when it was changed after signing, or signed by another key
-    than ``trusted``; with None any key that the document names will do, which proves only that it is whole.
+    InvalidInput when it is no such document, Refused when it was changed after signing, or signed
+    by another key than ``trusted``; with None any key that the document names will do, which proves
+    only that it is whole.
     """
     body, key, value = _parts(_parsed(document))
     if trusted is not None and _raw(trusted) != _raw(key):

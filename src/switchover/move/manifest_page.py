@@ -49,7 +49,7 @@ def manifest_page(manifest: Manifest, document: bytes, fingerprint: str) -> str:
         _differences("Differences", [one for one in proof.differences if not one.explanation]),
         _differences("Explained differences", [one for one in proof.differences if one.explanation]),
         _skipped(manifest),
-        "<h2>Signed document</h2><p>Check it with <code>switchover verify --manifest FILE</code>.</p>",
+        "<h2>Signed document</h2><p>The signature is over this text, not over the page.</p>",
         f"<details><summary>JSON</summary><pre>{_text(document.decode('ascii'))}</pre></details>",
         "</body></html>\n",
     ))  # fmt: skip

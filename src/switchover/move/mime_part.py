@@ -1,6 +1,7 @@
 """The header of a mail or of one of its parts, as far as the structural form needs it. Pure.
 
-Written for whatever servers hand out: nothing here raises, a field that can not be read counts by its letters.
+Written for whatever servers hand out: nothing here raises, a field that can not be read counts by
+its letters.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _WANTED = frozenset(
 class PartHeader:
     """What a header says of its part. ``boundary`` is b"" for anything but a multipart that names one.
 
-    ``identity`` tells mails apart: Message-ID, date, subject, sender, each in a form that survives rewriting.
+    ``identity`` tells mails apart: Message-ID, date, subject, sender, each in a form that survives
+    rewriting.
     """
 
     content_type: str

@@ -1,15 +1,17 @@
 """The structural form of a mail: what survives a server that keeps no MIME, as a digest that streams. Pure.
 
-Exchange keeps a mail's properties and writes MIME anew: other boundaries, encodings, charsets and header fields,
-another HTML frame, perhaps no plain text beside the HTML. What can be compared is (research, part C.3):
+Exchange keeps a mail's properties and writes MIME anew: other boundaries, encodings, charsets and
+header fields, another HTML frame, perhaps no plain text beside the HTML. What can be compared:
 
 - Message-ID, moment of the date, letters of the subject, sender's address;
 - letters of the text that a reader sees, of the HTML where there is any, else of the plain text;
-- content of every attachment, decoded, without blanks and line ends; not its name, which may be made up;
+- content of every attachment, decoded, without blanks and line ends; not its name, which the
+  server may make up;
 - the same four fields of each mail within the mail.
 
-Parts are summed, so their order does not matter and memory stays constant. Nothing in a mail can make it fail:
-what is not MIME counts as text. It was built from published descriptions, not against a live Exchange.
+Parts are summed, so their order does not matter and memory stays constant. Nothing in a mail can
+make it fail: what is not MIME counts as text. It was built from published descriptions, not against
+a live Exchange.
 """
 
 from __future__ import annotations
@@ -117,8 +119,8 @@ class StructureDigest:
 class _Walk:
     """The mail, cut into header blocks and parts at its boundary lines.
 
-    ``_pending`` is text that can not be judged yet: a line of a header, or one that may be a boundary. In a body
-    it begins at the start of a line unless ``_is_mid_line``.
+    ``_pending`` is text that can not be judged yet: a line of a header, or one that may be a
+    boundary. In a body it begins at the start of a line unless ``_is_mid_line``.
     """
 
     __slots__ = (

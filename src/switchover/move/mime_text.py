@@ -1,7 +1,8 @@
 """Content of a part, decoded while it streams: transfer encodings, charsets, the letters that a reader sees. Pure.
 
-Everything here gives the same joined result for any cut into chunks, holds back a few bytes at most, and never
-raises on content: broken encodings decode to something that is at least the same every time.
+Everything here gives the same joined result for any cut into chunks, holds back a few bytes at
+most, and never raises on content: broken encodings decode to something that is at least the same
+every time.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def decoder_for(encoding: str) -> Decoder:
 def charset_of(name: str) -> str:
     """Return a codec for a charset's name: Latin-1 unless it is one that mails are written in.
 
-    Not every codec of the library is for text, and some take time that grows with the square of the input.
+    Not every codec of the library is for text, and some take time that grows with the square of the
+    input.
     """
     if not _CHARSET.fullmatch(name):
         return "latin-1"

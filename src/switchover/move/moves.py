@@ -1,8 +1,9 @@
 """Mails that went from one source folder to another, moved on the target instead of sent again. Pure.
 
-IMAP does not tell that a mail was moved: it vanishes in one folder and appears in another under a new UID. A new
-mail whose size and date equal those of a vanished one may be it. Its body is read (reading is the cheap side),
-and when the digest is the same too, the target copies or moves the copy that it has already.
+IMAP does not tell that a mail was moved: it vanishes in one folder and appears in another under a
+new UID. A new mail whose size and date equal those of a vanished one may be it. Its body is read
+(reading is the cheap side), and when the digest is the same too, the target copies or moves the
+copy that it has already.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ class Moved(NamedTuple):
 class MoveOnTarget:
     """UID MOVE or UID COPY between the target folders of two source folders, in the order of ``mails``.
 
-    It is not idempotent: an *intended* row with the UIDNEXT floor of the folder that receives comes before, as
-    for an Append, and a *removed* row for what was moved after. Flags that differ are stored afterwards.
+    It is not idempotent: an *intended* row with the UIDNEXT floor of the folder that receives comes
+    before, as for an Append, and a *removed* row for what was moved after. Flags that differ are
+    stored afterwards.
     """
 
     from_folder: str

@@ -1,9 +1,7 @@
-"""The proof that two mailboxes hold the same: multisets of mails, root hashes, every difference by name. Pure.
+"""The proof that two mailboxes hold the same, or every difference between them by name. Pure.
 
-A folder is a sorted multiset of (canonical digest, internal date to the second, flags). Its root is the hash of a
-Merkle tree over these entries, built as in RFC 6962 section 2.1 so that no entry can pass for an inner node; the
-root of the mailbox is such a tree over the folders' names and roots. Equal roots mean equal mailboxes; two people
-who hold roots need not hold mails. Flags compare by their folded names, without those that the target can not keep.
+A folder is a multiset of (canonical digest, internal date to the second, flags); ``proof_root`` makes
+roots of it. Flags compare by their folded names, without those that the target can not keep.
 
 | level | reads of each side                          | an entry's digest is            |
 |-------|---------------------------------------------|---------------------------------|
@@ -19,18 +17,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from switchover.move.flags import NO_FLAGS, FlagSet, PermanentFlags, comparable, storable
+from switchover.move.proof_root import ProofMail, entry, folder_root, kept_flags, mailbox_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from switchover.move.flags import PermanentFlags
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ROOT_BYTES = 32
-_LEAF, _NODE = b"\0", b"\1"
 
 
 class Level(IntEnum):
@@ -40,16 +37,6 @@ class Level(IntEnum):
     PAIRS = 1
     HEADERS = 2
     BODIES = 3
-
-
-class ProofMail(NamedTuple):
-    """A mail as one side shows it; ``size`` in bytes or None where a server's figure means nothing."""
-
-    uid: int
-    digest: bytes
-    epoch_seconds: int
-    flags: FlagSet = NO_FLAGS
-    size: int | None = None
 
 
 class DifferenceKind(StrEnum):
@@ -71,8 +58,8 @@ class DifferenceKind(StrEnum):
 class Difference:
     """One thing that differs, with what the source has and the target shows as text.
 
-    UIDs are None where a side has none. ``explanation`` is the reason where it is known (a skipped mail, a date that
-    the target can not keep); a difference without one is a fault.
+    UIDs are None where a side has none. ``explanation`` is the reason where it is known (a skipped
+    mail, a date that the target can not keep); a difference without one is a fault.
     """
 
     kind: DifferenceKind
@@ -141,7 +128,8 @@ class MailboxProof:
 class FolderContents:
     """What both sides show of one folder, None for a side without it; ``skipped`` reasons by source UID.
 
-    At level 0 only the numbers count: give ``source_mails`` and ``target_mails`` and empty sequences.
+    At level 0 only the numbers count: give ``source_mails`` and ``target_mails`` and empty
+    sequences.
     """
 
     folder: str
@@ -150,48 +138,6 @@ class FolderContents:
     skipped: Mapping[int, str] = field(default_factory=dict)
     source_mails: int | None = None
     target_mails: int | None = None
-
-
-def entry(mail: ProofMail, permanent: PermanentFlags | None = None) -> bytes:
-    """Return what a mail contributes to its folder's root."""
-    seconds = mail.epoch_seconds.to_bytes(8, "big", signed=True)
-    flags = _kept_flags(mail.flags, permanent)
-    return len(mail.digest).to_bytes(1, "big") + mail.digest + seconds + flags
-
-
-@lru_cache(maxsize=4096)
-def _kept_flags(flags: FlagSet, permanent: PermanentFlags | None) -> bytes:
-    # A folder has few different flag sets: worked out once, not once a mail.
-    return comparable(storable(flags, permanent))
-
-
-def merkle_root(entries: Iterable[bytes]) -> bytes:
-    """Return the root over entries in their order (RFC 6962 section 2.1, with BLAKE2b-256)."""
-    level = [_hash(_LEAF + one) for one in entries]
-    if not level:
-        return _hash(b"")
-    while len(level) > 1:
-        pairs = [_hash(_NODE + level[at] + level[at + 1]) for at in range(0, len(level) - 1, 2)]
-        # An odd one out rises as it is, which is what splitting at the largest power of two gives.
-        level = pairs + level[len(pairs) * 2 :]
-    return level[0]
-
-
-def folder_root(mails: Iterable[ProofMail], permanent: PermanentFlags | None = None) -> bytes:
-    """Return the root over the multiset of a folder's mails, whatever their order."""
-    return merkle_root(sorted(entry(mail, permanent) for mail in mails))
-
-
-def mailbox_root(folders: Mapping[str, bytes]) -> bytes:
-    """Return the root over folder roots by name."""
-    names = {name.encode("utf-8", "surrogateescape"): root for name, root in folders.items()}
-    return merkle_root(
-        len(name).to_bytes(4, "big") + name + root for name, root in sorted(names.items())
-    )
-
-
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=_ROOT_BYTES).digest()
 
 
 def prove(
@@ -295,7 +241,7 @@ class _Comparison:
         return ordered + extra
 
     def _flags(self, mail: ProofMail) -> bytes:
-        return _kept_flags(mail.flags, self.allowance.permanent_flags)
+        return kept_flags(mail.flags, self.allowance.permanent_flags)
 
     def _pair(self, alike: _Alike) -> None:
         """Take mails that are alike off both sides, one for one, and note what still differs."""

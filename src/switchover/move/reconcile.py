@@ -1,18 +1,22 @@
 """Which mails of a batch in doubt lie on the target: matching as a multiset, in order. Pure.
 
-After a cut connection nobody knows how much of a batch the server has committed. IMAP offers no question
-for it, and a marker put into the mail would break signatures and bytes. So the target is listed at or above
-the UIDNEXT that was written down before sending, and what lies there is matched with what was sent:
+After a cut connection nobody knows how much of a batch the server has committed. IMAP offers no
+question for it, and a marker put into the mail would break signatures and bytes. So the target is
+listed at or above the UIDNEXT that was written down before sending, and what lies there is matched
+with what was sent:
 
-1. Equal digests belong together, one to one, the same date first, then in order.
-2. What has no digest yet is matched by size and date, but only where no other mail of either side has the
-   same ones, or where all that have are copies of one mail, and only if sizes and dates can be trusted and
-   nobody else writes to the folder.
-3. A mail counts as *not stored* only when nothing unexplained is left on the target that could be it.
-   Until then the bodies named in the answer have to be read, and the question asked again with their digests.
+1. Equal digests belong together, one to one, the same date first, then in order. Where others write
+   to the folder too, the dates must be equal as well.
+2. What has no digest yet is matched by size and date, but only where no other mail of either side
+   has the same ones, or where all that have are copies of one mail, and only if sizes and dates can
+   be trusted and nobody else writes to the folder.
+3. A mail counts as *not stored* only when nothing unexplained is left on the target that could be
+   it. Until then the bodies named in the answer have to be read, and the question asked again with
+   their digests.
 
-The same matching pairs a folder again after its UIDVALIDITY changed on either side: then ``sent`` is what
-the ledger holds, ``found`` the new listing, and the digest decides alone (``Trust(is_alone=False)``).
+The same matching pairs a folder again after its UIDVALIDITY changed on either side: then ``sent``
+is what the ledger holds, ``found`` the new listing, and every body is read
+(``Trust(is_alone=False)``).
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from switchover.move.flags import NO_FLAGS, FlagSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -61,8 +65,9 @@ _ALIKE: tuple[Callable[[Sent | Found], object], ...] = (
 class Trust:
     """What may be believed about the target.
 
-    ``sizes``: what it announces is the size of the canonical form (Exchange estimates). ``dates``: internal
-    dates come back as given. ``is_alone``: nobody else adds mails to the folder (before the switch).
+    ``sizes``: what it announces is the size of the canonical form (Exchange estimates). ``dates``:
+    internal dates come back as given. ``is_alone``: nobody else adds mails to the folder (before
+    the switch).
     """
 
     sizes: bool = True
@@ -81,19 +86,21 @@ class Trust:
         """True when a match by size and date alone can be believed at all."""
         return self.sizes and self.dates and self.is_alone
 
-    @property
-    def keys_tell(self) -> bool:
-        """True when mails with different keys are surely different ones."""
-        return (self.sizes or self.dates) and not self.is_alone
+    def mark(self, mail: Sent | Found) -> tuple[bytes, int | None]:
+        """Return what a mail and its copy share once both were read."""
+        # Where nobody else writes, a copy with a date that the server changed is still ours.
+        is_date_sure = self.dates and not self.is_alone
+        return mail.digest, mail.epoch_seconds if is_date_sure else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
     """The answer. Positions count in ``sent``.
 
-    ``stored`` maps positions to target UIDs. While ``read_target`` (UIDs) or ``read_source`` (positions) name
-    bodies, positions in neither ``stored`` nor ``not_stored`` are open. ``surplus`` are copies of ours beyond
-    the number sent, ``others`` UIDs that are none of the mails sent, or that nobody had to look into.
+    ``stored`` maps positions to target UIDs. While ``read_target`` (UIDs) or ``read_source``
+    (positions) name bodies, positions in neither ``stored`` nor ``not_stored`` are open.
+    ``surplus`` are copies of ours beyond the number sent, ``others`` UIDs that are none of the
+    mails sent, or that nobody had to look into.
     """
 
     stored: Mapping[int, int]
@@ -115,15 +122,18 @@ def reconcile(
     *,
     trust: Trust,
     known: Collection[int] = (),
+    gone: Collection[int] = (),
 ) -> Reconciled:
     """Return what of ``sent`` is stored, in the order it was sent.
 
-    ``found`` is what the target lists at or above the floor; ``known`` are UIDs that belong to other batches.
-    Batches of one folder that are in doubt together must be given together, joined in the order of sending.
+    ``found`` is what the target lists at or above the floor; ``known`` are UIDs that belong to other
+    batches, ``gone`` positions of which the source has no body any more, so that none can be asked
+    for. Batches of one folder that are in doubt together must be given together, joined in the
+    order of sending. The answer settles within two rounds, if all bodies that it names are given.
     """
     elsewhere = frozenset(known)
     unknown = [one for one in found if one.uid not in elsewhere]
-    work = _Matching(sent, sorted(unknown, key=attrgetter("uid")), trust)
+    work = _Matching(sent, sorted(unknown, key=attrgetter("uid")), trust, frozenset(gone))
     work.match_digests()
     if trust.keys_are_enough:
         work.match_keys()
@@ -133,7 +143,10 @@ def reconcile(
 class _Matching:
     """The open positions and the unexplained UIDs, shrinking step by step."""
 
-    def __init__(self, sent: Sequence[Sent], found: Sequence[Found], trust: Trust) -> None:
+    def __init__(
+        self, sent: Sequence[Sent], found: Sequence[Found], trust: Trust, gone: frozenset[int]
+    ) -> None:
+        self.gone = gone
         self.sent = sent
         self.trust = trust
         self.open = dict(enumerate(sent))
@@ -144,11 +157,15 @@ class _Matching:
 
     def match_digests(self) -> None:
         """Pair equal digests; more copies than were sent are surplus."""
-        ours = _grouped((mail.digest, at) for at, mail in self.open.items() if mail.digest)
-        theirs = _grouped((one.digest, uid) for uid, one in self.read.items())
-        for digest in ours.keys() & theirs.keys():
-            self._pair_copies(ours[digest], theirs[digest], self.read)
-            self.surplus += [uid for uid in theirs[digest] if self.read.pop(uid, None)]
+        mark = self.trust.mark
+        ours = _grouped((mark(mail), at) for at, mail in self.open.items() if mail.digest)
+        theirs = _grouped((mark(one), uid) for uid, one in self.read.items())
+        # While a digest is not known a copy too many may belong to that mail.
+        is_all_known = not self._without_digest()
+        for same in ours.keys() & theirs.keys():
+            self._pair_copies(ours[same], theirs[same], self.read)
+            if is_all_known:
+                self.surplus += [uid for uid in theirs[same] if self.read.pop(uid, None)]
 
     def _pair_copies(
         self, positions: Sequence[int], uids: Sequence[int], pool: Mapping[int, Found]
@@ -181,16 +198,14 @@ class _Matching:
         self.unread.pop(uid, None)
         self.read.pop(uid, None)
 
+    def _without_digest(self) -> set[int]:
+        return {at for at, mail in self.open.items() if not mail.digest and at not in self.gone}
+
     def answer(self) -> Reconciled:
         """Say what is certain, and what must be read to know the rest."""
-        suspects = set(self._suspects())
-        without_digest = [at for at, mail in self.open.items() if not mail.digest]
-        read_source = without_digest if suspects or self.read else []
-        if self.trust.keys_tell:
-            keys = {self.trust.key(self.read[uid]) for uid in self.read}
-            keys |= {self.trust.key(self.unread[uid]) for uid in suspects}
-            read_source = [at for at in read_source if self.trust.key(self.sent[at]) in keys]
-        undecided = set(self.open) if suspects else set(read_source)
+        suspects = self.unread.keys() if self.open else set()
+        read_source = self._without_digest() if suspects or self.read else set()
+        undecided = self.open.keys() if suspects else read_source
         return Reconciled(
             stored=dict(sorted(self.stored.items())),
             not_stored=tuple(sorted(self.open.keys() - undecided)),
@@ -199,15 +214,6 @@ class _Matching:
             surplus=tuple(sorted(self.surplus)),
             others=tuple(sorted((self.unread.keys() - suspects) | self.read.keys())),
         )
-
-    def _suspects(self) -> Iterator[int]:
-        """Yield the UIDs without digest that may be one of the open mails."""
-        if not self.open:
-            return
-        keys = {self.trust.key(mail) for mail in self.open.values()}
-        for uid, one in self.unread.items():
-            if not self.trust.keys_tell or self.trust.key(one) in keys:
-                yield uid
 
 
 def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
@@ -239,8 +245,8 @@ def surplus_copies(
 ) -> tuple[int, ...]:
     """Return the UIDs of copies that a late commit of ours left behind and that may be removed.
 
-    Only copies at or above ``floor`` that equal in body, date and flags a mail that we wrote into this folder:
-    what somebody touched stays. After the switch nothing is removed.
+    Only copies at or above ``floor`` that equal in body, date and flags a mail that we wrote into
+    this folder: what somebody touched stays. After the switch nothing is removed.
     """
     if is_switched:
         return ()

@@ -136,6 +136,7 @@ PHASES: dict[type[Action], int] = {
 def in_order(actions: Iterable[tuple[str, Action]]) -> list[tuple[str, Action]]:
     """Return the actions of all folders (each with its folder) in the order in which they may be done.
 
-    Folders may be worked on beside each other within a phase; what comes earlier in one folder stays earlier.
+    Folders may be worked on beside each other within a phase; what comes earlier in one folder
+    stays earlier.
     """
     return sorted(actions, key=lambda one: PHASES[type(one[1])])

@@ -1,12 +1,12 @@
 """What has to be done so that a target folder follows its source: listings and ledger in, actions out. Pure.
 
-``compare`` finds what changed since the ledger was written, ``plan_folder`` turns that into actions.
-100,000 mails of which nothing changed are compared as whole columns, not one by one.
+``compare`` finds what changed since the ledger was written, ``plan_folder`` turns that into
+actions. 100,000 mails of which nothing changed are compared as whole columns, not one by one.
 
-While a target is still only ours (before the switch) it follows the source: flags are set as a whole, and a
-mail that is missing there is sent again. Once it is in use, new mails always come; a flag is changed only where
-it is still what we wrote, by adding and removing single flags, so that what the user set stays; nothing is
-deleted unless asked, and then only what the user did not touch.
+While a target is still only ours (before the switch) it follows the source: flags are set as a
+whole, and a mail that is missing there is sent again. Once it is in use, new mails always come; a
+flag is changed only where it is still what we wrote, by adding and removing single flags, so that
+what the user set stays; nothing is deleted unless asked, and then only what the user did not touch.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Listing:
 class Delta:
     """What a server says changed since the ledger was written (RFC 7162).
 
-    ``changed`` are new mails and mails with new flags. ``vanished`` are UIDs gone (QRESYNC); a server with
-    CONDSTORE alone gives ``present`` instead, every UID that is still there.
+    ``changed`` are new mails and mails with new flags. ``vanished`` are UIDs gone (QRESYNC); a
+    server with CONDSTORE alone gives ``present`` instead, every UID that is still there.
     """
 
     uid_validity: int
@@ -77,8 +77,9 @@ class Delta:
 class Rules:
     """What the user asked for and what the target can.
 
-    ``source_uid_validity`` and ``target_uid_validity`` are those under which the ledger was written, 0 when it
-    is new. ``permanent_flags`` None: the target keeps every flag. ``largest_bytes`` (APPENDLIMIT) 0: no limit.
+    ``source_uid_validity`` and ``target_uid_validity`` are those under which the ledger was
+    written, 0 when it is new. ``permanent_flags`` None: the target keeps every flag.
+    ``largest_bytes`` (APPENDLIMIT) 0: no limit.
     """
 
     source_uid_validity: int = 0
@@ -94,8 +95,8 @@ class Rules:
 class Changes:
     """What differs between the source (and the target, where it was listed) and the ledger. UIDs ascend.
 
-    ``new``, ``reflagged``, ``gone``, ``back`` are source UIDs; ``lost`` are source UIDs whose copy is missing
-    on the target; ``foreign`` are target UIDs that the ledger does not know.
+    ``new``, ``reflagged``, ``gone``, ``back`` are source UIDs; ``lost`` are source UIDs whose copy
+    is missing on the target; ``foreign`` are target UIDs that the ledger does not know.
     """
 
     new: Uids = ()
@@ -208,8 +209,9 @@ def plan_folder(
 ) -> tuple[Action, ...]:
     """Return the actions for one folder, in order.
 
-    ``sizes`` are RFC822.SIZE of the new and lost mails by source UID; without them batches are bounded by count
-    alone. New UIDs that are moved on the target instead (``moves``) must be taken out of ``changes`` before.
+    ``sizes`` are RFC822.SIZE of the new and lost mails by source UID; without them batches are
+    bounded by count alone. New UIDs that are moved on the target instead (``moves``) must be taken
+    out of ``changes`` before.
     """
     if changes.are_none and rules.deletions is Deletions.NEVER:
         return ()
@@ -265,8 +267,9 @@ def _copy_of(source_uid: int, ledger: FolderLedger) -> tuple[int, FlagSet]:
 def flag_changes(before: FlagSet, after: FlagSet, rules: Rules) -> list[tuple[FlagChange, FlagSet]]:
     """Return how a copy gets from the flags that were written to those of the source now.
 
-    In use: a flag that changed on the source and is on the target no longer as we wrote it is there already as
-    the source has it now. So adding and removing just what changed never undoes what a user did.
+    In use: a flag that changed on the source and is on the target no longer as we wrote it is there
+    already as the source has it now. So adding and removing just what changed never undoes what a
+    user did.
     """
     before = storable(before, rules.permanent_flags)
     after = storable(after, rules.permanent_flags)
@@ -322,7 +325,8 @@ def _touched(
 def fingerprint(listing: Listing) -> bytes:
     """Return 16 bytes that are equal for equal listings.
 
-    Kept with the folder after a complete run, it tells that nothing changed without loading the ledger.
+    Kept with the folder after a complete run, it tells that nothing changed without loading the
+    ledger.
     """
     numbers = ",".join(map(str, (listing.uid_validity, *listing.uids))).encode()
     # Flags hold neither blanks nor line ends (RFC 9051 section 9, flag).

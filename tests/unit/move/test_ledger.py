@@ -155,7 +155,7 @@ def test_rows_written_while_folding_still_win(rows: list[Row], later: list[Row])
         assert told(replay(folded(rows, result) + later)) == told(replay(rows + later))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(row_strategy(), min_size=5, max_size=9), st.integers(0, 3))
 def test_full_rows_that_are_untouched_stay_where_they_are(rows: list[Row], at: int) -> None:
     full = stored(range(41, 41 + FULL_MAILS), first_target=5000)

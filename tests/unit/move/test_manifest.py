@@ -20,7 +20,8 @@ from switchover.move.manifest import (
     read_signed,
     sign,
 )
-from switchover.move.proof import FolderContents, Level, ProofMail, prove
+from switchover.move.proof import FolderContents, Level, prove
+from switchover.move.proof_root import ProofMail
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

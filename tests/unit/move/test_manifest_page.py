@@ -10,7 +10,8 @@ from tests.unit.move.test_manifest import KEY, MAIL, MANIFEST
 
 from switchover.move.manifest import Manifest, SkippedMail, sign
 from switchover.move.manifest_page import manifest_page
-from switchover.move.proof import FolderContents, Level, ProofMail, prove
+from switchover.move.proof import FolderContents, Level, prove
+from switchover.move.proof_root import ProofMail
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\n\udcff"
 

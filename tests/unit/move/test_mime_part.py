@@ -95,6 +95,7 @@ def test_identity_survives_rewriting() -> None:
     [
         ("Date: yesterday, at noon", 1, "yesterdayatnoon"),
         ("Date: Thu, 99 Foo 99999 99:99:99 +9999", 1, None),
+        ("Date: 1 Jan 99999 00:00:00 +0000", 1, "1Jan999990000000000"),
         ("Subject: =?utf-8?B?broken?= =?x?q?=zz?= =?utf-8*de?Q?a?=", 2, None),
         ("Subject: =?utf-8?B?A?=", 2, None),
         ("From: nobody", 3, ""),

@@ -1,0 +1,73 @@
+"""What a connection raises: our error classes, with what a caller decides by.
+
+Within the connection a failure is a value (``failure``); it becomes an error where a caller waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.errors import Refused, Unavailable
+from switchover.wire.imap.failure import Retry, Scope
+
+if TYPE_CHECKING:
+    from switchover.wire.imap.failure import Failure
+    from switchover.wire.imap.responses import Status
+    from switchover.wire.imap.sasl import TokenRefusal
+
+
+class ConnectionLost(Unavailable):
+    """The connection is of no use any more; what was not answered may have been done or not.
+
+    ``failure`` says how far that reaches: a message that breaks the connection each time has the scope
+    MESSAGE and is never worth another try. ``back_off_seconds`` is what the server asked for.
+    """
+
+    def __init__(self, failure: Failure, *, back_off_seconds: float | None = None) -> None:
+        """Keep the failure beside its sentence."""
+        super().__init__(failure.message)
+        self.failure = failure
+        self.back_off_seconds = back_off_seconds
+
+
+class TryLater(Unavailable):
+    """The server says "not now" to a command; the connection goes on. ``status`` is its answer."""
+
+    scope = Scope.ENDPOINT
+    retry = Retry.LATER
+
+    def __init__(
+        self, message: str, status: Status, *, back_off_seconds: float | None = None
+    ) -> None:
+        """Keep the answer beside the sentence."""
+        super().__init__(message)
+        self.status = status
+        self.back_off_seconds = back_off_seconds
+
+
+class CommandRefused(Refused):
+    """The server says NO or BAD to a command; the connection goes on. ``status`` is its answer."""
+
+    retry = Retry.NEVER
+
+    def __init__(self, message: str, status: Status) -> None:
+        """Keep the answer beside the sentence."""
+        super().__init__(message)
+        self.status = status
+
+
+class SignInRefused(CommandRefused):
+    """The server lets us in by none of the ways tried; ``status`` is its last answer.
+
+    ``token_refusal`` is set when a token was refused: Gmail says no to expired ones in several ways, so
+    each is worth one new token.
+    """
+
+    scope = Scope.ENDPOINT
+
+    def __init__(
+        self, message: str, status: Status, *, token_refusal: TokenRefusal | None = None
+    ) -> None:
+        """Keep the answer beside the sentence."""
+        super().__init__(message, status)
+        self.token_refusal = token_refusal

@@ -1,0 +1,61 @@
+"""Connects to a server, takes its greeting, and sees to it that nobody else listens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from switchover.errors import Refused
+from switchover.wire.imap import commands
+from switchover.wire.imap.conversation import Phase
+from switchover.wire.imap.shell.connection import Connection
+from switchover.wire.imap.shell.stream import connect, lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchover.wire.imap.shell.target import Target
+
+
+async def open_connection(
+    target: Target, *, trace: Callable[[str, str], None] | None = None
+) -> Connection:
+    """Return a connection that is encrypted as ``target`` asks and has shown its greeting.
+
+    Raises ConnectionLost when the server can not be reached in time or greets with BYE, Refused when its
+    certificate is not trusted or it has no STARTTLS where that is demanded.
+    """
+    seconds = target.connect_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            trust = target.trust if target.tls else None
+            stream = await connect(target.host, target.port, trust, seconds)
+            connection = Connection(target, stream, trace)
+            try:
+                await _greet(connection)
+            except BaseException:
+                await connection.close(politely=False)
+                raise
+            return connection
+    except TimeoutError as error:
+        hint = "" if target.tls else "; if TLS begins at once there, use imaps://"
+        where = f"{target.host} port {target.port}"
+        raise lost(f"{where} was not ready to talk within {seconds:g} s{hint}") from error
+
+
+async def _greet(connection: Connection) -> None:
+    conversation, target = connection.conversation, connection.target
+    while conversation.phase is Phase.GREETING:
+        await connection.next_event()
+    if target.tls or target.allow_plaintext:
+        return
+    if conversation.phase is Phase.SIGNED_IN:
+        raise Refused(f"{target.host} signs us in before TLS (PREAUTH); that can not be made safe")
+    if not conversation.knows_capabilities:
+        await connection.run(commands.CAPABILITY)
+    if "STARTTLS" not in conversation.capabilities:
+        raise Refused(
+            f"{target.host} port {target.port} offers no STARTTLS; "
+            "use imaps://, or allow plain text"
+        )
+    await connection.start_tls()
