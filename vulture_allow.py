@@ -94,3 +94,9 @@ _.recent
 _.mailbox_id
 is_throttling
 back_off_seconds
+# Called by asyncio.
+_.data_received
+_.pause_writing
+_.resume_writing
+# For tests to come.
+_.doveadm

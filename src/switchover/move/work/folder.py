@@ -219,16 +219,19 @@ class FolderCopy:
         )
         sent = [SentBefore(m.size, m.epoch_seconds, m.digest, m.flags) for m in mails]
         answer = reconcile(sent, found, trust=Trust(), known=known)
+        gone: set[int] = set()
         while not answer.is_settled:
             theirs = await _digests(self.target, answer.read_target, self.form)
-            wanted = [mails[at].source_uid for at in answer.read_source]
-            ours = await self._source_digests(wanted)
+            wanted = {at: mails[at].source_uid for at in answer.read_source}
+            ours = await self._source_digests(list(wanted.values()))
+            # What the source has no more can not be read, and need not be found.
+            gone |= {at for at, uid in wanted.items() if uid not in ours}
             found = [one._replace(digest=theirs.get(one.uid, one.digest)) for one in found]
             sent = [
                 one._replace(digest=ours.get(mail.source_uid, one.digest))
                 for one, mail in zip(sent, mails, strict=True)
             ]
-            answer = reconcile(sent, found, trust=Trust(), known=known)
+            answer = reconcile(sent, found, trust=Trust(), known=known, gone=gone)
         await self._record_doubts(segments, answer.stored)
         self.result.found = len(answer.stored)
 
