@@ -10,7 +10,7 @@ What is right stands in the compiled configuration, but for two things: the name
 and the authorities of the operating system. Those are compared with what the worker showed when it was
 first looked at, so a change before that look is not seen. Nor is what the engine does not tell: a chain
 of other certificates with the same names, the text sent to a server's agent, stapled OCSP answers,
-session ticket keys, entries of persistence tables.
+session ticket keys, entries of persistence tables, what stands in a file with a blank in its name.
 """
 
 from __future__ import annotations

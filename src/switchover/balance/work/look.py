@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from switchover.balance.certificate import fingerprints
 from switchover.balance.drift import ObservedEngine, ObservedServer
 from switchover.balance.overrides import AdminState
+from switchover.errors import InvalidInput
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.listings import (
     parse_authorities,
@@ -23,8 +25,9 @@ from switchover.wire.haproxy.listings import (
 from switchover.wire.haproxy.state import CheckFlag, parse_info, parse_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from switchover.wire.haproxy.command import Command
     from switchover.wire.haproxy.config import EngineConfig
     from switchover.wire.haproxy.listings import FrontendState
     from switchover.wire.haproxy.socket import Runtime
@@ -33,6 +36,12 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 
 ANSWER_SECONDS = 5.0
+_KINDS: Mapping[str, Callable[[str], Command]] = {
+    "map": runtime.show_map,
+    "list": runtime.show_list,
+    "certificate": runtime.show_certificate,
+    "authority": runtime.show_authority,
+}
 _AUTHORITY = re.compile(r"\bca-file '([^']+)'")
 
 
@@ -109,17 +118,9 @@ async def look_inside(
     control: Runtime, state: EngineState, config: EngineConfig, first: FirstShown
 ) -> ObservedEngine:
     """Return ``state`` with the contents of what ``config`` names; what the engine does not know is left out."""
-    names = {
-        "map": (config.maps, runtime.show_map),
-        "list": (config.lists, runtime.show_list),
-        "certificate": (config.certificates, runtime.show_certificate),
-        "authority": (_authority_names(config), runtime.show_authority),
-    }
-    commands = {
-        (kind, name): command(name) for kind, (named, command) in names.items() for name in named
-    }
+    commands = dict(_questions(config))
     answers = await control.send([*commands.values()], timeout=ANSWER_SECONDS) if commands else []
-    texts: dict[str, dict[str, str]] = {kind: {} for kind in names}
+    texts: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
     for (kind, name), answer in zip(commands, answers, strict=True):
         if answer.is_done:
             texts[kind][name] = answer.text
@@ -149,6 +150,15 @@ async def look_inside(
             if name not in config.files
         },
     )
+
+
+def _questions(config: EngineConfig) -> Iterator[tuple[tuple[str, str], Command]]:
+    names = (config.maps, config.lists, config.certificates, _authority_names(config))
+    for (kind, command), named in zip(_KINDS.items(), names, strict=True):
+        for name in named:
+            # Nothing can be asked of a file with a blank in its name.
+            with suppress(InvalidInput):
+                yield (kind, name), command(name)
 
 
 def _authority_names(config: EngineConfig) -> frozenset[str]:
