@@ -14,20 +14,7 @@ from typing import NamedTuple
 
 _DAY_SECONDS = 86_400
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_MONTHS = (
-    b"jan",
-    b"feb",
-    b"mar",
-    b"apr",
-    b"may",
-    b"jun",
-    b"jul",
-    b"aug",
-    b"sep",
-    b"oct",
-    b"nov",
-    b"dec",
-)
+_MONTHS = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
 _TEXT = re.compile(
     rb" *([0-9]{1,2})[- ]+([A-Za-z]{3})[- ]+([0-9]{4}|[0-9]{2}) +"
@@ -35,6 +22,11 @@ _TEXT = re.compile(
 )
 _OFFSET = re.compile(rb"([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?")
 _LONGEST = 64
+# The form of the standard, whose parts are few and looked up: a listing has a date per message.
+_STRICT_BYTES = len("17-Jul-1996 02:44:25 -0700")
+_STRICT_DAY = re.compile(rb"[ 0-9][0-9]-[A-Za-z]{3}-[0-9]{4}")
+_MINUTES = {b" %02d:%02d" % divmod(minute, 60): minute for minute in range(1440)}
+_SECONDS = {b":%02d" % second: second for second in range(61)}
 _UNIVERSAL = frozenset({b"", b"Z", b"UT", b"UTC", b"GMT"})
 
 
@@ -65,6 +57,16 @@ class InternalDate(NamedTuple):
 
 def parse(text: bytes) -> InternalDate | None:
     """Return the date in ``text`` (no quotes); None where it names no moment. No zone is taken as UTC."""
+    minutes, seconds = _MINUTES.get(text[11:17]), _SECONDS.get(text[17:20])
+    if minutes is not None and seconds is not None and len(text) == _STRICT_BYTES:
+        day, zone_minutes = _strict_day(text[:11]), _strict_zone(text[20:])
+        if day is not None and zone_minutes is not None:
+            local = day * _DAY_SECONDS + minutes * 60 + seconds
+            return InternalDate(local - zone_minutes * 60, zone_minutes)
+    return _parse_odd(text)
+
+
+def _parse_odd(text: bytes) -> InternalDate | None:
     found = _TEXT.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None
@@ -79,6 +81,15 @@ def parse(text: bytes) -> InternalDate | None:
 
 
 @lru_cache(maxsize=4096)  # a mailbox spans some thousand days
+def _strict_day(text: bytes) -> int | None:
+    return _day(int(text[:2]), text[3:6], text[7:]) if _STRICT_DAY.fullmatch(text) else None
+
+
+@lru_cache(maxsize=4096)  # there are 2,880
+def _strict_zone(text: bytes) -> int | None:
+    return _zone(text[1:]) if text.startswith((b" +", b" -")) else None
+
+
 def _day(day: int, month: bytes, year: bytes) -> int | None:
     """Return days since 1970-01-01."""
     full_year = int(year)

@@ -9,6 +9,7 @@ RFC 9051, section 7.3; RFC 9208; RFC 4314; RFC 5464.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from switchover.wire.imap.responses import (
@@ -62,7 +63,7 @@ def list_entry(command: str, parts: Parts, depth: int) -> ListEntry | None:
         return None
     attributes = tuple((found[1] or b"").split())
     delimiter = None if found[2] else found[4] or unescape(found[3] or b"")
-    name, extension = _list_name([found[5], *parts[1:]])
+    name, extension = _list_name(found[5], parts[1:])
     extended = _list_extension(extension, depth)
     if extended is None:
         extended = {}
@@ -80,20 +81,17 @@ def list_entry(command: str, parts: Parts, depth: int) -> ListEntry | None:
     )
 
 
-def _list_name(parts: Parts) -> tuple[bytes | None, Parts]:
+def _list_name(text: bytes, more: Parts) -> tuple[bytes | None, Parts]:
     """Return the name and the parts behind it."""
-    text = parts[0]
-    if isinstance(text, LiteralRef):
-        return None, ()
-    if len(parts) > 1 and not text.strip(b" ") and isinstance(parts[1], LiteralRef):
-        return parts[1].content, parts[2:]
+    if more and not text.strip(b" ") and isinstance(more[0], LiteralRef):
+        return more[0].content, more[1:]
     if text.startswith(b'"'):
         name, extension = _quoted_name(text)
-        return name, (extension, *parts[1:])
+        return name, (extension, *more)
     found = _BARE_NAME.fullmatch(text)
     if found is not None:
-        return found[1], (found[2], *parts[1:])
-    return text.rstrip(b" ") or None, parts[1:]
+        return found[1], (found[2], *more)
+    return text.rstrip(b" ") or None, more
 
 
 def _quoted_name(text: bytes) -> tuple[bytes | None, bytes]:
@@ -131,14 +129,15 @@ def mailbox_status(parts: Parts, depth: int) -> MailboxStatus | None:
         name, items = string(values[0]), values[1]
         if name is not None and isinstance(items, list):
             return _status_of(name, items)
-    return _careless_status(parts[0], depth) if len(parts) == 1 else None
+    text = parts[0] if len(parts) == 1 else b""
+    return _careless_status(text, depth) if isinstance(text, bytes) else None
 
 
-def _careless_status(text: bytes | LiteralRef, depth: int) -> MailboxStatus | None:
-    lists = [] if isinstance(text, LiteralRef) else list(_STATUS_LIST.finditer(text))
-    if isinstance(text, LiteralRef) or not lists:
+def _careless_status(text: bytes, depth: int) -> MailboxStatus | None:
+    last = deque(_STATUS_LIST.finditer(text), maxlen=1)
+    if not last:
         return None
-    begin = lists[-1].start()
+    begin = last[0].start()
     name = text[:begin].strip(b" ")
     items = tokenize([text[begin:]], depth=depth)
     if not name or not items or not isinstance(items[0], list):

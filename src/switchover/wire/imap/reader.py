@@ -72,6 +72,18 @@ class Limits:
 class _Open:
     """A response with literals of which more is to come."""
 
+    __slots__ = (
+        "content",
+        "is_body",
+        "is_fetch",
+        "item",
+        "kept_bytes",
+        "literals",
+        "parts",
+        "simple",
+        "text_bytes",
+    )
+
     def __init__(self, *, is_fetch: bool) -> None:
         self.is_fetch = is_fetch
         self.parts: list[bytes | LiteralRef] = []
@@ -83,10 +95,11 @@ class _Open:
         self.is_body = False  # the present or last literal is handed out
         self.content: bytearray | None = None  # of the present literal, if it is kept
 
-    def add_text(self, text: bytes) -> None:
-        """Append text, counting it."""
-        self.parts.append(text)
-        self.text_bytes += len(text)
+    def add(self, start: LiteralStart) -> None:
+        """Append the text before a literal, and the literal."""
+        self.parts += (start.before, LiteralRef(start.size, start.binary))
+        self.text_bytes += len(start.before)
+        self.literals += 1
 
 
 class Reader:
@@ -124,7 +137,8 @@ class Reader:
                     return None
                 event = self._from_fragment(fragment)
             if event is not None:
-                return self._checked(event)
+                self._has_failed = isinstance(event, Failure)
+                return event
         return None
 
     def take_rest(self) -> bytes:
@@ -133,25 +147,13 @@ class Reader:
         self._block, self._at = b"", 0
         return rest
 
-    def _checked(self, event: Event) -> Event:
-        if isinstance(event, Failure):
-            self._has_failed = True
-        elif isinstance(event, Unparsed):
-            self._unparsed += 1
-            if self._unparsed > self._limits.unparsed_in_row:
-                self._has_failed = True
-                return _out_of_step(self._unparsed, event.raw)
-        else:
-            self._unparsed = 0
-        return event
-
     def _from_block(self) -> Event | None:
         """Take the next line, or all FETCH lines of one shape, from the present block."""
         block, at = self._block, self._at
         if block.find(b" FETCH (", at, at + _FETCH_HEAD_BYTES) > 0:
             items, end = self._fetch_lines.read(block, at)
             if items:
-                self._at = end
+                self._at, self._unparsed = end, 0
                 return Fetch(items=items)
         self._at = block.find(b"\n", at) + 1
         line = block[at : self._at].rstrip(b"\r\n")
@@ -159,61 +161,62 @@ class Reader:
 
     def _from_fragment(self, fragment: Fragment) -> Event | None:
         match fragment:
-            case Lines(block):
-                self._block, self._at = block, 0
-                return None
-            case LiteralStart():
-                return self._literal_starts(fragment)
             case LiteralChunk(data):
                 return self._literal_goes_on(data)
+            case LiteralStart():
+                return self._literal_starts(fragment)
             case LiteralEnd():
                 return self._literal_ends()
             case Tail(text):
                 return self._response_ends(text)
+            case Lines(block):
+                self._block, self._at = block, 0
+                return None
             case TooLong():
                 return self._too_long(fragment)
 
     def _literal_starts(self, start: LiteralStart) -> Event | None:
+        if self._open is None:
+            item = self._fetch_lines.head(start.before)
+            if item is not None:
+                return self._simple_body(start, item)
         opened = self._open or _Open(is_fetch=_FETCH.match(start.before) is not None)
         self._open = opened
         failure = self._step_lost(opened, start.before) or self._overfull(opened, start)
         if failure is not None:
             return failure
-        opened.add_text(start.before)
-        opened.literals += 1
+        opened.add(start)
         section = _section_before(start.before) if opened.is_fetch else None
         opened.is_body = section is not None
-        opened.parts.append(LiteralRef(start.size, start.binary))
         if section is None:
             opened.kept_bytes += start.size
             is_kept = opened.kept_bytes <= self._limits.kept_bytes
             opened.content = bytearray() if is_kept else None
             return None
         if opened.item is None:
-            opened.item = self._item_so_far(opened)
+            response = parse_response(opened.parts[:-1], depth=self._limits.depth)
+            opened.item = response.items[0] if isinstance(response, Fetch) else FetchItem()
         return BodyStart(start.size, section, opened.item)
 
-    def _item_so_far(self, opened: _Open) -> FetchItem:
-        before, *_, body = opened.parts
-        if opened.literals == 1 and isinstance(before, bytes) and isinstance(body, LiteralRef):
-            item = self._fetch_lines.head(before)
-            if item is not None:
-                opened.simple = item._replace(body=body)
-                return item
-        response = parse_response(opened.parts[:-1], depth=self._limits.depth)
-        return response.items[0] if isinstance(response, Fetch) else FetchItem()
+    def _simple_body(self, start: LiteralStart, item: FetchItem) -> BodyStart:
+        opened = self._open = _Open(is_fetch=True)
+        opened.add(start)
+        opened.is_body = True
+        opened.item = item
+        opened.simple = item._replace(body=LiteralRef(start.size, start.binary))
+        return BodyStart(start.size, b"BODY[]", item)
 
     def _literal_goes_on(self, data: memoryview) -> BodyChunk | None:
-        opened = self._open
-        if opened is None or opened.is_body:
+        opened = self._open or _Open(is_fetch=False)
+        if opened.is_body:
             return BodyChunk(data)
         if opened.content is not None:
             opened.content += data
         return None
 
     def _literal_ends(self) -> BodyEnd | None:
-        opened = self._open
-        if opened is None or opened.is_body:
+        opened = self._open or _Open(is_fetch=False)
+        if opened.is_body:
             return BodyEnd()
         literal = opened.parts[-1]
         if opened.content is not None and isinstance(literal, LiteralRef):
@@ -222,21 +225,24 @@ class Reader:
         return None
 
     def _response_ends(self, text: bytes) -> Event | None:
-        opened, self._open = self._open, None
-        if opened is None:
-            return None
+        opened, self._open = self._open or _Open(is_fetch=False), None
+        if opened.simple is not None and text == b")" and opened.literals == 1:
+            self._unparsed = 0
+            return Fetch(items=[opened.simple])
         failure = self._step_lost(opened, text, is_last=True)
         if failure is not None:
             return failure
-        if opened.simple is not None and text == b")" and opened.literals == 1:
-            return Fetch(items=[opened.simple])
-        opened.add_text(text)
-        if opened.text_bytes > self._limits.line_bytes:
+        if opened.text_bytes + len(text) > self._limits.line_bytes:
             return _too_long("line", self._limits.line_bytes, opened)
-        return self._parse(opened.parts)
+        return self._parse([*opened.parts, text])
 
-    def _parse(self, parts: list[bytes | LiteralRef]) -> Response | BodyStart:
+    def _parse(self, parts: list[bytes | LiteralRef]) -> Response | BodyStart | Failure:
         response = parse_response(parts, depth=self._limits.depth)
+        if isinstance(response, Unparsed):
+            self._unparsed += 1
+            too_many = self._unparsed > self._limits.unparsed_in_row
+            return _out_of_step(self._unparsed, response.raw) if too_many else response
+        self._unparsed = 0
         if not isinstance(response, Fetch):
             return response
         item = response.items[0]

@@ -29,25 +29,25 @@ class LiteralRef(NamedTuple):
 
 Value: TypeAlias = "bytes | LiteralRef | list[Value]"
 
-# Groups: "(", ")", quoted string, section item, a section that does not end, atom. Quantifiers with a
-# second plus never go back and hold no memory; a section that does not end makes the whole response
-# senseless: so a hostile text is passed once.
+# Groups: "(", ")", quoted string, a quote that is none, section, a section that does not end, atom.
+# Quantifiers with a second plus never go back and hold no memory; a section that does not end makes the
+# whole response senseless: so a hostile text is passed once. Some group takes whatever stands there.
 _TOKEN = re.compile(
     rb"[ \t]*+(?:"
     rb"(\()|(\))"
-    rb'|"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?=[ \t)]|\Z)'
+    rb'|"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?=[ \t)]|\Z)|(")'
     rb"|((?:BODY|BINARY)(?:\.PEEK|\.SIZE)?"
     rb'\[[^\]"( \t]*+(?:[ ]\((?:[^)"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"){0,1000}\))?\](?:<[0-9.]++>)?)'
     rb"|((?:BODY|BINARY)(?:\.PEEK|\.SIZE)?\[)"
-    rb'|([^ \t()"][^ \t()]*+)'
+    rb"|([^ \t()][^ \t()]*+)"
     rb")",
     re.IGNORECASE | re.DOTALL,
 )
-_OPEN, _CLOSE, _QUOTED, _SECTION, _BROKEN, _ATOM = range(1, 7)
+_OPEN, _CLOSE, _QUOTED, _LOOSE, _SECTION, _BROKEN, _ATOM = range(1, 8)
+_TEXTS = frozenset({_SECTION, _ATOM})
 # Where a quoted string ends whose inner quotes or last backslash were not escaped.
 _LONE_BACKSLASH = re.compile(rb'"\\"(?=[ \t)]|\Z)')
 _LAST_QUOTE = re.compile(rb'(?<!\\)"(?=[ \t)]|\Z)')
-_ESCAPE = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"[0-9]{1,20}")
 _WHOLE = re.compile(rb"([0-9]{1,20})(?:\.([0-9]{0,20}))?(?:[eE]\+?([0-9]{1,2}))?")
 _LARGEST = 2**64 - 1
@@ -73,37 +73,40 @@ def _tokenize_text(text: bytes, stack: list[list[Value]], depth: int) -> bool:
     text = text.rstrip(b" \t\r\n")
     at = 0
     while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            at = _careless(text, text.find(b'"', at), stack[-1])
-        elif not _put(found, stack, depth):
-            return False
-        else:
-            at = found.end()
+        at = _take_tokens(text, at, stack, depth)
     return at == len(text)
 
 
-def _put(found: re.Match[bytes], stack: list[list[Value]], depth: int) -> bool:
-    kind = found.lastindex
-    if kind == _OPEN:
-        inner: list[Value] = []
-        stack[-1].append(inner)
-        stack.append(inner)
-        return len(stack) <= depth
-    if kind == _CLOSE:
-        if len(stack) > 1:
-            stack.pop()
-    elif kind == _QUOTED:
-        stack[-1].append(unescape(found[_QUOTED]))
-    elif kind in {_SECTION, _ATOM}:
-        stack[-1].append(found[kind])
-    return kind != _BROKEN
+def _take_tokens(text: bytes, at: int, stack: list[list[Value]], depth: int) -> int:
+    """Take tokens up to the first that needs care, and that one; return where it ends.
+
+    Beyond the end of the text if it makes no sense.
+    """
+    values = stack[-1]
+    for found in _TOKEN.finditer(text, at):
+        kind = found.lastindex
+        if kind in _TEXTS:
+            values.append(found[kind])
+        elif kind == _OPEN and len(stack) < depth:
+            inner: list[Value] = []
+            values.append(inner)
+            stack.append(inner)
+            values = inner
+        elif kind == _CLOSE:
+            if len(stack) > 1:
+                stack.pop()
+                values = stack[-1]
+        elif kind == _QUOTED:
+            values.append(unescape(found[_QUOTED]))
+        elif kind == _LOOSE:
+            return _careless(text, found.start(_LOOSE), values)
+        else:  # a list too deep, or a section that does not end
+            return len(text) + 1
+    return len(text)
 
 
 def _careless(text: bytes, quote: int, values: list[Value]) -> int:
     """Take a quoted string that was not escaped; return where it ends, beyond all text if nowhere."""
-    if quote < 0:
-        return len(text) + 1
     lone = _LONE_BACKSLASH.match(text, quote)
     if lone is not None:
         values.append(Quoted(b"\\"))
@@ -117,7 +120,9 @@ def _careless(text: bytes, quote: int, values: list[Value]) -> int:
 
 def unescape(inside: bytes) -> Quoted:
     """Return what stands between quotes without its escapes; a backslash before anything else stays."""
-    return Quoted(_ESCAPE.sub(rb"\1", inside) if b"\\" in inside else inside)
+    if b"\\" in inside:
+        inside = b"\\".join(part.replace(b'\\"', b'"') for part in inside.split(b"\\\\"))
+    return Quoted(inside)
 
 
 def is_nil(value: Value) -> bool:
