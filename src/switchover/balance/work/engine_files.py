@@ -115,11 +115,16 @@ class EngineFiles:
         (self.directory / "loaded").unlink(missing_ok=True)
 
     def write_draft(self, files: Mapping[str, bytes]) -> Path:
-        """Write files, readable by their owner only, into a folder without a name and return it."""
+        """Write files, readable by their owner only, into a folder without a name and return it.
+
+        One that ``current`` has just so gets a second name: it need not be brought to the disk again.
+        """
         draft = self.directory / "trees" / f"draft-{clock.new_id()[:8]}"
         for folder in {(draft / name).parent for name in files}:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, content in files.items():
+            if _share(self.current / name, draft / name, content):
+                continue
             descriptor = os.open(f"{draft}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -128,8 +133,9 @@ class EngineFiles:
     def settle(self, draft: Path) -> None:
         """Return once a folder that becomes current would survive a power cut."""
         for folder, _, names in os.walk(draft, topdown=False):
-            for name in names:
-                _sync(f"{folder}/{name}")
+            for path in (draft / folder / name for name in names):
+                if path.stat().st_nlink == 1:
+                    _sync(path)
             _sync(folder)
 
     def place(self, draft: Path, digest: str) -> None:
@@ -206,6 +212,18 @@ def _read(path: Path) -> str | None:
         return path.read_text("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _share(old: Path, new: Path, content: bytes) -> bool:
+    """Name an old file anew if it holds this content and nobody else may read it; False if not."""
+    try:
+        found = old.lstat().st_mode
+        if found != stat.S_IFREG | 0o600 or old.read_bytes() != content:
+            return False
+        new.hardlink_to(old)
+    except OSError:
+        return False
+    return True
 
 
 def _sync(path: str | Path) -> None:
