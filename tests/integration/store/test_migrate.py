@@ -14,9 +14,12 @@ from switchover.store.pool import Database
 TABLES = {
     "api_token",
     "asset",
+    "copy_folder",
+    "copy_pair",
     "document",
     "engine",
     "event",
+    "ledger_row",
     "revision",
     "revision_asset",
     "stat_hour",
