@@ -651,6 +651,16 @@ async def test_waiting_can_be_cancelled_and_taken_up_again(server: Dovecot) -> N
         await connection.run(commands.NOOP)
 
 
+async def test_two_tasks_can_not_use_one_connection(server: Dovecot) -> None:
+    async with signed_in(server) as connection:
+        first = asyncio.create_task(connection.next_event())
+        await asyncio.sleep(0)
+        with pytest.raises(Conflict, match="two tasks"):
+            await connection.next_event()
+        request = await connection.send(commands.NOOP)
+        assert await first == Answered(request)
+
+
 async def test_an_append_that_is_broken_off_stores_nothing_and_nothing_follows_it(
     server: Dovecot,
 ) -> None:

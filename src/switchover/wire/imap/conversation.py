@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from switchover.errors import Conflict
+from switchover.wire.imap.attribution import find_asker
 from switchover.wire.imap.command import (
     Dialogue,
     LiteralMode,
@@ -28,7 +29,7 @@ from switchover.wire.imap.command import (
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.quirks import GENERIC, recognise
 from switchover.wire.imap.reader import Limits, Reader
-from switchover.wire.imap.response_codes import CapabilityCode
+from switchover.wire.imap.response_codes import CapabilityCode, CodeName
 from switchover.wire.imap.response_weight import weight
 from switchover.wire.imap.responses import (
     BodyChunk,
@@ -37,7 +38,6 @@ from switchover.wire.imap.responses import (
     Capability,
     Continuation,
     Enabled,
-    ESearch,
     Fetch,
     Id,
     Status,
@@ -85,9 +85,9 @@ _PASSING: Final = frozenset({Fetch, BodyStart, BodyChunk, BodyEnd})
 class Request:
     """A command under way; ``answer`` is its tagged status once that came.
 
-    ``responses`` holds what came untagged while it was the oldest under way: a server need not say what a
-    response belongs to, and this is what clients go by. What FETCH tells is not kept here: it can be much.
-    ``kept_bytes`` is about what they take in memory. ``is_sent`` is False while more of it has to go out.
+    ``responses`` holds what came untagged and belongs to it, as ``attribution`` says; what FETCH tells is not
+    kept here: it can be much. ``kept_bytes`` is about what they take in memory. ``is_sent`` is False while
+    more of it has to go out.
     """
 
     tag: bytes
@@ -162,9 +162,9 @@ class Conversation:
             Status: self._status,
             Continuation: self._continuation,
             Failure: self._failure,
-            Capability: self._capability,
-            Enabled: self._enabled,
-            Id: self._id,
+            Capability: self._fact,
+            Enabled: self._fact,
+            Id: self._fact,
         }
 
     @property
@@ -233,7 +233,7 @@ class Conversation:
             self._unsent = None
 
     def close(self) -> None:
-        """Note that nothing can come or go any more."""
+        """Note that nothing can go any more."""
         self.phase = Phase.CLOSED
 
     def receive(self, data: bytes) -> None:
@@ -256,10 +256,7 @@ class Conversation:
         return self._takers.get(type(event), self._note)(event)
 
     def switch_stream(self) -> bytes:
-        """Return what came behind the last event; the stream has another form from here on.
-
-        After STARTTLS anything but nothing is an attack, after COMPRESS it is compressed already.
-        """
+        """Return what came behind the last event: after STARTTLS an attack, after COMPRESS compressed."""
         rest = self._reader.take_rest()
         self._reader = Reader(self._limits)
         self._is_switching = False
@@ -270,8 +267,9 @@ class Conversation:
             raise Conflict("the connection is over")
         if self._unsent is not None:
             raise Conflict(f"{self._unsent.command.name} is not wholly sent yet")
-        barred = self._is_switching or any(_is_barrier(one.command) for one in self._under_way)
-        if barred or (_is_barrier(command) and self._under_way):
+        others = self._under_way  # with a barrier there is no other
+        barred = self._is_switching or (others and _is_barrier(others[0].command))
+        if barred or (others and _is_barrier(command)):
             raise Conflict(f"{command.name} can not be sent while other commands are under way")
 
     def _greet(self, event: Event) -> Happening:
@@ -303,7 +301,8 @@ class Conversation:
         if self._waiting is request:  # refused instead of leave: not even a line end is due
             self._waiting = None
             self.end(request)
-        self._is_fetching = any(one.command.name in _BRINGS_FETCH for one in self._under_way)
+        if request.command.name in _BRINGS_FETCH:
+            self._is_fetching = any(one.command.name in _BRINGS_FETCH for one in self._under_way)
         if status.kind is StatusKind.OK:
             self._accepted(request.command.name)
         return Answered(request)
@@ -329,7 +328,7 @@ class Conversation:
         if request is None:
             # Kept for later it would be taken for leave, and a mail sent that may be read as commands.
             return self._fail("the server asks for more where nothing more is to be sent")
-        return Ready(request, continuation.text)
+        return self._count(continuation, request) or Ready(request, continuation.text)
 
     def _failure(self, failure: Failure) -> Failure:
         self.phase = Phase.CLOSED
@@ -339,36 +338,37 @@ class Conversation:
     def _fail(self, message: str, retry: Retry = Retry.LATER) -> Failure:
         return self._failure(Failure(message=message, scope=Scope.ENDPOINT, retry=retry))
 
-    def _capability(self, event: Capability) -> Happening:
-        self._learn(event.capabilities)
-        return self._note(event)
-
-    def _enabled(self, event: Enabled) -> Happening:
-        self.enabled |= frozenset(event.capabilities)
-        self._recognise()
-        return self._note(event)
-
-    def _id(self, event: Id) -> Happening:
-        self._identity = event.fields
+    def _fact(self, event: Capability | Enabled | Id) -> Happening:
+        if isinstance(event, Capability):
+            self._learn(event.capabilities)
+        elif isinstance(event, Enabled):
+            self.enabled |= frozenset(event.capabilities)
+        else:
+            self._identity = event.fields
         self._recognise()
         return self._note(event)
 
     def _note(self, event: Event) -> Happening:
         """Keep an event with the command it answers, or only count it where nobody asked for it."""
-        if not self._under_way:
+        request = find_asker(event, self._under_way)
+        if request is None:
             return event
-        request = self._under_way[0]
-        if isinstance(event, ESearch) and event.tag is not None:
-            request = next((one for one in self._under_way if one.tag == event.tag), request)
-        request.kept_bytes += weight(event)
-        if request.kept_bytes > self._kept_bytes:
-            return self._fail(
-                f"the answers to {request.command.name} take more than {self._kept_bytes} bytes",
-                Retry.NEVER,
-            )
-        if type(event) not in _PASSING:
+        if (
+            isinstance(event, Status)
+            and event.code is not None
+            and event.code.name == CodeName.CLOSED
+        ):
+            request.responses.clear()  # it was about the mailbox open before (RFC 7162 section 3.2.11)
+        elif type(event) not in _PASSING:
             request.responses.append(event)
-        return event
+        return self._count(event, request) or event
+
+    def _count(self, event: Event, request: Request) -> Failure | None:
+        request.kept_bytes += weight(event)
+        if request.kept_bytes <= self._kept_bytes:
+            return None
+        most = f"{self._kept_bytes} bytes"
+        return self._fail(f"answers to {request.command.name} take more than {most}", Retry.NEVER)
 
     def _learn(self, capabilities: tuple[str, ...]) -> None:
         self._announced = frozenset(capabilities)

@@ -22,7 +22,12 @@ from switchover.wire.imap.conversation import (
     Request,
 )
 from switchover.wire.imap.failure import Failure, Retry, Scope
-from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
+from switchover.wire.imap.message_commands import (
+    FlagChange,
+    NewMessage,
+    append_message,
+    append_opening,
+)
 from switchover.wire.imap.quirks import Server
 from switchover.wire.imap.reader import Limits
 from switchover.wire.imap.responses import (
@@ -36,8 +41,11 @@ from switchover.wire.imap.responses import (
     Fetch,
     Id,
     ListEntry,
+    MailboxStatus,
+    Namespace,
     Status,
     StatusKind,
+    Vanished,
 )
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ STARTTLS AUTH=PLAIN] ready"
@@ -229,6 +237,42 @@ def test_a_response_belongs_to_the_oldest_command_or_to_the_one_it_names() -> No
     assert [type(one) for one in first.responses] == [ListEntry, ESearch]
     assert [type(one) for one in second.responses] == [ESearch, ESearch]
     assert third.responses == [Exists(count=5)]
+
+
+def test_data_goes_to_the_command_that_asks_for_its_kind_whatever_was_sent_before() -> None:
+    conversation = greeted()
+    batch = [
+        message_commands.uid_store(b"2", FlagChange.ADD, (b"\\Deleted",)),
+        commands.status(b"Sent", [commands.StatusItem.MESSAGES]),
+        commands.list_mailboxes(),
+        commands.list_subscribed(),
+        commands.NAMESPACE,
+    ]
+    store, status, listed, subscribed, namespace = map(conversation.begin, batch)
+    hear(
+        conversation,
+        b'* NAMESPACE (("" "/")) NIL NIL',
+        b'* LSUB () "/" Sent',
+        b'* LIST () "/" Sent',
+        b"* STATUS Sent (MESSAGES 5)",
+        b"S2 OK",
+        b"* STATUS Sent (MESSAGES 6)",
+        b"* VANISHED 2",
+    )
+    assert [type(one) for one in store.responses] == [Vanished]
+    assert [type(one) for one in status.responses] == [MailboxStatus]
+    assert [type(one) for one in listed.responses] == [ListEntry, MailboxStatus]
+    assert [type(one) for one in subscribed.responses] == [ListEntry]
+    assert [type(one) for one in namespace.responses] == [Namespace]
+
+
+def test_what_is_still_said_of_the_former_mailbox_does_not_count_for_the_next() -> None:
+    conversation = greeted()
+    select = conversation.begin(commands.select(b"Sent"))
+    hear(conversation, b"* 9 EXISTS", b"* OK [HIGHESTMODSEQ 9]", b"* OK [CLOSED] closed")
+    assert not select.responses
+    hear(conversation, b"* 3 EXISTS", b"S1 OK [READ-WRITE] open")
+    assert select.responses == [Exists(count=3)]
 
 
 def test_what_comes_while_nothing_is_under_way_is_told_and_not_kept() -> None:

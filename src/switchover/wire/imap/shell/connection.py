@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from switchover.errors import Conflict, Refused, SwitchoverError
 from switchover.wire.imap import commands
 from switchover.wire.imap.command import Command, Stream, Wait
-from switchover.wire.imap.conversation import KEPT_BYTES, Answered, Closing, Conversation, Ready
+from switchover.wire.imap.conversation import Answered, Closing, Conversation, Ready
 from switchover.wire.imap.errors import CommandRefused, ConnectionLost, TryLater
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import append_opening
@@ -42,7 +42,7 @@ _IN_FLIGHT_BYTES = 64 * 1024
 """Of commands sent together and not answered: enough for any distance, and no server's buffer is full."""
 _LOGOUT_SECONDS = 2.0
 # What tells that a server gets on with what we asked; any number of others may come without end.
-_PROGRESS = (Answered, Ready, Fetch, BodyStart, BodyChunk, BodyEnd)
+_PROGRESS = (Answered, Fetch, BodyStart, BodyChunk, BodyEnd)
 
 
 class Connection:
@@ -56,7 +56,9 @@ class Connection:
     ) -> None:
         """Take over a stream; ``trace`` gets ``>`` or ``<`` and a line without secrets."""
         self.target = target
-        self.conversation = Conversation(target.limits, host=target.host)
+        self.conversation = Conversation(
+            target.limits, host=target.host, kept_bytes=target.kept_bytes
+        )
         self.is_encrypted = target.tls
         self.secrets: list[str] = []
         """What no trace and no error may show, whoever said it."""
@@ -167,6 +169,7 @@ class Connection:
         while request.answer is None:
             event = await self.next_event()
             if isinstance(event, Ready) and event.request is request:
+                self._has_progressed = True
                 return True
         return False
 
@@ -352,13 +355,11 @@ class Connection:
     async def _last_words(self, error: ConnectionLost) -> ConnectionLost:
         """Return why the server went, if it said so before nothing could be sent any more."""
         with contextlib.suppress(ConnectionLost):
-            while self._stream.has_received:
+            while self._stream.is_lost and self._stream.has_received:
                 self.conversation.receive(await self._stream.read(0.0))
-        try:
-            while (event := self.conversation.next_event()) is not None:
-                self._checked(event)
-        except ConnectionLost as said:
-            return said
+        for event in iter(self.conversation.next_event, None):
+            if isinstance(event, Closing):
+                return self.declare_lost(self._farewell(event.status))
         return self.declare_lost(error)
 
     def _check(self) -> None:
@@ -366,8 +367,9 @@ class Connection:
             raise ConnectionLost(self._loss)
 
     def _check_kept(self, kept_bytes: int) -> int:
-        if kept_bytes > KEPT_BYTES:
-            message = f"the answers of {self.target.host} take more than {KEPT_BYTES} bytes"
+        if kept_bytes > self.target.kept_bytes:
+            most = self.target.kept_bytes
+            message = f"the answers of {self.target.host} take more than {most} bytes"
             raise self.declare_lost(ConnectionLost(_final(message)))
         return kept_bytes
 

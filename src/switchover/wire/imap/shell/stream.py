@@ -14,7 +14,7 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from switchover.errors import InvalidInput, Refused, SwitchoverError
+from switchover.errors import Conflict, InvalidInput, Refused, SwitchoverError
 from switchover.wire.imap.deflate import Deflate
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
@@ -136,9 +136,14 @@ class ByteStream:
         return bool(self._inlet.chunks)
 
     @property
+    def is_lost(self) -> bool:
+        """True when nothing can be sent any more; what came before may still wait to be taken."""
+        return self._inlet.is_lost
+
+    @property
     def is_full(self) -> bool:
-        """True when ``drain`` is due."""
-        return self._octets >= SENT_BYTES or not self._inlet.is_writable
+        """True when ``drain`` is due, or would tell that the connection is lost."""
+        return not self._inlet.is_writable or self._inlet.is_lost
 
     async def read(self, seconds: float) -> bytes:
         """Return the next bytes; raises ConnectionLost when none come in time, or never again.
@@ -179,11 +184,18 @@ class ByteStream:
         inlet = self._inlet
         if inlet.transport is None or inlet.is_ended:
             self._raise_lost()
-        with _errors_of(self.host, seconds):
-            async with asyncio.timeout(seconds):
-                secured = await asyncio.get_running_loop().start_tls(
-                    inlet.transport, inlet, context, server_hostname=self.host
-                )
+        try:
+            with _errors_of(self.host, seconds):
+                async with asyncio.timeout(seconds):
+                    secured = await asyncio.get_running_loop().start_tls(
+                        inlet.transport, inlet, context, server_hostname=self.host
+                    )
+        except BaseException:
+            inlet.transport.abort()
+            inlet.is_ended = inlet.is_lost = (
+                True  # nobody else tells: the handshake had the transport
+            )
+            raise
         if secured is None:  # ended meanwhile
             self._raise_lost()
         inlet.connection_made(secured)
@@ -241,6 +253,8 @@ class ByteStream:
 
     async def _until(self, claim: Callable[[], bool], seconds: float, what: str) -> None:
         loop = asyncio.get_running_loop()
+        if self._inlet.changed is not None:
+            raise Conflict(f"two tasks use one connection to {self.host}")
         try:
             async with asyncio.timeout(seconds):
                 while not claim():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from switchover.wire.imap.conversation import KEPT_BYTES
+
 if TYPE_CHECKING:
     from switchover.wire.imap.reader import Limits
 
@@ -20,7 +22,8 @@ class Target:
 
     ``connect_seconds`` bounds all up to the sign-in. ``answer_seconds`` bounds every single wait for bytes
     in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and nothing
-    that was asked for.
+    that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
+    may take in memory; ``limits`` what a single response may.
     """
 
     host: str
@@ -31,6 +34,7 @@ class Target:
     connect_seconds: float = 20.0
     answer_seconds: float = 120.0
     stall_seconds: float = 1800.0
+    kept_bytes: int = KEPT_BYTES
     limits: Limits | None = None
 
     @property
