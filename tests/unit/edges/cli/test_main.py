@@ -25,8 +25,6 @@ def test_one_command_does_not_load_what_the_others_need() -> None:
         "except SystemExit: pass\n"
         "print('alembic' in sys.modules, 'sqlalchemy' in sys.modules, file=sys.stderr)"
     )
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stderr == "False False\n"
     assert "Copy one mailbox" in done.stdout
