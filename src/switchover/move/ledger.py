@@ -97,6 +97,14 @@ class FolderLedger:
             [at for at, _ in places], [flags for _, flags in places], self.vanished.values()
         )
 
+    def knows(self, source_uid: int) -> bool:
+        """Return whether it is known what became of a mail: a copy on the target, or a reason why not."""
+        return (
+            source_uid in self.skipped
+            or source_uid in self.vanished
+            or self.position(source_uid) is not None
+        )
+
     def digests(self) -> list[bytes]:
         """Return the digests, parallel to the UIDs; b"" where the body was not read."""
         every = _every_digest(self.segments)

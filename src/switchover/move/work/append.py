@@ -61,6 +61,7 @@ class Batch:
     sent: dict[int, Sent] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     refused: dict[int, Skip] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
     is_read: bool = False
 
     @property

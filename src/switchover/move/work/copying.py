@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict, SwitchoverError
-from switchover.move.canonical import Form
+from switchover.move.beliefs import form_of
 from switchover.move.folder_name import TargetFacts, TargetFolder
 from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
 from switchover.move.sync_plan import Deletions, Rules
@@ -42,7 +42,6 @@ class CopyOrder:
     target_key: str
     choice: Choice = field(default_factory=Choice)
     rules: Rules = field(default_factory=Rules)
-    form: Form = Form.EXACT
     lanes: int = LANES
 
 
@@ -102,7 +101,8 @@ async def copy_mailbox(
         if dry_run:
             return report
         await _prepare(target, plan, report)
-        store = await LedgerStore.open(database, order.source_key, order.target_key)
+        form = form_of(source.conversation.profile, target.conversation.profile)
+        store = await LedgerStore.open(database, order.source_key, order.target_key, form=form)
         async with store:
             work = _Work(order=order, store=store, report=report, progress=progress)
             await work.run(source, target, there)
@@ -169,7 +169,7 @@ class _Work:
                     folder=folder,
                     rows=await self.store.load(known[folder.raw]),
                     rules=self.order.rules,
-                    form=self.order.form,
+                    form=self.store.form,
                     progress=partial(self.progress, folder.name),
                     result=result,
                 )
