@@ -44,6 +44,10 @@ _MOST_UNFOLDED = 64
 """Loose rows of a folder at which folding pays even in a huge one: replaying them costs more."""
 
 
+NO_UID = 1 << 40
+"""Above every UID (32 bits): names of mails that only the target has, since the source gave new UIDs."""
+
+
 class KnownMail(NamedTuple):
     """A mail of the ledger with its place on the target."""
 

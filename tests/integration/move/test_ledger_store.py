@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+from array import array
 from dataclasses import replace
 
 import psycopg
@@ -32,7 +33,8 @@ def made(count: int, seed: int) -> Mails:
         mails.uids.append(2 * number + 1 if number % 7 else 2 * number)
         mails.flags.append(FLAGS[spread % 11 % len(FLAGS)])
         mails.sizes.append(600 + spread % 90_000)
-        mails.dates.append(InternalDate(at, 60 if spread % 3 else 120))
+        mails.seconds.append(at)
+        mails.zones.append(60 if spread % 3 else 120)
     return mails
 
 
@@ -95,7 +97,7 @@ async def test_a_mail_takes_at_most_48_bytes_all_told(
         async with await LedgerStore.open(database, "a0", "b") as store:
             (rows,) = await opened(store, b"folder 3")
             fresh = made(3, run)
-            fresh.uids = [10_000 + 10 * run + at for at in range(3)]
+            fresh.uids = array("q", [10_000 + 10 * run + at for at in range(3)])
             await copy(store, rows, fresh, floor=10_000 + 10 * run)
             store.write(rows, reflagged({10_000 + 10 * run: ("\\Seen",)}))
             store.fold(rows)
@@ -115,7 +117,7 @@ async def test_what_was_written_comes_back_and_thousands_of_increments_do_not_pi
         async with await LedgerStore.open(database, "a", "b") as store:
             (rows,) = await opened(store, b"INBOX")
             fresh = made(1, run)
-            fresh.uids = [5_000 + run]
+            fresh.uids = array("q", [5_000 + run])
             await copy(store, rows, fresh, floor=5_000 + run)
             store.fold(rows)
         expected[5_000 + run] = 5_000 + run

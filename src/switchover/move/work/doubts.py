@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from switchover.move.beliefs import trust_of
-from switchover.move.ledger import KnownMail, replay
+from switchover.move.ledger import NO_UID, KnownMail, replay
 from switchover.move.pairing import pair
 from switchover.move.reconcile import (
     Copy,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 LATE_SECONDS = 0.3
 """How long a session that was cut off may still be storing what it got."""
-_NO_UID = 1 << 40
-"""Above every UID (32 bits): names for mails that only the target has since the source gave new UIDs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +170,7 @@ class Doubts:
             return {copies[uid]: digest for uid, digest in digests.items()}
 
         answer = await self._pair(mails, listed, self.source, read_copies)
-        first = max([_NO_UID, *(mail.source_uid for mail in mails)]) + 1
+        first = max([NO_UID, *(mail.source_uid for mail in mails)]) + 1
         names = {at: answer.stored.get(at, first + at) for at in range(len(mails))}
         again = [
             (one.mail._replace(source_uid=names[at]), one.target_uid)
@@ -227,7 +225,7 @@ class Doubts:
         """Return the digests of mails by their place, as far as the source still has them."""
         if not self.source_uids_hold:
             return {}
-        uids = {mails[at].source_uid: at for at in places if mails[at].source_uid < _NO_UID}
+        uids = {mails[at].source_uid: at for at in places if mails[at].source_uid < NO_UID}
         digests = await read_digests(self.source, uids, self.form) if uids else {}
         return {uids[uid]: digest for uid, digest in digests.items()}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
 from switchover.move.ledger import replay
 from switchover.move.segment import reflagged, removed, skipped, vanished
+from switchover.move.standing import State
 from switchover.move.sync_action import (
     Append,
     Delete,
@@ -25,12 +27,14 @@ from switchover.move.sync_plan import (
     Listing,
     Rules,
     compare,
-    fingerprint,
     obstacles,
     plan_folder,
+    wanted_mails,
 )
 from switchover.move.work.append import Pump
+from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
+from switchover.move.work.looking import look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
@@ -41,8 +45,10 @@ if TYPE_CHECKING:
     from switchover.move.canonical import Form
     from switchover.move.segment import Skip
     from switchover.move.sync_action import Action
+    from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
-    from switchover.move.work.mailbox import Folder, Opened
+    from switchover.move.work.looking import Look
+    from switchover.move.work.mailbox import Opened
     from switchover.wire.imap.shell import Connection
 
 
@@ -62,6 +68,12 @@ class FolderResult:
     """Mails that are only marked as deleted, because the server can not remove single ones."""
     vanished: int = 0
     known: int = 0
+    listed: int = 0
+    seconds: float = 0.0
+    unread: int = 0
+    """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
+    target_state: State | None = None
+    """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
 
 
@@ -78,38 +90,61 @@ class FolderCopy:
     form: Form
     progress: Callable[[int, int], None]
     result: FolderResult
+    looks_at_all: bool = False
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
-        there = await open_folder(self.source, self.folder.raw, to_write=False)
-        here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
-        mails = await list_mails(self.source) if there.messages else Mails()
-        listing = _listing(there, mails)
-        doubts = await self._clear(there, here, mails)
+        seen, here = await both(
+            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
+            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+        )
+        self._require_writable(here)
+        doubts = await self._clear(seen.opened, here)
+        here = doubts.here
         target = await self._list_target(here)
-        rules = self._rules_for(here)
-        ledger = self.rows.ledger
-        changes = compare(listing, ledger, target)
+        rules, ledger = self._rules_for(here), self.rows.ledger
+        changes = compare(seen.seen, ledger, target)
+        mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
         sizes = dict(zip(mails.uids, mails.sizes, strict=True))
         actions = plan_folder(changes, ledger, rules, sizes=sizes, target=target)
         self.result.known = len(ledger.source_uids)
-        await self._append([one for one in actions if isinstance(one, Append)], mails, doubts)
+        highest = await self._append(
+            [one for one in actions if isinstance(one, Append)], mails, doubts
+        )
         await self._remove_surplus(doubts)
         for action in actions:
             await self._do(action)
+        self._save(seen)
+        self.result.target_state = State(
+            uid_validity=here.uid_validity,
+            uid_next=max(here.uid_next, highest + 1),
+            messages=here.messages + self.result.copied - self.result.deleted,
+        )
+        return self.result
+
+    def _save(self, seen: Look) -> None:
+        there = seen.opened
+        self.result.listed = there.messages
         self.store.fold(self.rows)
         # What may be taken next time must be tried next time, though the source shows no change.
-        if not any(skip.reason.may_pass for skip in self.result.skips.values()):
-            self.store.save_complete(
-                replace(
-                    self.rows.folder,
-                    source_uid_next=there.uid_next,
-                    source_mod_seq=there.mod_seq,
-                    source_messages=there.messages,
-                    fingerprint=fingerprint(listing),
-                )
+        if any(skip.reason.may_pass for skip in self.result.skips.values()):
+            return
+        self.store.save_complete(
+            replace(
+                self.rows.folder,
+                source_uid_next=there.uid_next,
+                source_mod_seq=0 if self.result.unread else there.mod_seq,
+                source_messages=there.messages,
+                fingerprint=b"" if self.result.unread else seen.fingerprint,
             )
-        return self.result
+        )
+
+    def _require_writable(self, here: Opened) -> None:
+        if here.is_read_only:
+            raise Refused(
+                f"the target lets nobody write into {self.folder.name} (READ-ONLY): give the target's "
+                "user the rights to it"
+            )
 
     def _rules_for(self, here: Opened) -> Rules:
         conversation = self.target.conversation
@@ -127,7 +162,7 @@ class FolderCopy:
             return None
         return _listing(here, await list_mails(self.target) if here.messages else Mails())
 
-    async def _clear(self, there: Opened, here: Opened, mails: Mails) -> Doubts:
+    async def _clear(self, there: Opened, here: Opened) -> Doubts:
         """Find out what earlier runs left in doubt and what new UIDs mean; note what UIDs mean now."""
         known = self.rows.folder
         rules = replace(
@@ -150,6 +185,7 @@ class FolderCopy:
             if not isinstance(one, PairAgain):
                 self.result.found += await doubts.settle()
             elif one.side is Side.SOURCE:
+                mails = await list_mails(self.source) if there.messages else Mails()
                 self.result.paired += await doubts.pair_source(mails)
             else:
                 is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR
@@ -160,9 +196,10 @@ class FolderCopy:
         doubts.source_uids_hold = True
         return doubts
 
-    async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> None:
+    async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
+        """Send mails and return the highest UID that the target named."""
         if not appends:
-            return
+            return 0
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
         if again:
@@ -183,10 +220,12 @@ class FolderCopy:
             recorder.flush()
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
+            self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)
+        return recorder.highest
 
     async def _remove_surplus(self, doubts: Doubts) -> None:
         """Remove copies of ours that a session stored after we had given it up (research D.3 point 5)."""

@@ -41,6 +41,9 @@ class Recorder:
     """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
     copied: int = 0
     copied_bytes: int = 0
+    unread: int = 0
+    highest: int = 0
+    """The last UID that the target named."""
     _open: dict[int, int] = field(default_factory=dict)
     """Batches that are not over, by the number of their intent."""
     _over: list[int] = field(default_factory=list)
@@ -63,13 +66,14 @@ class Recorder:
     def _intend(
         self, group: Sequence[Append], mails: Mails, places: Mapping[int, int]
     ) -> tuple[int, Row, int]:
-        wanted = sorted(places[uid] for action in group for uid in action.source_uids)
-        dates = [mails.dates[at] for at in wanted]
+        # What was listed and went before its details came will not be read either.
+        uids = (uid for action in group for uid in action.source_uids)
+        wanted = sorted(places[uid] for uid in uids if uid in places)
         packed = pack_columns(
             [mails.uids[at] for at in wanted],
             [mails.sizes[at] for at in wanted],
-            [date.epoch_seconds for date in dates],
-            [date.zone_minutes for date in dates],
+            [mails.seconds[at] for at in wanted],
+            [mails.zones[at] for at in wanted],
             [mails.flags[at] for at in wanted],
             b"",
         )
@@ -84,6 +88,9 @@ class Recorder:
             self._since = clock.monotonic()
         self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
         self._skips |= batch.refused
+        known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
+        self.unread += len(batch.uids) - known
+        self.highest = max((self.highest, *batch.stored.values()))
         self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
         if not batch.unknown:
             self._open[batch.number] -= 1
