@@ -19,6 +19,7 @@ from switchover.edges.cli import (
     servers,
     statistics,
     tokens,
+    verify,
 )
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ statistics.register(app)
 servers.register(app)
 tokens.register(app)
 copy.register(app)
+verify.register(app)
 practice.register(app)
 
 

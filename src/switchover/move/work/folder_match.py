@@ -1,0 +1,234 @@
+"""Which folder is to be compared with which, and what differs about the folders themselves. No I/O.
+
+A folder that was copied is compared with the one that the ledger names; any other with the one that
+copying would take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from switchover.errors import InvalidInput
+from switchover.move.difference import Difference, DifferenceKind
+from switchover.move.folder_name import TargetFacts, TargetFolder
+from switchover.move.folder_plan import (
+    CREATABLE_USES,
+    ProblemKind,
+    SourceFolder,
+    WhyLeftOut,
+    plan_folders,
+)
+from switchover.move.proof import compare_subscriptions
+from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.move.folder_plan import Choice, FolderPlan, FolderProblem
+    from switchover.move.queries import CopyFolder
+    from switchover.move.work.mailbox import Folder, Inventory
+
+_VIRTUAL_USES = frozenset({"\\All", "\\Flagged", "\\Important"})
+_OWN_USE = "it is empty, and the target has it for a use of its own"
+_NO_WISH = "the target's configuration gives special uses, users can not"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderMatch:
+    """Two folders to compare, None for the side that has none; ``hint`` is why, where that is known."""
+
+    name: str
+    source: Folder | None
+    target: Folder | None
+    target_name: str = ""
+    known: CopyFolder | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """What is to be compared, what is not and why, and what differs already."""
+
+    matches: tuple[FolderMatch, ...]
+    left_out: Mapping[str, str]
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetAbilities:
+    """Whether the target tells of special uses, and whether it lets a user give them."""
+
+    names_uses: bool
+    gives_uses: bool
+
+
+def match_folders(
+    there: Inventory,
+    here: Inventory,
+    *,
+    choice: Choice,
+    known: Mapping[bytes, CopyFolder],
+    abilities: TargetAbilities,
+) -> Matching:
+    """Return the matching of two inventories; InvalidInput for a choice that no folder meets."""
+    work = _Work(there, here, choice, known)
+    for problem in work.plan.problems:
+        if problem.kind is ProblemKind.UNMATCHED:
+            raise InvalidInput(f"{problem.message} ({problem.hint})")
+    matches = work.matches()
+    compared = [one for one in matches if one.source is not None]
+    return Matching(
+        matches=(*matches, *work.extras()),
+        left_out={
+            name: str(why)
+            for name, why in work.plan.left_out.items()
+            if why is not WhyLeftOut.NO_MAILBOX
+        }
+        | work.virtual,
+        differences=(
+            *work.subscriptions(compared),
+            *(one for match in compared for one in _uses(match, abilities)),
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    there: Inventory
+    here: Inventory
+    choice: Choice
+    known: Mapping[bytes, CopyFolder]
+    plan: FolderPlan = field(init=False)
+    whole: FolderPlan = field(init=False)
+    targets: dict[str, bytes] = field(init=False)
+    """Name on the wire of each source folder's partner, chosen or not."""
+    virtual: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sources = [_source_folder(folder) for folder in self.there.folders]
+        # Nothing counts as subscribed: then the plan names all that should be.
+        facts = TargetFacts(
+            separator=self.here.separator,
+            prefix=self.here.prefix,
+            folders=tuple(map(_target_folder, self.here.folders)),
+        )
+        prefix = self.there.prefix
+        self.plan = plan_folders(sources, facts, source_prefix=prefix, choice=self.choice)
+        everything = replace(self.choice, folders=(), excluded=(), virtual_uses=frozenset())
+        self.whole = plan_folders(sources, facts, source_prefix=prefix, choice=everything)
+        self.targets = {
+            one.source: encode(one.target, NameEncoding.MODIFIED_UTF7)
+            for one in self.whole.mappings
+        }
+        for folder in self.there.folders:
+            if folder.raw in self.known:
+                self.targets[folder.name] = self.known[folder.raw].target_name
+
+    def matches(self) -> list[FolderMatch]:
+        """Return the chosen folders with their partners."""
+        problems = {name: one for one in self.whole.problems for name in one.sources}
+        by_raw = {_key(folder.raw): folder for folder in self.here.folders if folder.is_selectable}
+        return [
+            self._match(folder, by_raw, problems.get(folder.name))
+            for folder in self.there.folders
+            if folder.name not in self.plan.left_out
+        ]
+
+    def _match(
+        self, folder: Folder, by_raw: Mapping[bytes, Folder], problem: FolderProblem | None
+    ) -> FolderMatch:
+        raw = self.targets.get(folder.name)
+        return FolderMatch(
+            name=folder.name,
+            source=folder,
+            target=None if raw is None else by_raw.get(_key(raw)),
+            target_name="" if raw is None else decode(raw, NameEncoding.MODIFIED_UTF7),
+            known=self.known.get(folder.raw),
+            hint=problem.message if problem is not None and raw is None else "",
+        )
+
+    def extras(self) -> list[FolderMatch]:
+        """Return the folders that only the target has; with a choice of folders that is no question."""
+        if self.choice.folders:
+            return []
+        expected = {_key(raw) for raw in self.targets.values()}
+        found = []
+        for folder in self.here.folders:
+            if not folder.is_selectable or _key(folder.raw) in expected:
+                continue
+            if folder.special_use & _VIRTUAL_USES:
+                self.virtual[folder.name] = str(WhyLeftOut.VIRTUAL)
+                continue
+            is_own = bool(folder.special_use) and _messages(folder) == 0
+            found.append(
+                FolderMatch(
+                    name=folder.name, source=None, target=folder, target_name=folder.name,
+                    hint=_OWN_USE if is_own else "",
+                )
+            )  # fmt: skip
+        return found
+
+    def subscriptions(self, compared: list[FolderMatch]) -> list[Difference]:
+        """Return what differs in subscriptions of what is compared, and of bare names without a choice."""
+        own_name = {_key(raw): name for name, raw in self.targets.items()}
+        chosen = {one.name for one in compared}
+        wanted = {
+            one.name for one in compared if one.source is not None and one.source.is_subscribed
+        }
+        found = {
+            own_name.get(_key(folder.raw), folder.name)
+            for folder in self.here.folders
+            if folder.is_subscribed
+        }
+        if self.choice.folders or self.choice.excluded:
+            return compare_subscriptions(wanted, found & chosen)
+        # Names without mails are in no mapping: both sides have them as the target writes them.
+        wanted |= set(self.plan.subscriptions)
+        return compare_subscriptions(wanted, found - self._not_compared())
+
+    def _not_compared(self) -> set[str]:
+        left_out = self.plan.left_out.items()
+        return {name for name, why in left_out if why is not WhyLeftOut.NO_MAILBOX}
+
+
+def _uses(match: FolderMatch, abilities: TargetAbilities) -> list[Difference]:
+    if match.source is None or match.target is None or not abilities.names_uses:
+        return []
+    wanted = match.source.special_use & CREATABLE_USES
+    found = match.target.special_use & CREATABLE_USES
+    if wanted <= found:
+        return []
+    return [
+        Difference(
+            kind=DifferenceKind.SPECIAL_USE,
+            folder=match.name,
+            source=" ".join(sorted(wanted)),
+            target=" ".join(sorted(found)),
+            explanation="" if abilities.gives_uses else _NO_WISH,
+        )
+    ]
+
+
+def _messages(folder: Folder) -> int | None:
+    return None if folder.status is None else folder.status.messages
+
+
+def _key(raw: bytes) -> bytes:
+    return b"INBOX" if raw.upper() == b"INBOX" else raw
+
+
+def _source_folder(folder: Folder) -> SourceFolder:
+    return SourceFolder(
+        name=folder.name,
+        separator=folder.separator,
+        is_selectable=folder.is_selectable,
+        is_subscribed=folder.is_subscribed,
+        special_use=folder.special_use,
+    )
+
+
+def _target_folder(folder: Folder) -> TargetFolder:
+    return TargetFolder(
+        name=folder.name, is_selectable=folder.is_selectable, special_use=folder.special_use
+    )
