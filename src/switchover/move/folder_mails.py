@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NO_DIGEST = bytes(DIGEST_BYTES)
 _NO_SIZE = -1
+_LARGEST = 2**63 - 1  # what a server may claim is bounded by nothing
 _NOT_DELIVERED = (b"\0source\0", b"\0target\0")
 
 
@@ -36,7 +37,7 @@ class FolderMails(Sequence[ProofMail]):
         """Take one more mail; its digest has 16 bytes, or none where it was not worked out."""
         self.uids.append(mail.uid)
         self._seconds.append(mail.epoch_seconds)
-        self._sizes.append(_NO_SIZE if mail.size is None else mail.size)
+        self._sizes.append(_NO_SIZE if mail.size is None else min(mail.size, _LARGEST))
         self._flags.append(mail.flags)
         self._digests += mail.digest or _NO_DIGEST
 

@@ -219,18 +219,3 @@ async def delete_rows(
         "delete from ledger_row where folder_id = %s and number = any(%s)",
         (folder_id, list(numbers)),
     )
-
-
-async def find_pair(
-    connection: AsyncConnection[Any], source_key: str, target_key: str
-) -> int | None:
-    """Return the id of a pair of mailboxes, None for one that was never copied."""
-    cursor = await connection.execute(
-        """
-        -- a pair of mailboxes; no lock
-        select id from copy_pair where source_key = %s and target_key = %s
-        """,
-        (source_key, target_key),
-    )
-    row = await cursor.fetchone()
-    return None if row is None else int(row[0])

@@ -11,27 +11,21 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput
 from switchover.move.difference import Difference, DifferenceKind
-from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import (
-    CREATABLE_USES,
-    ProblemKind,
-    SourceFolder,
-    WhyLeftOut,
-    plan_folders,
-)
+from switchover.move.folder_plan import CREATABLE_USES, ProblemKind, WhyLeftOut, plan_folders
 from switchover.move.proof import compare_subscriptions
-from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
+from switchover.move.work.folder_facts import source_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchover.move.folder_plan import Choice, FolderPlan, FolderProblem
+    from switchover.move.folder_name import TargetFacts
+    from switchover.move.folder_plan import Choice, FolderPlan
     from switchover.move.queries import CopyFolder
-    from switchover.move.work.mailbox import Folder, Inventory
+    from switchover.move.work.inventory import Folder, Inventory
 
 _VIRTUAL_USES = frozenset({"\\All", "\\Flagged", "\\Important"})
 _OWN_USE = "it is empty, and the target has it for a use of its own"
-_NO_WISH = "the target's configuration gives special uses, users can not"
+_NO_WISH = "the target lets its users give no special uses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +49,16 @@ class Matching:
     differences: tuple[Difference, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetAbilities:
-    """Whether the target tells of special uses, and whether it lets a user give them."""
-
-    names_uses: bool
-    gives_uses: bool
-
-
 def match_folders(
     there: Inventory,
     here: Inventory,
     *,
     choice: Choice,
     known: Mapping[bytes, CopyFolder],
-    abilities: TargetAbilities,
+    facts: TargetFacts,
 ) -> Matching:
     """Return the matching of two inventories; InvalidInput for a choice that no folder meets."""
-    work = _Work(there, here, choice, known)
+    work = _Work(there, here, choice, known, facts)
     for problem in work.plan.problems:
         if problem.kind is ProblemKind.UNMATCHED:
             raise InvalidInput(f"{problem.message} ({problem.hint})")
@@ -88,71 +74,73 @@ def match_folders(
         | work.virtual,
         differences=(
             *work.subscriptions(compared),
-            *(one for match in compared for one in _uses(match, abilities)),
+            *(one for match in compared for one in _uses(match, facts)),
         ),
     )
 
 
 @dataclass(slots=True)
 class _Work:
+    """``partners`` are the target's folders by the names of the source's, chosen or not."""
+
     there: Inventory
     here: Inventory
     choice: Choice
     known: Mapping[bytes, CopyFolder]
+    facts: TargetFacts
     plan: FolderPlan = field(init=False)
     whole: FolderPlan = field(init=False)
-    targets: dict[str, bytes] = field(init=False)
-    """Name on the wire of each source folder's partner, chosen or not."""
+    partners: dict[str, Folder] = field(default_factory=dict)
     virtual: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sources = [_source_folder(folder) for folder in self.there.folders]
+        sources = [source_folder(folder) for folder in self.there.folders]
         # Nothing counts as subscribed: then the plan names all that should be.
-        facts = TargetFacts(
-            separator=self.here.separator,
-            prefix=self.here.prefix,
-            folders=tuple(map(_target_folder, self.here.folders)),
-        )
-        prefix = self.there.prefix
+        bare = tuple(replace(one, is_subscribed=False) for one in self.facts.folders)
+        facts, prefix = replace(self.facts, folders=bare), self.there.prefix
         self.plan = plan_folders(sources, facts, source_prefix=prefix, choice=self.choice)
         everything = replace(self.choice, folders=(), excluded=(), virtual_uses=frozenset())
         self.whole = plan_folders(sources, facts, source_prefix=prefix, choice=everything)
-        self.targets = {
-            one.source: encode(one.target, NameEncoding.MODIFIED_UTF7)
-            for one in self.whole.mappings
-        }
+        self._find_partners()
+
+    def _find_partners(self) -> None:
+        usable = [folder for folder in self.here.folders if folder.is_selectable]
+        by_raw = {_key(folder.raw): folder for folder in usable}
+        by_name = {folder.name: folder for folder in usable}
+        for one in self.whole.mappings:
+            if one.target in by_name:
+                self.partners[one.source] = by_name[one.target]
         for folder in self.there.folders:
-            if folder.raw in self.known:
-                self.targets[folder.name] = self.known[folder.raw].target_name
+            known = self.known.get(folder.raw)
+            if known is not None and _key(known.target_name) in by_raw:
+                self.partners[folder.name] = by_raw[_key(known.target_name)]
 
     def matches(self) -> list[FolderMatch]:
         """Return the chosen folders with their partners."""
-        problems = {name: one for one in self.whole.problems for name in one.sources}
-        by_raw = {_key(folder.raw): folder for folder in self.here.folders if folder.is_selectable}
-        return [
-            self._match(folder, by_raw, problems.get(folder.name))
-            for folder in self.there.folders
-            if folder.name not in self.plan.left_out
-        ]
-
-    def _match(
-        self, folder: Folder, by_raw: Mapping[bytes, Folder], problem: FolderProblem | None
-    ) -> FolderMatch:
-        raw = self.targets.get(folder.name)
-        return FolderMatch(
-            name=folder.name,
-            source=folder,
-            target=None if raw is None else by_raw.get(_key(raw)),
-            target_name="" if raw is None else decode(raw, NameEncoding.MODIFIED_UTF7),
-            known=self.known.get(folder.raw),
-            hint=problem.message if problem is not None and raw is None else "",
-        )
+        problems = {name: one.message for one in self.whole.problems for name in one.sources}
+        planned = {one.source: one.target for one in self.whole.mappings}
+        found = []
+        for folder in self.there.folders:
+            if folder.name in self.plan.left_out:
+                continue
+            target = self.partners.get(folder.name)
+            found.append(
+                FolderMatch(
+                    name=folder.name,
+                    source=folder,
+                    target=target,
+                    target_name=target.name if target else planned.get(folder.name, ""),
+                    known=self.known.get(folder.raw),
+                    hint="" if target else problems.get(folder.name, ""),
+                )
+            )
+        return found
 
     def extras(self) -> list[FolderMatch]:
         """Return the folders that only the target has; with a choice of folders that is no question."""
         if self.choice.folders:
             return []
-        expected = {_key(raw) for raw in self.targets.values()}
+        expected = {_key(partner.raw) for partner in self.partners.values()}
         found = []
         for folder in self.here.folders:
             if not folder.is_selectable or _key(folder.raw) in expected:
@@ -171,7 +159,7 @@ class _Work:
 
     def subscriptions(self, compared: list[FolderMatch]) -> list[Difference]:
         """Return what differs in subscriptions of what is compared, and of bare names without a choice."""
-        own_name = {_key(raw): name for name, raw in self.targets.items()}
+        own_name = {_key(partner.raw): name for name, partner in self.partners.items()}
         chosen = {one.name for one in compared}
         wanted = {
             one.name for one in compared if one.source is not None and one.source.is_subscribed
@@ -192,8 +180,8 @@ class _Work:
         return {name for name, why in left_out if why is not WhyLeftOut.NO_MAILBOX}
 
 
-def _uses(match: FolderMatch, abilities: TargetAbilities) -> list[Difference]:
-    if match.source is None or match.target is None or not abilities.names_uses:
+def _uses(match: FolderMatch, facts: TargetFacts) -> list[Difference]:
+    if match.source is None or match.target is None:
         return []
     wanted = match.source.special_use & CREATABLE_USES
     found = match.target.special_use & CREATABLE_USES
@@ -205,7 +193,7 @@ def _uses(match: FolderMatch, abilities: TargetAbilities) -> list[Difference]:
             folder=match.name,
             source=" ".join(sorted(wanted)),
             target=" ".join(sorted(found)),
-            explanation="" if abilities.gives_uses else _NO_WISH,
+            explanation="" if facts.creates_special_use else _NO_WISH,
         )
     ]
 
@@ -216,19 +204,3 @@ def _messages(folder: Folder) -> int | None:
 
 def _key(raw: bytes) -> bytes:
     return b"INBOX" if raw.upper() == b"INBOX" else raw
-
-
-def _source_folder(folder: Folder) -> SourceFolder:
-    return SourceFolder(
-        name=folder.name,
-        separator=folder.separator,
-        is_selectable=folder.is_selectable,
-        is_subscribed=folder.is_subscribed,
-        special_use=folder.special_use,
-    )
-
-
-def _target_folder(folder: Folder) -> TargetFolder:
-    return TargetFolder(
-        name=folder.name, is_selectable=folder.is_selectable, special_use=folder.special_use
-    )

@@ -68,7 +68,7 @@ class _MailReader:
         """Take mails; what comes unasked, only with flags, is none."""
         sink, taken = self._sink, 0
         for item in items:
-            if item.uid is None or item.flags is None or item.date is None:
+            if item.uid is None or item.flags is None or item.date is None or item.uid >> 63:
                 continue
             date = item.internal_date
             sink.mails.add(

@@ -21,10 +21,13 @@ from switchover.move.flags import PermanentFlags
 from switchover.move.folder_plan import Choice
 from switchover.move.manifest import LeftOut, SkippedMail
 from switchover.move.proof import Allowance, FolderProof, MailboxProof, prove
-from switchover.move.work.folder_match import FolderMatch, Matching, TargetAbilities, match_folders
+from switchover.move.work.both import both
+from switchover.move.work.folder_facts import target_facts
+from switchover.move.work.folder_match import FolderMatch, Matching, match_folders
 from switchover.move.work.folder_proof import Depth, FolderCheck
+from switchover.move.work.inventory import take_inventory
 from switchover.move.work.known import KnownPair, has_store
-from switchover.move.work.mailbox import list_folders, open_folder, open_mailbox
+from switchover.move.work.mailbox import open_folder, open_mailbox, sign_in
 from switchover.move.work.reading import SideReader
 from switchover.store.borrowed import borrow_database
 from switchover.wire.imap.quirks import Quirk
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from switchover.move.ledger import FolderLedger
-    from switchover.move.work.mailbox import Account, Folder, Inventory
+    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
     from switchover.wire.imap.shell import Connection
 
@@ -104,15 +108,12 @@ async def verify_mailbox(
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     async with AsyncExitStack() as stack:
-        source, target = await asyncio.gather(
-            open_mailbox(order.source), open_mailbox(order.target)
+        (source, there), (target, here) = await both(
+            _enter(order.source, stack), _enter(order.target, stack)
         )
-        stack.push_async_callback(source.close, politely=False)
-        stack.push_async_callback(target.close, politely=False)
-        there, here = await asyncio.gather(list_folders(source), list_folders(target))
         matching = match_folders(
             there, here, choice=order.choice, known=known.folders,
-            abilities=_abilities(here, target),
+            facts=target_facts(here, target),
         )  # fmt: skip
         depth = _depth(order, source, target, matching)
         window = _WINDOW.get(order.level, 1)
@@ -207,6 +208,12 @@ class _Work:
         return None if raw_flags is None else PermanentFlags.read(raw_flags)
 
 
+async def _enter(account: Account, stack: AsyncExitStack) -> tuple[Connection, Inventory]:
+    connection = await sign_in(account)
+    stack.push_async_callback(connection.close, politely=False)
+    return connection, await take_inventory(connection)
+
+
 def _depth(order: VerifyOrder, source: Connection, target: Connection, matching: Matching) -> Depth:
     quirks = source.conversation.profile.quirks | target.conversation.profile.quirks
     form = order.form or form_of(quirks)
@@ -233,14 +240,6 @@ def form_of(quirks: Iterable[Quirk]) -> Form:
     if found & {Quirk.LINE_ENDS_NORMALISED, Quirk.NUL_BECOMES_0X80}:
         return Form.LINES
     return Form.EXACT
-
-
-def _abilities(here: Inventory, target: Connection) -> TargetAbilities:
-    usable = target.conversation.capabilities
-    shown = any(folder.special_use for folder in here.folders)
-    return TargetAbilities(
-        names_uses=shown or "SPECIAL-USE" in usable, gives_uses="CREATE-SPECIAL-USE" in usable
-    )
 
 
 def _size(match: FolderMatch) -> int:
