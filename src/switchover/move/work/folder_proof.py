@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from switchover.move.mime_part import MailWords
     from switchover.move.work.folder_match import FolderMatch
     from switchover.move.work.inventory import Folder
-    from switchover.move.work.reading import SideReader
+    from switchover.move.work.side_reader import SideReader
 
 _LISTING = (FetchField.UID, FetchField.FLAGS, FetchField.INTERNAL_DATE, FetchField.SIZE)
 _FIELDS = {

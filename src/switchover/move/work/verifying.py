@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
+from switchover.move.beliefs import form_of, trust_of
 from switchover.move.canonical import Form
 from switchover.move.difference import Difference, Level
 from switchover.move.flags import PermanentFlags
@@ -28,7 +29,7 @@ from switchover.move.work.folder_proof import Depth, FolderCheck
 from switchover.move.work.inventory import take_inventory
 from switchover.move.work.known import KnownPair, has_store
 from switchover.move.work.mailbox import open_folder, open_mailbox, sign_in
-from switchover.move.work.reading import SideReader
+from switchover.move.work.side_reader import SideReader
 from switchover.store.borrowed import borrow_database
 from switchover.wire.imap.quirks import Quirk
 
@@ -215,9 +216,9 @@ async def _enter(account: Account, stack: AsyncExitStack) -> tuple[Connection, I
 
 
 def _depth(order: VerifyOrder, source: Connection, target: Connection, matching: Matching) -> Depth:
-    quirks = source.conversation.profile.quirks | target.conversation.profile.quirks
-    form = order.form or form_of(quirks)
-    wraps = Quirk.DATES_BEFORE_1970_WRAP in target.conversation.profile.quirks
+    profiles = source.conversation.profile, target.conversation.profile
+    form = order.form or form_of(*profiles)
+    wraps = Quirk.DATES_BEFORE_1970_WRAP in profiles[1].quirks
     sampled = None
     if order.sample is not None and order.level is Level.BODIES:
         mails = sum(_size(one) for one in matching.matches if one.source is not None)
@@ -225,21 +226,12 @@ def _depth(order: VerifyOrder, source: Connection, target: Connection, matching:
     return Depth(
         level=order.level,
         form=form,
-        compares_sizes=form is not Form.STRUCTURE and Quirk.SIZES_ESTIMATED not in quirks,
+        compares_sizes=form is not Form.STRUCTURE
+        and all(trust_of(profile, is_alone=True).sizes for profile in profiles),
         allowance=Allowance(earliest=0 if wraps else None),
         sampled=sampled,
         seed=clock.new_secret().encode(),
     )
-
-
-def form_of(quirks: Iterable[Quirk]) -> Form:
-    """Return the strictest form that servers with these oddities keep."""
-    found = set(quirks)
-    if found & {Quirk.BODIES_REGENERATED, Quirk.HEADERS_REWRITTEN}:
-        return Form.STRUCTURE
-    if found & {Quirk.LINE_ENDS_NORMALISED, Quirk.NUL_BECOMES_0X80}:
-        return Form.LINES
-    return Form.EXACT
 
 
 def _size(match: FolderMatch) -> int:
