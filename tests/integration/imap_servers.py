@@ -74,15 +74,17 @@ class ImapServer(Protocol):
 
 
 @contextlib.contextmanager
-def imap_server(kind: Kind, users: Sequence[str] = (USER,)) -> Iterator[ImapServer]:
-    """Run a server of this kind until the block ends; then nothing of it is left."""
+def imap_server(
+    kind: Kind, users: Sequence[str] = (USER,), *, more: str = ""
+) -> Iterator[ImapServer]:
+    """Run a server of this kind until the block ends; ``more`` is configuration in its own words."""
     match kind:
         case Kind.CYRUS:
-            running: contextlib.AbstractContextManager[ImapServer] = cyrus(users)
+            running: contextlib.AbstractContextManager[ImapServer] = cyrus(users, more=more)
         case Kind.COURIER:
-            running = courier(users)
+            running = courier(users, more=more)
         case _:
-            running = dovecot(Options(storage=kind.value, users=tuple(users)))
+            running = dovecot(Options(storage=kind.value, users=tuple(users), more=more))
     with running as server:
         yield server
 
