@@ -48,7 +48,16 @@ EMPTY_FOLDERS: tuple[Path, ...] = (("Leer",), ("Archive", "leer", "tief"))
 UNSUBSCRIBED = frozenset(
     {("Junk",), ("Archive", "2019"), ("2024", "01", "0"), ("Leer",), ("Case",), ("~tilde",)}
 )
-KEYWORDS = ("$Forwarded", "$MDNSent", "NonJunk", "Wichtig", "work:2024", "$label1", "a.b-c_d", "Zz+")
+KEYWORDS = (
+    "$Forwarded",
+    "$MDNSent",
+    "NonJunk",
+    "Wichtig",
+    "work:2024",
+    "$label1",
+    "a.b-c_d",
+    "Zz+",
+)
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted")
 WORDS = (
     "Anlage Bericht Termin Rechnung Zahlen Entwurf Protokoll Woche budget report meeting notes draft "
@@ -136,7 +145,9 @@ class _Maker:
 
     def flags(self) -> tuple[str, ...]:
         rng = self.rng
-        system = [flag for flag in SYSTEM_FLAGS if rng.random() < (0.5 if flag == "\\Seen" else 0.08)]
+        system = [
+            flag for flag in SYSTEM_FLAGS if rng.random() < (0.5 if flag == "\\Seen" else 0.08)
+        ]
         return (*system, *(word for word in KEYWORDS if rng.random() < KEYWORD_SHARE))
 
     def date(self) -> str:
@@ -148,7 +159,9 @@ class _Maker:
         return f"{when.tm_mday:02d}-{calendar.month_abbr[when.tm_mon]}-{when.tm_year} {time.strftime('%H:%M:%S', when)} {zone}"
 
     def size(self) -> int:
-        return min(LARGEST_USUAL_BYTES, int(self.rng.lognormvariate(math.log(MEDIAN_BYTES), SPREAD)))
+        return min(
+            LARGEST_USUAL_BYTES, int(self.rng.lognormvariate(math.log(MEDIAN_BYTES), SPREAD))
+        )
 
     def piece(self, size: int) -> bytes:
         start = self.rng.randrange(len(self.text))
@@ -160,12 +173,15 @@ class _Maker:
         rng = self.rng
         subject = " ".join(rng.choices(WORDS, k=rng.randrange(2, 8)))
         lines = (
-            b"Received: from mx.contoso.example (mx.contoso.example [192.0.2.%d])" % rng.randrange(255),
+            b"Received: from mx.contoso.example (mx.contoso.example [192.0.2.%d])"
+            % rng.randrange(255),
             b"\tby mail.contoso.example with ESMTPS id %012x" % rng.getrandbits(48),
-            b"From: =?utf-8?q?J=C3=BCrgen_%d?= <s%d@contoso.example>" % (self.serial, self.serial % 90),
+            b"From: =?utf-8?q?J=C3=BCrgen_%d?= <s%d@contoso.example>"
+            % (self.serial, self.serial % 90),
             b"To: ann@contoso.example",
             b"Subject: %s %d" % (subject.encode(), self.serial),
-            b"Date: Mon, 02 Jun 2025 10:%02d:%02d +0200" % (self.serial // 60 % 60, self.serial % 60),
+            b"Date: Mon, 02 Jun 2025 10:%02d:%02d +0200"
+            % (self.serial // 60 % 60, self.serial % 60),
             b"Message-ID: <%d.%x@contoso.example>" % (self.serial, rng.getrandbits(40)),
             *more,
         )
@@ -184,7 +200,12 @@ class _Maker:
         edge = b"=_%016x" % self.rng.getrandbits(64)
         head = b'Content-Type: multipart/%s;\r\n boundary="%s"' % (kind, edge)
         body = b"".join(b"--%s\r\n%s\r\n" % (edge, part) for part in parts)
-        return self.header(b"MIME-Version: 1.0", head) + b"\r\n" + body + (b"--%s--\r\n" % edge if closed else b"")
+        return (
+            self.header(b"MIME-Version: 1.0", head)
+            + b"\r\n"
+            + body
+            + (b"--%s--\r\n" % edge if closed else b"")
+        )
 
     def alternative(self, size: int) -> bytes:
         plain = b"Content-Type: text/plain\r\n\r\n" + self.piece(size // 2)
@@ -197,7 +218,9 @@ class _Maker:
             b'Content-Type: application/octet-stream; name="zahlen.bin"\r\n'
             b"Content-Transfer-Encoding: base64\r\n\r\n"
         )
-        return self.multipart(b"mixed", b"Content-Type: text/plain\r\n\r\n" + self.piece(200), part + coded)
+        return self.multipart(
+            b"mixed", b"Content-Type: text/plain\r\n\r\n" + self.piece(200), part + coded
+        )
 
     def odd_mails(self) -> dict[str, bytes]:
         """Return one mail for each oddity."""
@@ -221,25 +244,37 @@ class _Maker:
             "latin-1 header": head + b"X-Raw: Gr\xfc\xdfe \xa4\r\n\r\n" + text,
             "utf-8 header": head + "X-Raw: Grüße 😀\r\n\r\n".encode() + text,
             "8-bit body": head + b"\r\n" + bytes(range(128, 256)) + b"\r\n",
-            "control characters": head + b"\r\n" + bytes(range(1, 10)) + b"\x0b\x0c\x1a\x1b\x7f\r\n",
+            "control characters": head
+            + b"\r\n"
+            + bytes(range(1, 10))
+            + b"\x0b\x0c\x1a\x1b\x7f\r\n",
             "long line": head + b"\r\n" + b"y" * 20_000 + b"\r\n" + text,
             "long header line": head + b"X-Long: " + b"z" * 20_000 + b"\r\n\r\n" + text,
             "many header lines": head + b"X-Many: a\r\n" * 900 + b"\r\n" + text,
             "dots": head + b"\r\n.\r\n..\r\n.leading\r\n" + text,
-            "from line": b"From ann@contoso.example Mon Jun  2 10:00:00 2025\r\n" + head + b"\r\n" + text,
+            "from line": b"From ann@contoso.example Mon Jun  2 10:00:00 2025\r\n"
+            + head
+            + b"\r\n"
+            + text,
             "from in the body": head + b"\r\nFrom here\r\n>From there\r\n" + text,
             "folded to nothing": head + b"X-Folded:\r\n \r\n\t\r\n\r\n" + text,
             "a header name with a blank": head + b"X Bad : y\r\nnot a header\r\n\r\n" + text,
             "no colon first": b"garbage\r\n" + head + b"\r\n" + text,
             "blank line of blanks": head + b"   \r\n" + text,
             "unclosed multipart": self.multipart(b"mixed", b"\r\n" + text, closed=False),
-            "boundary that never comes": self.header(b'Content-Type: multipart/mixed; boundary="x"') + b"\r\n" + text,
-            "empty boundary": self.header(b'Content-Type: multipart/mixed; boundary=""') + b"\r\n" + text,
+            "boundary that never comes": self.header(b'Content-Type: multipart/mixed; boundary="x"')
+            + b"\r\n"
+            + text,
+            "empty boundary": self.header(b'Content-Type: multipart/mixed; boundary=""')
+            + b"\r\n"
+            + text,
             "nested": self.multipart(b"mixed", forwarded, forwarded),
             "bad base64": self.header(b"Content-Transfer-Encoding: base64") + b"\r\n====!!!!\r\n",
-            "bad charset": self.header(b"Content-Type: text/plain; charset=nonsense") + b"\r\n\xff\r\n",
+            "bad charset": self.header(b"Content-Type: text/plain; charset=nonsense")
+            + b"\r\n\xff\r\n",
             "bad date": b"Date: yesterday\r\nSubject: x\r\n\r\n" + text,
-            "literal look-alike": head + b"\r\n) {12}\r\nA1 OK done\r\n* 1 FETCH (UID 1)\r\n{5+}\r\n",
+            "literal look-alike": head
+            + b"\r\n) {12}\r\nA1 OK done\r\n* 1 FETCH (UID 1)\r\n{5+}\r\n",
             "bare LF": head + b"\r\nfirst\nsecond\n\nthird\r\n",
             "all bare LF": (head + b"\r\n" + text).replace(b"\r\n", b"\n"),
             "lone CR": head + b"\r\nfirst\rsecond\r\r\n",

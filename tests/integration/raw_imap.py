@@ -121,9 +121,17 @@ class RawImap:
         return answers + [self._answer(tag) for tag in tags[len(answers) :]]
 
     @staticmethod
-    def _announce(raw: bytes, flags: Sequence[str], date: str, body: bytes, *, plus: bytes) -> bytes:
+    def _announce(
+        raw: bytes, flags: Sequence[str], date: str, body: bytes, *, plus: bytes
+    ) -> bytes:
         words = " ".join(flags).encode()
-        return b'APPEND %s (%s) "%s" {%d%s}\r\n' % (quoted(raw), words, date.encode(), len(body), plus)
+        return b'APPEND %s (%s) "%s" {%d%s}\r\n' % (
+            quoted(raw),
+            words,
+            date.encode(),
+            len(body),
+            plus,
+        )
 
     def _append(self, raw: bytes, flags: Sequence[str], date: str, body: bytes) -> str:
         tag = self.send(self._announce(raw, flags, date, body, plus=b"")[:-2])
@@ -145,6 +153,8 @@ class RawImap:
         lines = self.command(b"EXAMINE " + quoted(raw))
         if any(line == b"* 0 EXISTS\r\n" for line in lines):
             return
+        # Dovecot shows a date before 1970 as it is once, then from its index, where it is without a sign.
+        self.command(b"UID FETCH 1:* INTERNALDATE")
         tag = self.send(b"UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])")
         while not (start := self.file.readline()).startswith(tag):
             found = _LITERAL.search(start)

@@ -39,7 +39,11 @@ def body_kept(kind: Kind, body: bytes) -> bytes | None:
         return (text if text.endswith(b"\n") else text + b"\n").replace(b"\n", b"\r\n")
     # Stored with LF, and a CR at the very end is lost; delivered with CRLF where no CR is already.
     stored = body.replace(b"\r\n", b"\n").removesuffix(b"\r").replace(b"\0", b"\x80")
-    return re.sub(rb"(?<!\r)\n", b"\r\n", stored) if b"\r" in stored else stored.replace(b"\n", b"\r\n")
+    return (
+        re.sub(rb"(?<!\r)\n", b"\r\n", stored)
+        if b"\r" in stored
+        else stored.replace(b"\n", b"\r\n")
+    )
 
 
 def _cyrus_body(body: bytes) -> bytes | None:
@@ -69,9 +73,9 @@ def _is_header(body: bytes) -> bool:
 def date_kept(kind: Kind, seconds: int, now: float) -> int | str | None:
     """Return the date that the server shows for one that it was given, or None when it refuses the mail."""
     if kind in _DOVECOT:
-        if seconds == -1:
-            return -(2**31)
-        return NOW if seconds > now else seconds
+        # Kept in 32 bits without a sign; -1 stands for a date that the system can not tell.
+        shown = 2**31 if seconds == -1 else seconds % 2**32
+        return NOW if seconds > now else shown
     if seconds < 0:
         return None
     return seconds or NOW

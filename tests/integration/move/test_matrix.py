@@ -173,9 +173,13 @@ def test_a_mailbox_arrives_as_it_was(site: Site, source: Kind, target: Kind) -> 
     assert here.subscribed == {names.get(one, one) for one in there.subscribed}
     marks = footprint(site.server(target), user)
     again = site.copy(source, target)
-    assert [one for one in again["folders"] if one["copied"] or one["reflagged"] or one["left"]] == []
+    assert [
+        one for one in again["folders"] if one["copied"] or one["reflagged"] or one["left"]
+    ] == []
     assert footprint(site.server(target), user) == marks
-    print(f"{source} -> {target}: {report_total(report)} mails, {len(refused)} refused, {seconds:.1f} s")
+    print(
+        f"{source} -> {target}: {report_total(report)} mails, {len(refused)} refused, {seconds:.1f} s"
+    )
 
 
 def target_name(source: Kind, target: Kind, name: str) -> str:
