@@ -14,6 +14,7 @@ from switchover.edges.cli import (
     demo,
     offline,
     practice,
+    probe,
     running,
     seeing,
     servers,
@@ -58,6 +59,7 @@ statistics.register(app)
 servers.register(app)
 tokens.register(app)
 copy.register(app)
+probe.register(app)
 practice.register(app)
 
 
