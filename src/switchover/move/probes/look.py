@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import SwitchoverError
-from switchover.move.work.mailbox import IDENTITY, list_folders
+from switchover.move.work.inventory import IDENTITY, list_folders
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 from switchover.wire.imap.responses import MailboxStatus, Namespace, Quota

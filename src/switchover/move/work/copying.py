@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
-from switchover.move.canonical import Form
+from switchover.move.beliefs import form_of
 from switchover.move.folder_name import TargetFacts, TargetFolder
 from switchover.move.folder_plan import Choice, SourceFolder, plan_folders
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
@@ -58,7 +58,6 @@ class CopyOrder:
     target_key: str
     choice: Choice = field(default_factory=Choice)
     rules: Rules = field(default_factory=Rules)
-    form: Form = Form.EXACT
     lanes: int = LANES
     with_acl: bool = False
     with_metadata: bool = False
@@ -173,7 +172,14 @@ class _Work:
         changed = [one for one in changed if one.mapping.target not in refused]
         if not changed:
             return
-        store = await LedgerStore.open(self.database, self.order.source_key, self.order.target_key)
+        store = await LedgerStore.open(
+            self.database,
+            self.order.source_key,
+            self.order.target_key,
+            form=form_of(
+                *(one.conversation.profile for one in (self.ends.source, self.ends.target))
+            ),
+        )
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             jobs = [self._job(one, known) for one in changed]
