@@ -60,9 +60,16 @@ KEYWORDS = (
 )
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted")
 WORDS = (
-    "Anlage Bericht Termin Rechnung Zahlen Entwurf Protokoll Woche budget report meeting notes draft "
-    "figures schedule minutes summary question answer reply"
-).split()
+    "Bericht",
+    "Termin",
+    "Rechnung",
+    "Zahlen",
+    "Entwurf",
+    "Woche",
+    "budget",
+    "notes",
+    "schedule",
+)
 ODD_DATES = (
     "01-Jan-1970 00:00:00 +0000",
     "01-Jan-1970 00:00:01 +0000",

@@ -58,11 +58,11 @@ def load_mailbox(server: ImapServer, user: str, corpus: Corpus) -> list[tuple[Co
                 connection.command(b"CREATE " + quoted(raw))
             if path in corpus.subscribed:
                 connection.command(b"SUBSCRIBE " + quoted(raw))
-        for path, mails in by_folder.items():
+        for path, given in by_folder.items():
             _append_and_expunge(connection, names[path])
-            if kind is Kind.CYRUS:
-                # It closes the connection on such a mail.
-                mails = [mail for mail in mails if len(mail.body) <= CYRUS_LARGEST_BYTES]
+            # Cyrus closes the connection on a mail that is too large.
+            most = CYRUS_LARGEST_BYTES if kind is Kind.CYRUS else 2**32
+            mails = [mail for mail in given if len(mail.body) <= most]
             answers = connection.append_all(
                 [(names[path], mail.flags, mail.date, mail.body) for mail in mails]
             )
