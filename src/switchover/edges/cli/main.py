@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "tokens": ("token",),
     "copy": ("copy",),
     "verify": ("verify",),
+    "probe": ("probe-endpoint",),
     "practice": ("practice",),
 }
 """Which module brings which commands, in the order of the help."""
