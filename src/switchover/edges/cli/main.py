@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "servers": ("server",),
     "tokens": ("token",),
     "copy": ("copy",),
+    "verify": ("verify",),
+    "probe": ("probe-endpoint",),
     "practice": ("practice",),
 }
 """Which module brings which commands, in the order of the help."""
