@@ -29,14 +29,14 @@ def settings_in(directory: Path) -> Settings:
 
 async def identity(settings: Settings, *, write: bool = False) -> tuple[int, int]:
     """Return what tells clusters apart, and how many pairs of mailboxes this one knows."""
-    async with borrow_database(settings) as database:
-        async with database.transaction() as connection:
-            if write:
-                await queries.find_or_add_pair(connection, "a", "b", datetime.now(UTC))
-            cursor = await connection.execute("select system_identifier from pg_control_system()")
-            row = await cursor.fetchone()
-            count = await (await connection.execute("select count(*) from copy_pair")).fetchone()
-    assert row and count
+    async with borrow_database(settings) as database, database.transaction() as connection:
+        if write:
+            await queries.find_or_add_pair(connection, "a", "b", datetime.now(UTC))
+        cursor = await connection.execute("select system_identifier from pg_control_system()")
+        row = await cursor.fetchone()
+        count = await (await connection.execute("select count(*) from copy_pair")).fetchone()
+    assert row
+    assert count
     return row[0], count[0]
 
 
