@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -28,7 +29,7 @@ from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.queries import CopyFolder
@@ -70,9 +71,19 @@ async def copy_alone(
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
-    async with borrow_database(settings) as database:
-        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
-            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+    async with AsyncExitStack() as stack:
+        # The database starts while both servers are asked who they are.
+        opening = asyncio.create_task(_open(stack, settings, order))
+        try:
+            return await _copy_mailbox(opening, order, progress=progress, dry_run=dry_run)
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+    database = await stack.enter_async_context(borrow_database(settings))
+    stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
+    return database
 
 
 async def copy_mailbox(
@@ -87,10 +98,18 @@ async def copy_mailbox(
     Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
     copied; a sign-in that fails ends it all.
     """
+    opening: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
+    opening.set_result(database)
+    return await _copy_mailbox(opening, order, progress=progress, dry_run=dry_run)
+
+
+async def _copy_mailbox(
+    opening: Awaitable[Database], order: CopyOrder, *, progress: Progress, dry_run: bool
+) -> CopyReport:
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun = clock.monotonic()
-    (ends, there, here), known = await both(_look_around(order), _load(database, order))
+    (ends, there, here), (usable, known) = await both(_look_around(order), _load(opening, order))
     work: _Work | None = None
     try:
         plan = plan_folders(
@@ -102,7 +121,7 @@ async def copy_mailbox(
         report = CopyReport(plan=plan, connections=2)
         if not dry_run:
             work = _Work(
-                database=database, order=order, report=report, progress=progress, ends=ends,
+                database=usable, order=order, report=report, progress=progress, ends=ends,
                 there=there, here=here, known=known,
             )  # fmt: skip
             await work.run()
@@ -134,11 +153,15 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
         raise
 
 
-async def _load(database: Database, order: CopyOrder) -> dict[bytes, CopyFolder]:
-    """Return what is known of the folders of this pair, by their names on the source."""
+async def _load(
+    opening: Awaitable[Database], order: CopyOrder
+) -> tuple[Database, dict[bytes, CopyFolder]]:
+    """Return the database, and what it knows of the folders of this pair, by their names on the source."""
+    database = await opening
     async with database.transaction() as connection:
         pair = await queries.find_pair(connection, order.source_key, order.target_key)
-        return {} if pair is None else await queries.list_folders(connection, pair)
+        known = {} if pair is None else await queries.list_folders(connection, pair)
+    return database, known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
