@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Unavailable
+from switchover.move.beliefs import refusal
 from switchover.move.flags import spelled
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.command import Command, LiteralMode, Wait, flag_list, is_flag
@@ -270,4 +271,6 @@ class Outbox:
 
     def _words(self, group: Group) -> Skip:
         answer = group.request.answer
-        return Skip(SkipReason.REFUSED, self.target.words(answer) if answer else "")
+        if answer is None:
+            return Skip(SkipReason.REFUSED)
+        return refusal(answer.code.name if answer.code else None, self.target.words(answer))
