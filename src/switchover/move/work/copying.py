@@ -15,6 +15,7 @@ from switchover.move.folder_plan import Choice, SourceFolder, plan_folders
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
+from switchover.move.work.extras import Extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.inventory import ask_statuses, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
@@ -29,7 +30,7 @@ from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.queries import CopyFolder
@@ -170,8 +171,12 @@ class _Work:
         self.report.unchanged = len(pairs) - len(changed)
         refused = await prepare_target(self.ends.target, self.report.plan, self.report)
         changed = [one for one in changed if one.mapping.target not in refused]
-        if not changed:
-            return
+        if changed:
+            await self._bring(pairs, changed)
+        if self.order.with_acl or self.order.with_metadata:
+            await self._copy_extras([one for one in pairs if one.mapping.target not in refused])
+
+    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -271,6 +276,22 @@ class _Work:
             ),
             result=FolderResult(name=pair.folder.name),
         )
+
+    async def _copy_extras(self, pairs: Sequence[_Pair]) -> None:
+        extras = Extras(
+            source=self.ends.source,
+            target=self.ends.target,
+            pairs=[(one.folder.raw, one.target_raw) for one in pairs],
+            report=self.report,
+        )
+        try:
+            if self.order.with_acl:
+                users = [self.order.source.credentials().user, self.order.target.credentials().user]
+                await extras.copy_rights(users)
+            if self.order.with_metadata:
+                await extras.copy_annotations()
+        except SwitchoverError as error:
+            self.report.notes.append(f"rights or annotations are not copied: {error}")
 
     async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
         lanes = Lanes(
