@@ -262,7 +262,7 @@ def shared(sharing: tuple[Dovecot, Dovecot], database: Database) -> Pair:
 
 async def test_rights_and_annotations_come_over_when_asked(shared: Pair) -> None:
     with shared.source.edit("") as connection:
-        for user, rights in ((USERS[1], "lrs"), (USERS[2], "lrswi")):
+        for user, rights in ((USERS[-1], "lrs"), (USERS[-2], "lrswi")):
             assert connection.setacl("Sent", user, rights)[0] == "OK"
         for where, name in (("Sent", "/private/comment"), ("", "/private/vendor/contoso/color")):
             line = connection.xatom("SETMETADATA", f'"{where}"', f'({name} "for {where}")')
@@ -273,7 +273,7 @@ async def test_rights_and_annotations_come_over_when_asked(shared: Pair) -> None
     assert (report.rights_set, report.annotations_set, report.notes) == (2, 2, [])
     with shared.target.edit("") as connection:
         (told,) = connection.getacl("Sent")[1]
-        assert f"{USERS[1]} lrs" in told.decode()
+        assert f"{USERS[-1]} lrs" in told.decode()
     again = await shared.copy(with_acl=True, with_metadata=True)
     assert (again.rights_set, again.annotations_set) == (0, 0)
 

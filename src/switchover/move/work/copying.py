@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,13 +11,13 @@ from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
 from switchover.move.beliefs import form_of
-from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import Choice, SourceFolder, plan_folders
+from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
 from switchover.move.work.extras import Extras
 from switchover.move.work.folder import FolderResult
+from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.inventory import ask_statuses, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
@@ -27,10 +28,9 @@ from switchover.move.work.survey import fingerprints
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
-from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.queries import CopyFolder
@@ -72,9 +72,19 @@ async def copy_alone(
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
-    async with borrow_database(settings) as database:
-        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
-            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+    async with AsyncExitStack() as stack:
+        # The database starts while both servers are asked who they are.
+        opening = asyncio.create_task(_open(stack, settings, order))
+        try:
+            return await _copy_mailbox(opening, order, progress=progress, dry_run=dry_run)
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+    database = await stack.enter_async_context(borrow_database(settings))
+    stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
+    return database
 
 
 async def copy_mailbox(
@@ -89,22 +99,36 @@ async def copy_mailbox(
     Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
     copied; a sign-in that fails ends it all.
     """
+    opening: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
+    opening.set_result(database)
+    return await _copy_mailbox(opening, order, progress=progress, dry_run=dry_run)
+
+
+async def _copy_mailbox(
+    opening: Awaitable[Database], order: CopyOrder, *, progress: Progress, dry_run: bool
+) -> CopyReport:
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun = clock.monotonic()
-    (ends, there, here), known = await both(_look_around(order), _load(database, order))
+    around = asyncio.ensure_future(_look_around(order))
+    try:
+        (ends, there, here), (usable, known) = await both(around, _load(opening, order))
+    except BaseException:
+        if around.done() and not around.cancelled() and around.exception() is None:
+            await around.result()[0].close()
+        raise
     work: _Work | None = None
     try:
         plan = plan_folders(
-            [_source_folder(one) for one in there.folders],
-            _facts(here, ends.target),
+            [source_folder(one) for one in there.folders],
+            target_facts(here, ends.target),
             source_prefix=there.prefix,
             choice=order.choice,
         )
         report = CopyReport(plan=plan, connections=2)
         if not dry_run:
             work = _Work(
-                database=database, order=order, report=report, progress=progress, ends=ends,
+                database=usable, order=order, report=report, progress=progress, ends=ends,
                 there=there, here=here, known=known,
             )  # fmt: skip
             await work.run()
@@ -136,11 +160,15 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
         raise
 
 
-async def _load(database: Database, order: CopyOrder) -> dict[bytes, CopyFolder]:
-    """Return what is known of the folders of this pair, by their names on the source."""
+async def _load(
+    opening: Awaitable[Database], order: CopyOrder
+) -> tuple[Database, dict[bytes, CopyFolder]]:
+    """Return the database, and what it knows of the folders of this pair, by their names on the source."""
+    database = await opening
     async with database.transaction() as connection:
         pair = await queries.find_pair(connection, order.source_key, order.target_key)
-        return {} if pair is None else await queries.list_folders(connection, pair)
+        known = {} if pair is None else await queries.list_folders(connection, pair)
+    return database, known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,35 +390,3 @@ def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _source_folder(folder: Folder) -> SourceFolder:
-    return SourceFolder(
-        name=folder.name,
-        separator=folder.separator,
-        is_selectable=folder.is_selectable,
-        is_subscribed=folder.is_subscribed,
-        special_use=folder.special_use,
-    )
-
-
-def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
-    profile = target.conversation.profile
-    return TargetFacts(
-        separator=inventory.separator,
-        prefix=inventory.prefix,
-        folders=tuple(
-            TargetFolder(
-                name=one.name,
-                is_selectable=one.is_selectable,
-                is_subscribed=one.is_subscribed,
-                special_use=one.special_use,
-            )
-            for one in inventory.folders
-        ),
-        is_case_sensitive=Quirk.NAMES_WITHOUT_CASE not in profile.quirks,
-        forbidden=profile.forbidden_in_names,
-        is_blank_tidy=Quirk.NAMES_WITHOUT_OUTER_BLANKS in profile.quirks,
-        reserved=frozenset(name.lower() for name in profile.reserved_names),
-        creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
-    )
