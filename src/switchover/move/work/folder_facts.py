@@ -41,6 +41,7 @@ def target_facts(inventory: Inventory, target: Connection) -> TargetFacts:
         ),
         is_case_sensitive=Quirk.NAMES_WITHOUT_CASE not in profile.quirks,
         forbidden=profile.forbidden_in_names,
+        forbidden_first=profile.forbidden_first_in_names,
         is_blank_tidy=Quirk.NAMES_WITHOUT_OUTER_BLANKS in profile.quirks,
         reserved=frozenset(name.lower() for name in profile.reserved_names),
         creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,

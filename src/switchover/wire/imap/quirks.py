@@ -117,6 +117,7 @@ class Profile:
     errors_before_cut: int | None = None
     keywords_a_folder: int | None = None
     forbidden_in_names: str = ""
+    forbidden_first_in_names: str = ""
     reserved_names: frozenset[str] = frozenset()
     broken_capabilities: frozenset[str] = frozenset()
 
@@ -215,6 +216,7 @@ _PROFILES = (
             }
         ),
         keywords_a_folder=26,  # of Maildir, whose file names have a letter for each
+        forbidden_first_in_names="~",
     ),
     Profile(
         server=Server.CYRUS,
@@ -226,7 +228,8 @@ _PROFILES = (
                 Quirk.ALL_BELOW_INBOX,
             }
         ),
-        forbidden_in_names='"',
+        # What its GOODCHARS leaves out, as 3.6 was seen to refuse.
+        forbidden_in_names='!"%;<>\\^`{|}',
     ),
     Profile(
         server=Server.COURIER,

@@ -166,6 +166,7 @@ class Connection:
         """Flush, and wait until the server continues this request; False when it answered it instead."""
         self.conversation.expect(request)
         await self.flush()
+        self._stream.acknowledge_at_once()
         while request.answer is None:
             event = await self.next_event()
             if isinstance(event, Ready) and event.request is request:
