@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,21 +15,24 @@ from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
+from switchover.move.work.extras import Extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
-from switchover.move.work.inventory import ask_statuses, take_inventory
+from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
+from switchover.move.work.moving import move_within_target
 from switchover.move.work.preparing import prepare_target
 from switchover.move.work.report import CopyReport
 from switchover.move.work.survey import fingerprints
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.queries import CopyFolder
@@ -109,7 +112,13 @@ async def _copy_mailbox(
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun = clock.monotonic()
-    (ends, there, here), (usable, known) = await both(_look_around(order), _load(opening, order))
+    around = asyncio.ensure_future(_look_around(order))
+    try:
+        (ends, there, here), (usable, known) = await both(around, _load(opening, order))
+    except BaseException:
+        if around.done() and not around.cancelled() and around.exception() is None:
+            await around.result()[0].close()
+        raise
     work: _Work | None = None
     try:
         plan = plan_folders(
@@ -192,8 +201,12 @@ class _Work:
         self.report.unchanged = len(pairs) - len(changed)
         refused = await prepare_target(self.ends.target, self.report.plan, self.report)
         changed = [one for one in changed if one.mapping.target not in refused]
-        if not changed:
-            return
+        if changed:
+            await self._bring(pairs, changed)
+        if self.order.with_acl or self.order.with_metadata:
+            await self._copy_extras([one for one in pairs if one.mapping.target not in refused])
+
+    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -205,6 +218,8 @@ class _Work:
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             jobs = [self._job(one, known) for one in changed]
+            with suppress(ConnectionLost):  # the lanes come back by themselves
+                await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             await self._save_standings(jobs)
 
@@ -261,7 +276,7 @@ class _Work:
             return Standing.CHANGED
         return standing(
             (
-                _state(pair.folder.status),
+                state_of(pair.folder.status),
                 State(
                     uid_validity=known.source_uid_validity,
                     uid_next=known.source_uid_next,
@@ -270,7 +285,7 @@ class _Work:
                 ),
             ),
             (
-                _state(pair.target_status),
+                state_of(pair.target_status),
                 State(
                     uid_validity=known.target_uid_validity,
                     uid_next=known.target_uid_next,
@@ -293,6 +308,22 @@ class _Work:
             ),
             result=FolderResult(name=pair.folder.name),
         )
+
+    async def _copy_extras(self, pairs: Sequence[_Pair]) -> None:
+        extras = Extras(
+            source=self.ends.source,
+            target=self.ends.target,
+            pairs=[(one.folder.raw, one.target_raw) for one in pairs],
+            report=self.report,
+        )
+        try:
+            if self.order.with_acl:
+                users = [self.order.source.credentials().user, self.order.target.credentials().user]
+                await extras.copy_rights(users)
+            if self.order.with_metadata:
+                await extras.copy_annotations()
+        except SwitchoverError as error:
+            self.report.notes.append(f"rights or annotations are not copied: {error}")
 
     async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
         lanes = Lanes(
@@ -327,7 +358,7 @@ class _Work:
         terms = terms_of(self.order.rules)
         rows = []
         for job in done:
-            now = _state(told.get(job.known.target_name))
+            now = state_of(told.get(job.known.target_name))
             is_ours = now is not None and is_as_left(now, job.result.target_state)
             state = now if now is not None and is_ours else _NOT_TOLD
             rows.append(
@@ -341,20 +372,6 @@ class _Work:
 
 
 _NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
-
-
-def _state(status: MailboxStatus | None) -> State | None:
-    """Return what STATUS told, None where something is missing."""
-    if status is None or status.uid_validity is None or status.uid_next is None:
-        return None
-    if status.messages is None:
-        return None
-    return State(
-        uid_validity=status.uid_validity,
-        uid_next=status.uid_next,
-        messages=status.messages,
-        mod_seq=status.highest_modseq or 0,
-    )
 
 
 def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:

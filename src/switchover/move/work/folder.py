@@ -78,6 +78,11 @@ class FolderResult:
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
 
+    @property
+    def progress(self) -> int:
+        """A number that grows with every mail whose fate is settled."""
+        return self.copied + self.found + len(self.skips)
+
 
 @dataclass(slots=True, kw_only=True)
 class FolderCopy:
@@ -234,10 +239,13 @@ class FolderCopy:
             await pump.run(recorder.intended(appends, mails))
         finally:
             recorder.flush()
+            if pump.unreadable:
+                self.store.write(self.rows, skipped(pump.unreadable))
+                self.result.skips |= pump.unreadable
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
-            self.result.skips |= recorder.refused
+            self.result.skips |= recorder.refused | pump.unreadable
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)

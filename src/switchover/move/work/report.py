@@ -27,6 +27,8 @@ class CopyReport:
     renamed: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rights_set: int = 0
+    annotations_set: int = 0
     seconds: float = 0.0
     connections: int = 0
     lanes: int = 0
