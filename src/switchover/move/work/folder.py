@@ -241,7 +241,6 @@ class FolderCopy:
             recorder.flush()
             if pump.unreadable:
                 self.store.write(self.rows, skipped(pump.unreadable))
-                self.result.skips |= pump.unreadable
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
