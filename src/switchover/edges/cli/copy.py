@@ -133,16 +133,8 @@ async def _copy(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
         TimeElapsedColumn(), console=errors, disable=quiet, transient=True,
     ) as shown:  # fmt: skip
-        task = shown.add_task("copying", total=None, said="")
-        counts = [0, 0]
-
-        def tell(folder: str, mails: int, octets: int) -> None:
-            counts[0] += mails
-            counts[1] += octets
-            said = f"{counts[0]:,} mails, {counts[1] / 1e6:,.1f} MB"
-            shown.update(task, description=escape(folder), said=said)
-
-        return await copy_alone(settings, order, progress=tell, dry_run=dry_run)
+        shown.add_task("copying", total=None, said="")
+        return await copy_alone(settings, order, dry_run=dry_run)
 
 
 def _password(side: str, where: str, file: Path | None) -> Callable[[], str]:

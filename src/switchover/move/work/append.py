@@ -8,10 +8,12 @@ nothing), else one mail, several commands in flight. A group that is refused is 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover import clock
 from switchover.errors import Unavailable
 from switchover.move.canonical import digester
 from switchover.move.flags import normalise
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from switchover.move.append_batches import BatchLimits
     from switchover.move.canonical import Form
     from switchover.move.flags import FlagSet
+    from switchover.move.pacing import Pacer
     from switchover.move.segment import Row
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.shell import Connection
@@ -38,6 +41,7 @@ FLUSH_BYTES = 256 * 1024
 ASKED_AHEAD = 3
 UNANSWERED_GROUPS = 4
 UNANSWERED_SINGLES = 32
+_LONG_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class Pump:
     form: Form
     limits: BatchLimits
     progress: Callable[[int, int], None]
+    pacer: Pacer
     finished: Callable[[Batch], None]
     _asked: dict[Request, Batch] = field(default_factory=dict)
     _owner: dict[int, Batch] = field(default_factory=dict)
@@ -159,6 +164,7 @@ class Pump:
             if batch is not None and start.size == 0:
                 self._refuse_empty(batch, item.uid)
             return
+        await self._wait_for_leave_to_send(start.size)
         date = item.internal_date
         flags = tuple(flag for flag in item.flags if is_flag(flag))
         when = date.encode() if date else b""
@@ -182,6 +188,14 @@ class Pump:
         )
         if is_full or not in_groups:
             await self._close_group()
+
+    async def _wait_for_leave_to_send(self, size: int) -> None:
+        """Wait as long as the limits on mails and bytes a second demand."""
+        seconds = self.pacer.wait_seconds(1, size, clock.monotonic())
+        if seconds > _LONG_PAUSE_SECONDS:
+            await self._close_group()  # no server should wait in the middle of a command
+        if seconds:
+            await asyncio.sleep(seconds)
 
     def _refuse_empty(self, batch: Batch, uid: int) -> None:
         batch.sent[uid] = Sent(uid=uid, size=0, digest=b"", flags=(), date=InternalDate(0, 0))

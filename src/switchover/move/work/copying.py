@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move.canonical import Form
 from switchover.move.folder_name import TargetFacts, TargetFolder
 from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
+from switchover.move.pacing import Pacer
 from switchover.move.sync_plan import Deletions, Rules
+from switchover.move.tally import Phase, Tally
 from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_folders, open_mailbox
@@ -20,8 +21,6 @@ from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from switchover.move.queries import CopyFolder
     from switchover.move.work.mailbox import Account, Folder, Inventory
     from switchover.settings import Settings
@@ -34,7 +33,10 @@ LANES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyOrder:
-    """What to copy; the keys name the two mailboxes in the ledger."""
+    """What to copy; the keys name the two mailboxes in the ledger.
+
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    """
 
     source: Account
     target: Account
@@ -44,6 +46,8 @@ class CopyOrder:
     rules: Rules = field(default_factory=Rules)
     form: Form = Form.EXACT
     lanes: int = LANES
+    pacer: Pacer = field(default_factory=Pacer)
+    is_two_mailboxes: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,30 +70,32 @@ async def copy_alone(
     settings: Settings,
     order: CopyOrder,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    tally: Tally | None = None,
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
     async with borrow_database(settings) as database:
         with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
-            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+            return await copy_mailbox(database, order, tally=tally, dry_run=dry_run)
 
 
 async def copy_mailbox(
     database: Database,
     order: CopyOrder,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    tally: Tally | None = None,
     dry_run: bool = False,
 ) -> CopyReport:
-    """Copy what is not copied yet and return what was done; ``progress`` gets folder, mails, bytes.
+    """Copy what is not copied yet and return what was done; ``tally`` counts along.
 
     Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
     copied; a sign-in that fails ends it all.
     """
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
+    tally = tally or Tally()
     source, target = await asyncio.gather(open_mailbox(order.source), open_mailbox(order.target))
+    tally.phase = Phase.LISTING
     try:
         there, here = await asyncio.gather(list_folders(source), list_folders(target))
         plan = plan_folders(
@@ -104,8 +110,9 @@ async def copy_mailbox(
         await _prepare(target, plan, report)
         store = await LedgerStore.open(database, order.source_key, order.target_key)
         async with store:
-            work = _Work(order=order, store=store, report=report, progress=progress)
+            work = _Work(order=order, store=store, report=report, tally=tally)
             await work.run(source, target, there)
+            tally.phase = Phase.FINISHING
         return report
     finally:
         await asyncio.gather(source.close(), target.close())
@@ -116,7 +123,7 @@ class _Work:
     order: CopyOrder
     store: LedgerStore
     report: CopyReport
-    progress: Callable[[str, int, int], None]
+    tally: Tally
 
     async def run(self, source: Connection, target: Connection, there: Inventory) -> None:
         by_name = {folder.name: folder for folder in there.folders}
@@ -126,7 +133,8 @@ class _Work:
         ]
         known = await self.store.add_folders([(folder.raw, raw) for folder, raw in pairs])
         # Deleting looks into every folder: copies may be left of mails that went long ago.
-        looks_everywhere = self.order.rules.deletions is not Deletions.NEVER
+        rules = self.order.rules
+        looks_everywhere = rules.deletions is not Deletions.NEVER or rules.retries_skipped
         changed = [
             folder
             for folder, _ in pairs
@@ -135,6 +143,9 @@ class _Work:
         self.report.unchanged = len(pairs) - len(changed)
         # The largest first, so that no lane is left with it at the end.
         changed.sort(key=lambda one: one.status.messages or 0 if one.status else 0)
+        for folder in changed:
+            self.tally.expect(folder.name, folder.status.messages or 0 if folder.status else 0)
+        self.tally.phase = Phase.COPYING
         lanes = max(1, min(self.order.lanes, len(changed)))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lane(source, target, changed, known))
@@ -170,7 +181,8 @@ class _Work:
                     rows=await self.store.load(known[folder.raw]),
                     rules=self.order.rules,
                     form=self.order.form,
-                    progress=partial(self.progress, folder.name),
+                    tally=self.tally,
+                    pacer=self.order.pacer,
                     result=result,
                 )
                 await copy.run()
@@ -178,6 +190,8 @@ class _Work:
                 self.report.failures[folder.name] = str(error)
                 if not (source.conversation.is_idle and target.conversation.is_idle):
                     return  # the lane's connections are of no use any more; others go on
+            finally:
+                self.tally.end(folder.name)
 
 
 async def _prepare(target: Connection, plan: FolderPlan, report: CopyReport) -> None:

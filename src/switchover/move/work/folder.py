@@ -8,6 +8,7 @@ this one streams, so the database costs no waiting.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
@@ -47,9 +48,13 @@ from switchover.wire.imap.message_commands import FlagChange
 from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from switchover.move.pacing import Pacer
+    from switchover.move.selection import NotWanted
     from switchover.move.sync_action import Action
+    from switchover.move.sync_plan import Changes
+    from switchover.move.tally import Tally
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Folder, Mails, Opened
     from switchover.wire.imap.shell import Connection
@@ -76,6 +81,7 @@ class FolderResult:
     vanished: int = 0
     known: int = 0
     skips: dict[int, Skip] = field(default_factory=dict)
+    not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +95,8 @@ class FolderCopy:
     rows: FolderRows
     rules: Rules
     form: Form
-    progress: Callable[[int, int], None]
+    tally: Tally
+    pacer: Pacer
     result: FolderResult
 
     async def run(self) -> FolderResult:
@@ -109,23 +116,49 @@ class FolderCopy:
             if here.permanent_flags is not None
             else None,
         )
-        changes = compare(listing, self.rows.ledger)
+        self._forget_skipped()
+        changes = self._choose(compare(listing, self.rows.ledger), mails)
         sizes = dict(zip(mails.uids, mails.sizes, strict=True)) if mails else {}
         actions = plan_folder(changes, self.rows.ledger, rules, sizes=sizes)
         self.result.known = len(self.rows.ledger.source_uids)
-        await self._append([one for one in actions if isinstance(one, Append)], mails, here)
+        to_send = [one for one in actions if isinstance(one, Append)]
+        self.tally.begin(
+            self.result.name,
+            sum(len(one.source_uids) for one in to_send),
+            sum(one.size_bytes for one in to_send),
+        )
+        await self._append(to_send, mails, here)
         for action in actions:
             await self._do(action)
         await self.store.save_complete(
             replace(
                 self.rows.folder,
                 source_uid_next=there.uid_next,
-                source_mod_seq=there.mod_seq,
+                # What was not wanted is looked for again by a run that wants it.
+                source_mod_seq=0 if self.result.not_wanted else there.mod_seq,
                 source_messages=there.messages,
-                fingerprint=fingerprint(listing),
+                fingerprint=b"" if self.result.not_wanted else fingerprint(listing),
             )
         )
         return self.result
+
+    def _forget_skipped(self) -> None:
+        ledger = self.rows.ledger
+        if self.rules.retries_skipped and ledger.skipped:
+            self.store.write(self.rows, removed(tuple(sorted(ledger.skipped))))
+            ledger.skipped.clear()
+
+    def _choose(self, changes: Changes, mails: Mails | None) -> Changes:
+        """Leave out of the new mails those that the user does not want."""
+        if mails is None or self.rules.selection.is_everything:
+            return changes
+        new = set(changes.new)
+        columns = zip(mails.uids, mails.dates, mails.sizes, strict=True)
+        left = self.rules.selection.leave_out(
+            (uid, date.epoch_seconds, size) for uid, date, size in columns if uid in new
+        )
+        self.result.not_wanted = left
+        return replace(changes, new=tuple(uid for uid in changes.new if uid not in left))
 
     def _require_same(self, there: Opened, here: Opened) -> None:
         known = self.rows.folder
@@ -152,7 +185,8 @@ class FolderCopy:
             raw=self.rows.folder.target_name,
             form=self.form,
             limits=self.rules.limits,
-            progress=self.progress,
+            progress=partial(self.tally.move, self.result.name),
+            pacer=self.pacer,
             finished=self._record,
         )
         await pump.run(self._intend(appends, mails, here))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from switchover import clock
 from switchover.errors import Corrupt
 from switchover.move.flags import FlagReader
+from switchover.move.work.sign_in import open_signed_in
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.internal_date import InternalDate
@@ -21,10 +21,9 @@ from switchover.wire.imap.responses import (
     Namespace,
     Status,
 )
-from switchover.wire.imap.shell import open_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from switchover.move.flags import FlagSet
     from switchover.wire.imap.conversation import Request
@@ -38,10 +37,16 @@ _UNDATED = InternalDate(0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A server, and how to sign in there; ``credentials`` is asked anew for each connection."""
+    """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
+
+    ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
+    whether asking again may give another secret.
+    """
 
     target: Target
-    credentials: Callable[[], Credentials]
+    credentials: Callable[[], Awaitable[Credentials]]
+    side: str = ""
+    renews: bool = False
     trace: Callable[[str, str], None] | None = None
 
 
@@ -90,9 +95,8 @@ class Mails:
 
 async def open_mailbox(account: Account) -> Connection:
     """Return a connection that is signed in and has told what it can do."""
-    connection = await open_connection(account.target, trace=account.trace)
+    connection = await open_signed_in(account)
     try:
-        await connection.sign_in(account.credentials(), nonce=clock.new_secret())
         usable = connection.conversation.capabilities
         batch = [commands.identify(IDENTITY)] if "ID" in usable else []
         if "QRESYNC" in usable:
