@@ -6,23 +6,27 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from switchover.errors import Conflict, SwitchoverError
+from switchover.errors import Conflict, Refused, SwitchoverError
 from switchover.move.canonical import Form
 from switchover.move.folder_name import TargetFacts, TargetFolder
 from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
+from switchover.move.likeness import Mark, look_like_one
 from switchover.move.pacing import Pacer
+from switchover.move.queries import CopyFolder
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.forecast import Forecast, Forecaster
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_folders, open_mailbox
+from switchover.move.work.skipped import list_skipped
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from switchover.move.queries import CopyFolder
     from switchover.move.work.mailbox import Account, Folder, Inventory
+    from switchover.move.work.skipped import SkippedMail
     from switchover.settings import Settings
     from switchover.store.pool import Database
     from switchover.wire.imap.shell import Connection
@@ -52,18 +56,25 @@ class CopyOrder:
 
 @dataclass(slots=True, kw_only=True)
 class CopyReport:
-    """What was done. ``failures`` are folders that could not be finished, each with its sentence."""
+    """What was done. ``failures`` are folders that could not be finished, each with its sentence.
+
+    ``refused`` are those of them that another run will not finish either. ``skipped`` are all mails that stay
+    behind, whenever that was found. ``forecasts`` are what a dry run found out instead.
+    """
 
     plan: FolderPlan
     folders: list[FolderResult] = field(default_factory=list)
     unchanged: int = 0
     created: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    skipped: list[SkippedMail] = field(default_factory=list)
+    forecasts: list[Forecast] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
         """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or any(one.skips for one in self.folders))
+        return not (self.failures or self.plan.problems or self.skipped)
 
 
 async def copy_alone(
@@ -105,17 +116,65 @@ async def copy_mailbox(
             choice=order.choice,
         )
         report = CopyReport(plan=plan)
-        if dry_run:
-            return report
-        await _prepare(target, plan, report)
         store = await LedgerStore.open(database, order.source_key, order.target_key)
         async with store:
+            await _require_two(store, order, there, here)
+            if dry_run:
+                forecaster = Forecaster(
+                    source=source, target=target, store=store, rules=order.rules
+                )
+                report.forecasts = await _forecast(forecaster, plan, there)
+                return report
+            await _prepare(target, plan, report)
             work = _Work(order=order, store=store, report=report, tally=tally)
-            await work.run(source, target, there)
+            known = await work.run(source, target, there)
             tally.phase = Phase.FINISHING
+            report.skipped = await list_skipped(store, known, order.source)
         return report
     finally:
         await asyncio.gather(source.close(), target.close())
+
+
+async def _require_two(
+    store: LedgerStore, order: CopyOrder, there: Inventory, here: Inventory
+) -> None:
+    """Raise Conflict when both sides look like one mailbox that nothing was copied between before."""
+    if order.is_two_mailboxes or not look_like_one(_marks(there), _marks(here)):
+        return
+    known = await store.add_folders([])
+    if not any(folder.target_uid_validity for folder in known.values()):
+        raise Conflict(
+            f"{order.source.target.host} and {order.target.target.host} seem to be one server by two names: "
+            "all folders of both mailboxes are the same; nothing was written. If they are two (a replica "
+            "that keeps UIDs), say --not-same-mailbox"
+        )
+
+
+def _marks(inventory: Inventory) -> list[Mark]:
+    return [
+        Mark(
+            one.name,
+            one.status.uid_validity or 0,
+            one.status.uid_next or 0,
+            one.status.messages or 0,
+        )
+        for one in inventory.folders
+        if one.status is not None
+    ]
+
+
+async def _forecast(forecaster: Forecaster, plan: FolderPlan, there: Inventory) -> list[Forecast]:
+    known = await forecaster.store.add_folders([])
+    raw = {folder.name: folder.raw for folder in there.folders}
+    found = []
+    for one in plan.mappings:
+        folder = known.get(raw[one.source]) or CopyFolder(
+            id=0,
+            source_name=raw[one.source],
+            target_name=encode(one.target, NameEncoding.MODIFIED_UTF7),
+        )
+        found.append(await forecaster.look(one.source, folder, is_new=one.is_new))
+    return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +184,10 @@ class _Work:
     report: CopyReport
     tally: Tally
 
-    async def run(self, source: Connection, target: Connection, there: Inventory) -> None:
+    async def run(
+        self, source: Connection, target: Connection, there: Inventory
+    ) -> dict[str, CopyFolder]:
+        """Copy all folders and return what is known of each, by name."""
         by_name = {folder.name: folder for folder in there.folders}
         pairs = [
             (by_name[one.source], encode(one.target, NameEncoding.MODIFIED_UTF7))
@@ -151,6 +213,7 @@ class _Work:
             group.create_task(self._lane(source, target, changed, known))
             for _ in range(lanes - 1):
                 group.create_task(self._own_lane(changed, known))
+        return {folder.name: known[folder.raw] for folder, _ in pairs}
 
     async def _own_lane(self, waiting: list[Folder], known: dict[bytes, CopyFolder]) -> None:
         source, target = await asyncio.gather(
@@ -188,6 +251,8 @@ class _Work:
                 await copy.run()
             except SwitchoverError as error:
                 self.report.failures[folder.name] = str(error)
+                if isinstance(error, Refused):
+                    self.report.refused.add(folder.name)
                 if not (source.conversation.is_idle and target.conversation.is_idle):
                     return  # the lane's connections are of no use any more; others go on
             finally:
