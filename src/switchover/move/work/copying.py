@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from switchover.errors import Conflict, Refused, SwitchoverError
+from switchover import clock
+from switchover.errors import Conflict, SwitchoverError
+from switchover.move import queries
 from switchover.move.canonical import Form
-from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
-from switchover.move.likeness import Mark, look_like_one
+from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.pacing import Pacer
 from switchover.move.queries import CopyFolder
+from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
-from switchover.move.work.folder import FolderCopy, FolderResult
-from switchover.move.work.forecast import Forecast, Forecaster
+from switchover.move.work.both import both
+from switchover.move.work.folder import FolderResult
+from switchover.move.work.forecast import Forecaster
+from switchover.move.work.inventory import ask_statuses, take_inventory
+from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
-from switchover.move.work.mailbox import list_folders, open_mailbox
+from switchover.move.work.mailbox import sign_in
+from switchover.move.work.plan_facts import source_folder, target_facts
+from switchover.move.work.preparing import prepare_target
+from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
+from switchover.move.work.survey import fingerprints
+from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
-from switchover.wire.imap.mailbox_name import NameEncoding, encode
+from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
 
 if TYPE_CHECKING:
-    from switchover.move.work.mailbox import Account, Folder, Inventory
-    from switchover.move.work.skipped import SkippedMail
+    from collections.abc import Mapping
+
+    from switchover.move.folder_plan import FolderMapping
+    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
     from switchover.store.pool import Database
+    from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
-LANES = 2
-"""Folders copied at a time, each over connections of its own."""
+__all__ = ["LANES", "CopyOrder", "CopyReport", "copy_alone", "copy_mailbox"]
+LANES = 8
+"""Folders copied at a time at most, each over connections of its own."""
+_LEFT_FREE = 2
+"""Connections of an account that stay for its user's own clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyOrder:
-    """What to copy; the keys name the two mailboxes in the ledger.
+    """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
 
     ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
     """
@@ -52,29 +68,8 @@ class CopyOrder:
     lanes: int = LANES
     pacer: Pacer = field(default_factory=Pacer)
     is_two_mailboxes: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class CopyReport:
-    """What was done. ``failures`` are folders that could not be finished, each with its sentence.
-
-    ``refused`` are those of them that another run will not finish either. ``skipped`` are all mails that stay
-    behind, whenever that was found. ``forecasts`` are what a dry run found out instead.
-    """
-
-    plan: FolderPlan
-    folders: list[FolderResult] = field(default_factory=list)
-    unchanged: int = 0
-    created: list[str] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
-    skipped: list[SkippedMail] = field(default_factory=list)
-    forecasts: list[Forecast] = field(default_factory=list)
-
-    @property
-    def is_complete(self) -> bool:
-        """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or self.skipped)
+    with_acl: bool = False
+    with_metadata: bool = False
 
 
 async def copy_alone(
@@ -104,217 +99,295 @@ async def copy_mailbox(
     """
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
-    tally = tally or Tally()
-    source, target = await asyncio.gather(open_mailbox(order.source), open_mailbox(order.target))
+    begun, tally = clock.monotonic(), tally or Tally()
+    (ends, there, here), (known, skipping) = await both(_look_around(order), _load(database, order))
+    work: _Work | None = None
     tally.phase = Phase.LISTING
     try:
-        there, here = await asyncio.gather(list_folders(source), list_folders(target))
+        require_two(order, known, there, here)
         plan = plan_folders(
-            [_source_folder(one) for one in there.folders],
-            _facts(here, target),
+            [source_folder(one) for one in there.folders],
+            target_facts(here, ends.target),
             source_prefix=there.prefix,
             choice=order.choice,
         )
-        report = CopyReport(plan=plan)
-        store = await LedgerStore.open(database, order.source_key, order.target_key)
-        async with store:
-            await _require_two(store, order, there, here)
-            if dry_run:
-                forecaster = Forecaster(
-                    source=source, target=target, store=store, rules=order.rules
-                )
-                report.forecasts = await _forecast(forecaster, plan, there)
-                return report
-            await _prepare(target, plan, report)
-            work = _Work(order=order, store=store, report=report, tally=tally)
-            known = await work.run(source, target, there)
+        report = CopyReport(plan=plan, connections=2)
+        work = _Work(
+            database=database, order=order, report=report, tally=tally, ends=ends,
+            there=there, here=here, known=known,
+        )  # fmt: skip
+        if dry_run:
+            await work.rehearse()
+        else:
+            await work.run()
             tally.phase = Phase.FINISHING
-            report.skipped = await list_skipped(store, known, order.source)
+            skipping |= {one.name for one in report.folders if one.skips}
+            stay = {name: one for name, one in work.folders().items() if name in skipping}
+            report.skipped = await list_skipped(database, stay, order.source)
+        report.seconds = clock.monotonic() - begun
         return report
     finally:
-        await asyncio.gather(source.close(), target.close())
+        await (work.ends if work else ends).close()
 
 
-async def _require_two(
-    store: LedgerStore, order: CopyOrder, there: Inventory, here: Inventory
-) -> None:
-    """Raise Conflict when both sides look like one mailbox that nothing was copied between before."""
-    if order.is_two_mailboxes or not look_like_one(_marks(there), _marks(here)):
-        return
-    known = await store.add_folders([])
-    if not any(folder.target_uid_validity for folder in known.values()):
-        raise Conflict(
-            f"{order.source.target.host} and {order.target.target.host} seem to be one server by two names: "
-            "all folders of both mailboxes are the same; nothing was written. If they are two (a replica "
-            "that keeps UIDs), say --not-same-mailbox"
-        )
+async def _look_around(order: CopyOrder) -> tuple[Ends, Inventory, Inventory]:
+    """Sign in on both sides and take both inventories, at once."""
+    sides = await asyncio.gather(_enter(order.source), _enter(order.target), return_exceptions=True)
+    good = [one for one in sides if not isinstance(one, BaseException)]
+    for one in sides:
+        if isinstance(one, BaseException):
+            for connection, _ in good:
+                await connection.close(politely=False)
+            raise one
+    (source, there), (target, here) = good
+    return Ends(source=source, target=target), there, here
 
 
-def _marks(inventory: Inventory) -> list[Mark]:
-    return [
-        Mark(
-            one.name,
-            one.status.uid_validity or 0,
-            one.status.uid_next or 0,
-            one.status.messages or 0,
-        )
-        for one in inventory.folders
-        if one.status is not None
-    ]
+async def _enter(account: Account) -> tuple[Connection, Inventory]:
+    connection = await sign_in(account)
+    try:
+        return connection, await take_inventory(connection)
+    except BaseException:
+        await connection.close(politely=False)
+        raise
 
 
-async def _forecast(forecaster: Forecaster, plan: FolderPlan, there: Inventory) -> list[Forecast]:
-    known = await forecaster.store.add_folders([])
-    raw = {folder.name: folder.raw for folder in there.folders}
-    found = []
-    for one in plan.mappings:
-        folder = known.get(raw[one.source]) or CopyFolder(
-            id=0,
-            source_name=raw[one.source],
-            target_name=encode(one.target, NameEncoding.MODIFIED_UTF7),
-        )
-        found.append(await forecaster.look(one.source, folder, is_new=one.is_new))
-    return found
+async def _load(database: Database, order: CopyOrder) -> tuple[dict[bytes, CopyFolder], set[str]]:
+    """Return what is known of the folders of this pair by their names on the source.
+
+    And the names of those where mails were skipped.
+    """
+    async with database.transaction() as connection:
+        pair = await queries.find_pair(connection, order.source_key, order.target_key)
+        if pair is None:
+            return {}, set()
+        known = await queries.list_folders(connection, pair)
+        ids = await queries.list_folders_with_skips(connection, pair)
+    return known, {
+        decode(raw, NameEncoding.MODIFIED_UTF7) for raw, one in known.items() if one.id in ids
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A folder with its place on the target."""
+
+    folder: Folder
+    mapping: FolderMapping
+    target_raw: bytes
+    target_status: MailboxStatus | None
 
 
 @dataclass(slots=True, kw_only=True)
 class _Work:
+    database: Database
     order: CopyOrder
-    store: LedgerStore
     report: CopyReport
     tally: Tally
+    ends: Ends
+    there: Inventory
+    here: Inventory
+    known: Mapping[bytes, CopyFolder]
 
-    async def run(
-        self, source: Connection, target: Connection, there: Inventory
-    ) -> dict[str, CopyFolder]:
-        """Copy all folders and return what is known of each, by name."""
-        by_name = {folder.name: folder for folder in there.folders}
-        pairs = [
-            (by_name[one.source], encode(one.target, NameEncoding.MODIFIED_UTF7))
-            for one in self.report.plan.mappings
-        ]
-        known = await self.store.add_folders([(folder.raw, raw) for folder, raw in pairs])
-        # Deleting looks into every folder: copies may be left of mails that went long ago.
-        rules = self.order.rules
-        looks_everywhere = rules.deletions is not Deletions.NEVER or rules.retries_skipped
-        changed = [
-            folder
-            for folder, _ in pairs
-            if looks_everywhere or not _is_unchanged(folder, known[folder.raw])
-        ]
+    async def run(self) -> None:
+        """Do everything that is to be done."""
+        pairs = self._pairs()
+        changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
-        # The largest first, so that no lane is left with it at the end.
-        changed.sort(key=lambda one: one.status.messages or 0 if one.status else 0)
-        for folder in changed:
-            self.tally.expect(folder.name, folder.status.messages or 0 if folder.status else 0)
-        self.tally.phase = Phase.COPYING
-        lanes = max(1, min(self.order.lanes, len(changed)))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._lane(source, target, changed, known))
-            for _ in range(lanes - 1):
-                group.create_task(self._own_lane(changed, known))
-        return {folder.name: known[folder.raw] for folder, _ in pairs}
+        refused = await prepare_target(self.ends.target, self.report.plan, self.report)
+        changed = [one for one in changed if one.mapping.target not in refused]
+        if not changed:
+            return
+        store = await LedgerStore.open(self.database, self.order.source_key, self.order.target_key)
+        async with store:
+            known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
+            self.known = known
+            jobs = [self._job(one, known) for one in changed]
+            await self._copy(store, jobs)
+            await self._save_standings(jobs)
 
-    async def _own_lane(self, waiting: list[Folder], known: dict[bytes, CopyFolder]) -> None:
-        source, target = await asyncio.gather(
-            open_mailbox(self.order.source), open_mailbox(self.order.target)
+    async def rehearse(self) -> None:
+        """Find out what ``run`` would do; nothing is written."""
+        forecaster = Forecaster(
+            source=self.ends.source,
+            target=self.ends.target,
+            store=LedgerStore(database=self.database, pair_id=0),
+            rules=self.order.rules,
+        )
+        pairs = self._pairs()
+        changed = await self._changed(pairs)
+        self.report.unchanged = len(pairs) - len(changed)
+        for one in changed:
+            known = self.known.get(one.folder.raw) or CopyFolder(
+                id=0, source_name=one.folder.raw, target_name=one.target_raw
+            )
+            self.report.forecasts.append(
+                await forecaster.look(one.folder.name, known, is_new=one.mapping.is_new)
+            )
+
+    def folders(self) -> dict[str, CopyFolder]:
+        """Return what is known of the folders of the plan, by name."""
+        chosen = {one.source for one in self.report.plan.mappings}
+        return {
+            one.name: self.known[one.raw]
+            for one in self.there.folders
+            if one.name in chosen and one.raw in self.known
+        }
+
+    def _pairs(self) -> list[_Pair]:
+        by_name: dict[str, Folder] = {}
+        for folder in self.there.folders:
+            if by_name.setdefault(folder.name, folder) is not folder:
+                self.report.failures[folder.name] = (
+                    f"the source has two folders of this name ({by_name[folder.name].raw!r} and "
+                    f"{folder.raw!r}); only the first is copied: rename one"
+                )
+        at_target = {folder.name: folder for folder in self.here.folders}
+        pairs = []
+        for mapping in self.report.plan.mappings:
+            existing = at_target.get(mapping.target)
+            try:
+                raw = (
+                    existing.raw if existing else encode(mapping.target, NameEncoding.MODIFIED_UTF7)
+                )
+            except SwitchoverError as error:
+                self.report.failures[mapping.source] = str(error)
+                continue
+            pairs.append(
+                _Pair(
+                    folder=by_name[mapping.source],
+                    mapping=mapping,
+                    target_raw=raw,
+                    target_status=existing.status if existing else None,
+                )
+            )
+        return pairs
+
+    async def _changed(self, pairs: list[_Pair]) -> list[_Pair]:
+        """Return the folders that must be opened."""
+        stands = [self._standing(one) for one in pairs]
+        uncertain = [
+            one.folder.raw
+            for one, stand in zip(pairs, stands, strict=True)
+            if stand is Standing.UNCERTAIN
+        ]
+        now = await fingerprints(self.ends.source, uncertain)
+        same = {raw for raw in uncertain if now[raw] and now[raw] == self.known[raw].fingerprint}
+        return [
+            one
+            for one, stand in zip(pairs, stands, strict=True)
+            if stand is not Standing.UNCHANGED and one.folder.raw not in same
+        ]
+
+    def _standing(self, pair: _Pair) -> Standing:
+        known = self.known.get(pair.folder.raw)
+        is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
+        if known is None or is_new or self.order.rules.retries_skipped:
+            return Standing.CHANGED
+        if not do_terms_hold(known.terms, terms_of(self.order.rules)):
+            return Standing.CHANGED
+        return standing(
+            (
+                _state(pair.folder.status),
+                State(
+                    uid_validity=known.source_uid_validity,
+                    uid_next=known.source_uid_next,
+                    messages=known.source_messages,
+                    mod_seq=known.source_mod_seq,
+                ),
+            ),
+            (
+                _state(pair.target_status),
+                State(
+                    uid_validity=known.target_uid_validity,
+                    uid_next=known.target_uid_next,
+                    messages=known.target_messages,
+                    mod_seq=known.target_mod_seq,
+                ),
+            ),
+            deletions=self.order.rules.deletions,
+            fingerprint=known.fingerprint,
+        )
+
+    def _job(self, pair: _Pair, known: Mapping[bytes, CopyFolder]) -> Job:
+        row = known[pair.folder.raw]
+        return Job(
+            folder=pair.folder,
+            known=row,
+            # What was complete by other terms may have left mails out that nothing will tell of.
+            is_whole=self.order.rules.retries_skipped
+            or not do_terms_hold(
+                row.terms, terms_of(replace(self.order.rules, deletions=Deletions.NEVER))
+            ),
+            result=FolderResult(name=pair.folder.name),
+        )
+
+    async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
+        lanes = Lanes(
+            order=self.order,
+            store=store,
+            report=self.report,
+            tally=self.tally,
+            round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
+            most=self._most_lanes(),
         )
         try:
-            await self._lane(source, target, waiting, known)
-        finally:
-            await asyncio.gather(source.close(), target.close())
+            await lanes.run(self.ends, jobs)
+        except* SwitchoverError as errors:
+            raise _first(errors) from None
+        self.ends = lanes.kept or self.ends
 
-    async def _lane(
-        self,
-        source: Connection,
-        target: Connection,
-        waiting: list[Folder],
-        known: dict[bytes, CopyFolder],
-    ) -> None:
-        while waiting:
-            folder = waiting.pop()
-            result = FolderResult(name=folder.name)
-            self.report.folders.append(result)
-            try:
-                copy = FolderCopy(
-                    source=source,
-                    target=target,
-                    store=self.store,
-                    folder=folder,
-                    rows=await self.store.load(known[folder.raw]),
-                    rules=self.order.rules,
-                    form=self.order.form,
-                    tally=self.tally,
-                    pacer=self.order.pacer,
-                    result=result,
+    def _most_lanes(self) -> int:
+        """Return how many lanes the limits allow."""
+        profiles = [one.conversation.profile for one in (self.ends.source, self.ends.target)]
+        allowed = min(one.connections for one in profiles) - _LEFT_FREE
+        return max(1, min(self.order.lanes, allowed))
+
+    async def _save_standings(self, jobs: list[Job]) -> None:
+        """Note by which terms folders are complete, and how the target stands where that will be asked."""
+        done = [one for one in jobs if one.folder.name not in self.report.failures]
+        told: dict[bytes, MailboxStatus] = {}
+        if self.order.rules.deletions is not Deletions.NEVER and self.ends.are_usable:
+            target = self.ends.target
+            if "UNSELECT" in target.conversation.capabilities:
+                await target.run(commands.UNSELECT)
+            told = await ask_statuses(target, [one.known.target_name for one in done])
+        terms = terms_of(self.order.rules)
+        rows = []
+        for job in done:
+            now = _state(told.get(job.known.target_name))
+            is_ours = now is not None and is_as_left(now, job.result.target_state)
+            state = now if now is not None and is_ours else _NOT_TOLD
+            rows.append(
+                replace(
+                    job.known, target_uid_next=state.uid_next, target_mod_seq=state.mod_seq,
+                    target_messages=state.messages, terms=terms,
                 )
-                await copy.run()
-            except SwitchoverError as error:
-                self.report.failures[folder.name] = str(error)
-                if isinstance(error, Refused):
-                    self.report.refused.add(folder.name)
-                if not (source.conversation.is_idle and target.conversation.is_idle):
-                    return  # the lane's connections are of no use any more; others go on
-            finally:
-                self.tally.end(folder.name)
+            )  # fmt: skip
+        async with self.database.transaction() as connection:
+            await queries.save_standings(connection, rows)
 
 
-async def _prepare(target: Connection, plan: FolderPlan, report: CopyReport) -> None:
-    """Create what is missing and subscribe as the source is."""
-    batch = []
-    for one in plan.mappings:
-        raw = encode(one.target, NameEncoding.MODIFIED_UTF7)
-        if one.is_new:
-            uses = [one.create_use] if one.create_use else []
-            batch.append(commands.create(raw, uses))
-            report.created.append(one.target)
-        if one.needs_subscription:
-            batch.append(commands.subscribe(raw))
-    batch += [
-        commands.subscribe(encode(name, NameEncoding.MODIFIED_UTF7)) for name in plan.subscriptions
-    ]
-    for request in await target.run_all(batch):
-        target.require(request)
+_NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
 
 
-def _is_unchanged(folder: Folder, known: CopyFolder) -> bool:
-    """Return whether the source says that nothing happened since the folder was complete.
-
-    Only where HIGHESTMODSEQ tells (RFC 7162): without it flags change unseen.
-    """
-    status = folder.status
-    return (
-        status is not None
-        and bool(status.highest_modseq)
-        and status.highest_modseq == known.source_mod_seq
-        and status.uid_validity == known.source_uid_validity
-        and status.uid_next == known.source_uid_next
-        and status.messages == known.source_messages
+def _state(status: MailboxStatus | None) -> State | None:
+    """Return what STATUS told, None where something is missing."""
+    if status is None or status.uid_validity is None or status.uid_next is None:
+        return None
+    if status.messages is None:
+        return None
+    return State(
+        uid_validity=status.uid_validity,
+        uid_next=status.uid_next,
+        messages=status.messages,
+        mod_seq=status.highest_modseq or 0,
     )
 
 
-def _source_folder(folder: Folder) -> SourceFolder:
-    return SourceFolder(
-        name=folder.name,
-        separator=folder.separator,
-        is_selectable=folder.is_selectable,
-        is_subscribed=folder.is_subscribed,
-        special_use=folder.special_use,
-    )
-
-
-def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
-    return TargetFacts(
-        separator=inventory.separator,
-        prefix=inventory.prefix,
-        folders=tuple(
-            TargetFolder(
-                name=one.name,
-                is_selectable=one.is_selectable,
-                is_subscribed=one.is_subscribed,
-                special_use=one.special_use,
-            )
-            for one in inventory.folders
-        ),
-        creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
-    )
+def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
+    """Return one of the errors that ended the lanes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -35,7 +35,7 @@ _ADVICE = {
 }
 
 
-async def open_signed_in(account: Account) -> Connection:
+async def sign_in(account: Account) -> Connection:
     """Return a connection that is signed in.
 
     A secret that can be fetched anew is, once, when the server refuses it: tokens run out. Raises what

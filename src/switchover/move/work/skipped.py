@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover.errors import SwitchoverError
-from switchover.move import queries
 from switchover.move.mail_name import MailName, read_mail_name
+from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import open_folder, open_mailbox
 from switchover.wire.imap import message_commands, uid_set
 from switchover.wire.imap.message_commands import FetchField
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from switchover.move.queries import CopyFolder
     from switchover.move.segment import Skip
-    from switchover.move.work.ledger_store import LedgerStore
     from switchover.move.work.mailbox import Account
+    from switchover.store.pool import Database
     from switchover.wire.imap.fetch import FetchItem
     from switchover.wire.imap.shell import Connection
 
@@ -42,19 +42,17 @@ class SkippedMail:
 
 
 async def list_skipped(
-    store: LedgerStore, folders: Mapping[str, CopyFolder], source: Account
+    database: Database, folders: Mapping[str, CopyFolder], source: Account
 ) -> list[SkippedMail]:
     """Return all mails that were ever skipped and still are, by folder and UID.
 
-    ``folders`` are the folders of the plan by name. A source that does not answer any more only
+    ``folders`` are those where mails may have been skipped, by name. A source that does not answer any more only
     leaves the mails without names.
     """
-    async with store.database.transaction() as connection:
-        ids = await queries.list_folders_with_skips(connection, store.pair_id)
-    skips: dict[str, dict[int, Skip]] = {}
-    for name, folder in folders.items():
-        if folder.id in ids:
-            skips[name] = dict((await store.load(folder)).ledger.skipped)
+    store = LedgerStore(database=database, pair_id=0)
+    skips = {
+        name: dict((await store.load(folder)).ledger.skipped) for name, folder in folders.items()
+    }
     skips = {name: found for name, found in skips.items() if found}
     named = await _names(skips, folders, source) if skips else {}
     return [

@@ -89,8 +89,11 @@ class Limits:
     """How much may be used of both servers."""
 
     connections: Annotated[
-        int, typer.Option(min=1, max=16, help="Folders copied at a time, a connection each side.")
-    ] = 2
+        int,
+        typer.Option(
+            min=1, max=16, help="Folders copied at a time at most, a connection each side."
+        ),
+    ] = 8
     max_mails_per_second: Annotated[
         float,
         typer.Option(min=0, help="Mails a second at most, in the mean.", show_default="no limit"),
