@@ -17,6 +17,7 @@ _MAIL_WEIGHT = 4096
 class Phase(StrEnum):
     """What is being done."""
 
+    STARTING = "starting"
     CONNECTING = "connecting"
     LISTING = "listing"
     COPYING = "copying"
@@ -58,7 +59,7 @@ class Sum:
 class Tally:
     """What one copy has done so far. ``note`` is a sentence on why it waits, if it does."""
 
-    phase: Phase = Phase.CONNECTING
+    phase: Phase = Phase.STARTING
     folders: dict[str, FolderTally] = field(default_factory=dict)
     note: str = ""
 

@@ -100,6 +100,7 @@ async def copy_mailbox(
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun, tally = clock.monotonic(), tally or Tally()
+    tally.phase = Phase.CONNECTING
     (ends, there, here), (known, skipping) = await both(_look_around(order), _load(database, order))
     work: _Work | None = None
     tally.phase = Phase.LISTING

@@ -31,11 +31,13 @@ LINE_SECONDS = 10.0
 JSON_SECONDS = 1.0
 _MOST_FOLDERS = 16
 _PHASES = {
+    Phase.STARTING: "getting the ledger ready",
     Phase.CONNECTING: "connecting to both servers",
     Phase.LISTING: "listing folders",
     Phase.COPYING: "copying",
     Phase.FINISHING: "finishing",
 }
+_BEFORE = frozenset({Phase.STARTING, Phase.CONNECTING, Phase.LISTING})
 Tick: TypeAlias = "Callable[[Meter], None]"
 
 
@@ -116,7 +118,7 @@ def _print_json(meter: Meter) -> None:
 def line(meter: Meter) -> str:
     """Return one line for a log."""
     tally, found = meter.tally, meter.tally.sum()
-    if tally.phase in {Phase.CONNECTING, Phase.LISTING}:
+    if tally.phase in _BEFORE:
         return _PHASES[tally.phase]
     parts = [
         f"{_PHASES[tally.phase]}: {found.done_mails:,} of {found.mails:,} mails, "
@@ -136,7 +138,7 @@ def live_table(meter: Meter, width: int) -> Table:
     tally, found = meter.tally, meter.tally.sum()
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    if tally.phase in {Phase.CONNECTING, Phase.LISTING}:
+    if tally.phase in _BEFORE:
         table.add_row(f"[bold]{_PHASES[tally.phase]} ...[/bold]")
         return table
     for _ in range(6 if width >= _WIDE else 5):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchover.edges.cli.copy.summary import plan_json, show_problems
-from switchover.edges.cli.output import console, escape, print_table
+from switchover.edges.cli.copy.summary import plan_json, print_full_columns, show_problems
+from switchover.edges.cli.output import console, escape
 
 if TYPE_CHECKING:
     from switchover.move.work.copying import CopyReport
@@ -18,15 +18,17 @@ def show(report: CopyReport) -> None:
     rows = [
         (
             escape(one.source),
-            escape(one.target) if one.target != one.source else "same name",
-            "new" if one.is_new else "there",
+            escape(one.target) if one.target != one.source else "",
+            "yes" if one.is_new else "",
             *_cells(forecasts.get(one.source)),
             escape("; ".join(one.reasons)),
         )
         for one in report.plan.mappings
     ]
-    print_table(
-        ["source", "target", "", "to copy", "MB", "flags", "skip", "delete", "because"], rows
+    print_full_columns(
+        ("folder", "on the target", "new", "to copy", "MB", "flags", "skip", "delete", "because"),
+        rows,
+        words={"folder", "on the target", "new", "because"},
     )
     for name, why in report.plan.left_out.items():
         _say(f"[dim]left out[/dim] {escape(name)}: {why}")
@@ -47,7 +49,7 @@ def show(report: CopyReport) -> None:
 
 
 def _say(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _cells(one: Forecast | None) -> tuple[str, ...]:

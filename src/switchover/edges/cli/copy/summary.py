@@ -10,6 +10,8 @@ from switchover.edges.cli.output import console, duration, escape, print_table
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from switchover.move.folder_plan import FolderPlan
     from switchover.move.work.copying import CopyReport
     from switchover.move.work.folder import FolderResult
@@ -57,8 +59,10 @@ def show(report: CopyReport, seconds: float) -> None:
     """Print what was done, for people."""
     rows = [_row(one) for one in sorted(report.folders, key=lambda one: one.name) if _is_news(one)]
     if rows:
-        print_table(
-            ["folder", "copied", "MB", "there before", "flags", "deleted", "not wanted"], rows
+        print_full_columns(
+            ("folder", "copied", "MB", "there before", "flags", "deleted", "not wanted"),
+            rows,
+            words={"folder"},
         )
     _show_skipped(report.skipped)
     show_problems(report.plan)
@@ -71,8 +75,20 @@ def show(report: CopyReport, seconds: float) -> None:
     _say(f"[{style}]{escape(ending.sentence)}[/{style}]")
 
 
+def print_full_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Collection[str]
+) -> None:
+    """Print a table without the columns in which nothing stands; all but ``words`` are numbers."""
+    full = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    print_table(
+        [columns[at] for at in full],
+        [[row[at] for at in full] for row in rows],
+        numbers=set(columns) - set(words),
+    )
+
+
 def _say(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _is_news(one: FolderResult) -> bool:
