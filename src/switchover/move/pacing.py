@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from switchover.move.append_batches import BatchLimits
+
 
 @dataclass(slots=True, kw_only=True)
 class Bucket:
@@ -27,6 +29,21 @@ class Bucket:
         self._at = now
         self._level = min(self.per_second, self._level + elapsed * self.per_second) - amount
         return max(0.0, -self._level / self.per_second)
+
+
+def paced_limits(pacer: Pacer) -> BatchLimits:
+    """Return batches of at most a second's worth, so that no server waits in the middle of a command."""
+    usual = BatchLimits()
+    mails, octets = pacer.mails_per_second, pacer.octets_per_second
+    return BatchLimits(
+        mails_at_most=min(usual.mails_at_most, max(1, int(mails)))
+        if mails
+        else usual.mails_at_most,
+        bytes_at_most=min(usual.bytes_at_most, max(1, int(octets)))
+        if octets
+        else usual.bytes_at_most,
+        alone_bytes=min(usual.alone_bytes, max(1, int(octets))) if octets else usual.alone_bytes,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

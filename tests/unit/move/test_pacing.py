@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.move.pacing import Bucket, Pacer
+from switchover.move.append_batches import BatchLimits
+from switchover.move.pacing import Bucket, Pacer, paced_limits
 
 
 def test_without_limits_nobody_waits() -> None:
@@ -43,3 +44,11 @@ def test_never_more_goes_than_the_limit_and_a_second_s_worth(
         now += bucket.take(amount, now)  # who takes waits before it goes
         taken += amount
         assert taken <= (now + 1.0) * per_second * (1 + 1e-6) + 1e-3
+
+
+def test_batches_are_a_second_s_worth_at_most() -> None:
+    assert paced_limits(Pacer()) == BatchLimits()
+    slow = paced_limits(Pacer(mails_per_second=2.5, octets_per_second=1000.0))
+    assert (slow.mails_at_most, slow.bytes_at_most, slow.alone_bytes) == (2, 1000, 1000)
+    assert paced_limits(Pacer(mails_per_second=0.1)).mails_at_most == 1
+    assert paced_limits(Pacer(mails_per_second=1e9, octets_per_second=1e12)) == BatchLimits()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
-from switchover.move.canonical import Form
+from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.pacing import Pacer
 from switchover.move.queries import CopyFolder
@@ -64,7 +64,6 @@ class CopyOrder:
     target_key: str
     choice: Choice = field(default_factory=Choice)
     rules: Rules = field(default_factory=Rules)
-    form: Form = Form.EXACT
     lanes: int = LANES
     pacer: Pacer = field(default_factory=Pacer)
     is_two_mailboxes: bool = False
@@ -199,7 +198,14 @@ class _Work:
         changed = [one for one in changed if one.mapping.target not in refused]
         if not changed:
             return
-        store = await LedgerStore.open(self.database, self.order.source_key, self.order.target_key)
+        store = await LedgerStore.open(
+            self.database,
+            self.order.source_key,
+            self.order.target_key,
+            form=form_of(
+                *(one.conversation.profile for one in (self.ends.source, self.ends.target))
+            ),
+        )
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             self.known = known

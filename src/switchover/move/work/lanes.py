@@ -188,7 +188,7 @@ class Lanes:
 
     async def _copy_over(self, job: Job, ends: Ends) -> None:
         if job.tries:
-            await self.store.settled()
+            await self.store.durable()
             job.known = (await self.store.add_folders([]))[job.folder.raw]
         copy = FolderCopy(
             source=ends.source,
@@ -197,7 +197,7 @@ class Lanes:
             folder=job.folder,
             rows=await self.store.load(job.known),
             rules=self.order.rules,
-            form=self.order.form,
+            form=self.store.form,
             progress=partial(self._tell, job.folder.name),
             tally=self.tally,
             pacer=self.order.pacer,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.move.fingerprint import Fingerprint
+from switchover.move.ledger import NO_UID
 from switchover.move.sync_plan import Delta, Listing
 from switchover.move.work.mail_columns import (
     ALL_FIELDS,
@@ -229,7 +230,8 @@ def joined(one: Mails, other: Mails) -> Mails:
 def _floor(ledger: FolderLedger) -> int:
     """Return the UID from which on nothing is known."""
     last = ledger.source_uids[-1] if ledger.source_uids else 0
-    return max(last, *ledger.skipped, *ledger.vanished, 0, 0) + 1
+    gone = [uid for uid in ledger.vanished if uid < NO_UID]
+    return max(last, *ledger.skipped, *gone, 0, 0) + 1
 
 
 def _fingerprint(uid_validity: int, uids: Sequence[int], flags: Sequence[FlagSet]) -> bytes:

@@ -32,6 +32,7 @@ from switchover.wire.imap.reader import Limits, Reader
 from switchover.wire.imap.response_codes import CapabilityCode, CodeName
 from switchover.wire.imap.response_weight import weight
 from switchover.wire.imap.responses import (
+    Bodies,
     BodyChunk,
     BodyEnd,
     BodyStart,
@@ -78,7 +79,7 @@ _CHANGES_CAPABILITIES: Final = frozenset({"LOGIN", "AUTHENTICATE", "UNAUTHENTICA
 _CHANGES_STREAM: Final = frozenset({"STARTTLS", "COMPRESS DEFLATE"})
 # These bring FETCH responses, as many as there are mails: they pass by and are not counted.
 _BRINGS_FETCH: Final = frozenset({"UID FETCH", "UID STORE", "SELECT", "EXAMINE"})
-_PASSING: Final = frozenset({Fetch, BodyStart, BodyChunk, BodyEnd})
+_PASSING: Final = frozenset({Fetch, Bodies, BodyStart, BodyChunk, BodyEnd})
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -171,6 +172,15 @@ class Conversation:
     def knows_capabilities(self) -> bool:
         """False when the server has to be asked (CAPABILITY)."""
         return bool(self._announced)
+
+    @property
+    def whole_bodies(self) -> bool:
+        """True where small messages come as Bodies; see ``Reader``."""
+        return self._reader.whole_bodies
+
+    @whole_bodies.setter
+    def whole_bodies(self, wanted: bool) -> None:
+        self._reader.whole_bodies = wanted
 
     @property
     def is_idle(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -138,6 +138,7 @@ class Showing:
 def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOrder:
     """Return what the engine is to do; raises InvalidInput before any password is asked for."""
     from switchover.move.endpoint import same_mailbox  # noqa: PLC0415 - start-up time
+    from switchover.move.pacing import paced_limits  # noqa: PLC0415 - start-up time
     from switchover.move.work.copying import CopyOrder  # noqa: PLC0415 - start-up time
     from switchover.move.work.order import account_of  # noqa: PLC0415 - start-up time
 
@@ -156,7 +157,7 @@ def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOr
         source_key=source.key,
         target_key=target.key,
         choice=choice,
-        rules=rules,
+        rules=replace(rules, limits=paced_limits(pacer)),
         lanes=limits.connections,
         pacer=pacer,
         is_two_mailboxes=wishes.not_same_mailbox,

@@ -31,28 +31,29 @@ class Ending:
 
 def ending_of(report: CopyReport) -> Ending:
     """Return how a run ended: complete, complete but for what is not taken, or to be run again."""
-    again = report.failures.keys() - report.refused
+    again = _counts(
+        sum(one.skip.reason.may_pass for one in report.skipped),
+        len(report.failures.keys() - report.refused),
+    )
     if again:
-        count = counted(len(again), "folder")
         return Ending(
             code=TRY_AGAIN,
-            sentence=f"{count} could not be finished: run the same command again, it goes on from here",
+            sentence=f"left: {again}, named above; run the same command again, it goes on from here",
         )
-    parts = []
-    if report.skipped:
-        parts.append(counted(len(report.skipped), "mail"))
-    blocked = len(report.refused) + len(report.plan.problems)
-    if blocked:
-        parts.append(counted(blocked, "folder"))
-    if parts:
-        verb = "stays" if parts in (["1 mail"], ["1 folder"]) else "stay"
+    behind = _counts(len(report.skipped), len(report.refused) + len(report.plan.problems))
+    if behind:
         return Ending(
             code=STAYS_BEHIND,
-            sentence=f"{' and '.join(parts)} {verb} behind, named above; everything else is on the target",
+            sentence=f"refused: {behind}, named above; everything else is on the target",
         )
     return Ending(
         code=COMPLETE, sentence="complete: everything that was asked for is on the target"
     )
+
+
+def _counts(mails: int, folders: int) -> str:
+    parts = [counted(mails, "mail")] if mails else []
+    return " and ".join([*parts, counted(folders, "folder")] if folders else parts)
 
 
 def show(report: CopyReport, seconds: float) -> None:
@@ -69,6 +70,8 @@ def show(report: CopyReport, seconds: float) -> None:
     for name, sentence in sorted(report.failures.items()):
         word = "refused" if name in report.refused else "left"
         _say(f"[red]{word}[/red] {escape(name)}: {escape(sentence)}")
+    for note in report.notes:
+        _say(f"[yellow]note[/yellow] {escape(note)}")
     _say(_totals(report, seconds, quiet_folders=len(report.folders) - len(rows)))
     ending = ending_of(report)
     style = {COMPLETE: "green", STAYS_BEHIND: "yellow"}.get(ending.code, "red")
@@ -177,6 +180,10 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "copied_bytes": sum(one.copied_bytes for one in report.folders),
         "unchanged_folders": report.unchanged,
         "created": report.created,
+        "renamed": report.renamed,
+        "notes": report.notes,
+        "connections": report.connections,
+        "retries": report.retries,
         "folders": [_folder_json(one, report) for one in report.folders],
         "skipped": [_skipped_json(one) for one in report.skipped],
         **plan_json(report.plan),
@@ -193,6 +200,8 @@ def _folder_json(one: FolderResult, report: CopyReport) -> dict[str, Any]:
         "reflagged": one.reflagged,
         "deleted": one.deleted,
         "vanished": one.vanished,
+        "paired": one.paired,
+        "marked": one.marked,
         "not_wanted": len(one.not_wanted),
         "left": report.failures.get(one.name),
     }
