@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "servers": ("server",),
     "tokens": ("token",),
     "copy": ("copy",),
+    "probe": ("probe-endpoint",),
     "practice": ("practice",),
 }
 """Which module brings which commands, in the order of the help."""

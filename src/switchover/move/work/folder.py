@@ -109,6 +109,8 @@ class FolderCopy:
         self._require_writable(here)
         doubts = await self._clear(seen.opened, here)
         here = doubts.here
+        if not seen.adds_up(self.rows.ledger):
+            seen = await look(self.source, self.folder, self.rows, is_whole=True)
         target = await self._list_target(here)
         rules, ledger = self._rules_for(here), self.rows.ledger
         changes = compare(seen.seen, ledger, target)
@@ -206,7 +208,10 @@ class FolderCopy:
             is_in_use=self.rules.is_in_use,
             source_uids_hold=hold,
         )
-        for one in obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules):
+        found = obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules)
+        if found:
+            self._reopen()
+        for one in found:
             if not isinstance(one, PairAgain):
                 self.result.found += await doubts.settle()
             elif one.side is Side.SOURCE:
@@ -221,6 +226,14 @@ class FolderCopy:
         doubts.source_uids_hold = True
         return doubts
 
+    def _reopen(self) -> None:
+        """Note that the folder is not complete: what is taken out of the ledger, no change will tell of."""
+        folder = self.rows.folder
+        if folder.source_uid_next:
+            self.store.save_complete(
+                replace(folder, source_uid_next=0, source_mod_seq=0, fingerprint=b"")
+            )
+
     async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
         """Send mails and return the highest UID that the target named."""
         if not appends:
@@ -228,6 +241,7 @@ class FolderCopy:
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
         if again:
+            self._reopen()
             self.store.write(self.rows, removed(again))
         recorder = Recorder(store=self.store, rows=self.rows, floor=doubts.here.uid_next)
         pump = Pump(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from switchover.errors import InvalidInput
 from switchover.move.endpoint import ImapEndpoint, Security
 from switchover.move.work.mailbox import Account
+from switchover.move.work.sign_in import unchanging
 from switchover.move.work.sign_in_secret import read_secret, run_token_command
 from switchover.wire.imap.sasl import BearerToken, Mechanism, Password
 from switchover.wire.imap.shell import Target
@@ -120,7 +121,7 @@ def _credentials(side: Side, user: str) -> Callable[[], Awaitable[Credentials]]:
     secret = Password(
         user=other or user, password=side.password(), acting_as=user if other else "", by=by
     )
-    return partial(_known, secret)
+    return unchanging(secret)
 
 
 def _mechanism(side: Side) -> Mechanism | None:
@@ -138,10 +139,6 @@ def _mechanism(side: Side) -> Mechanism | None:
             f"and {'none' if takes_token else 'a token'} is given"
         )
     return by
-
-
-async def _known(secret: Credentials) -> Credentials:
-    return secret
 
 
 async def _token(source: TokenSource, user: str, by: Mechanism | None) -> Credentials:

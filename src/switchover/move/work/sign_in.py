@@ -10,9 +10,10 @@ from switchover.wire.imap.errors import CertificateFault, CertificateRefused, Si
 from switchover.wire.imap.shell import open_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from switchover.move.work.mailbox import Account
+    from switchover.wire.imap.sasl import Credentials
     from switchover.wire.imap.shell import Connection
 
 _PIN = (
@@ -35,13 +36,22 @@ _ADVICE = {
 }
 
 
+def unchanging(secret: Credentials) -> Callable[[], Awaitable[Credentials]]:
+    """Return what gives an account the same secret for each connection."""
+
+    async def give() -> Credentials:
+        return secret
+
+    return give
+
+
 async def sign_in(account: Account) -> Connection:
     """Return a connection that is signed in.
 
     A secret that can be fetched anew is, once, when the server refuses it: tokens run out. Raises what
     ``open_connection`` and ``Connection.sign_in`` raise, with advice on what to do.
     """
-    with _advice(account):
+    with advice(account):
         try:
             return await _open(account)
         except SignInRefused:
@@ -62,7 +72,8 @@ async def _open(account: Account) -> Connection:
 
 
 @contextmanager
-def _advice(account: Account) -> Iterator[None]:
+def advice(account: Account) -> Iterator[None]:
+    """Add to what goes wrong in the block what to do about it."""
     try:
         yield
     except CertificateRefused as error:

@@ -149,9 +149,9 @@ class Conversation:
         self._host = host
         self._kept_bytes = kept_bytes
         self._reader = Reader(limits)
-        self._announced: frozenset[str] = frozenset()
+        self.announced: frozenset[str] = frozenset()
         self._is_announced_anew = False  # since the last command that makes the former worthless
-        self._identity: Mapping[str, str] = {}
+        self.identity: Mapping[str, str] = {}
         self._under_way: deque[Request] = deque()
         self._unsent: Request | None = None  # goes out now: nothing else may
         self._waiting: Request | None = None  # has asked for leave to go on
@@ -171,7 +171,7 @@ class Conversation:
     @property
     def knows_capabilities(self) -> bool:
         """False when the server has to be asked (CAPABILITY)."""
-        return bool(self._announced)
+        return bool(self.announced)
 
     @property
     def whole_bodies(self) -> bool:
@@ -354,7 +354,7 @@ class Conversation:
         elif isinstance(event, Enabled):
             self.enabled |= frozenset(event.capabilities)
         else:
-            self._identity = event.fields
+            self.identity = event.fields
         self._recognise()
         return self._note(event)
 
@@ -381,18 +381,18 @@ class Conversation:
         return self._fail(f"answers to {request.command.name} take more than {most}", Retry.NEVER)
 
     def _learn(self, capabilities: tuple[str, ...]) -> None:
-        self._announced = frozenset(capabilities)
+        self.announced = frozenset(capabilities)
         self._is_announced_anew = True
         self._recognise()
 
     def _recognise(self) -> None:
         self.profile = recognise(
             greeting=self.greeting.text if self.greeting else "",
-            identity=self._identity,
-            capabilities=self._announced,
+            identity=self.identity,
+            capabilities=self.announced,
             host=self._host,
         )
-        self.capabilities = self.profile.usable(self._announced, self.enabled)
+        self.capabilities = self.profile.usable(self.announced, self.enabled)
         self.literals = literal_mode(self.capabilities)
 
 

@@ -95,8 +95,8 @@ def _say(text: str) -> None:
 
 
 def _is_news(one: FolderResult) -> bool:
-    return bool(
-        one.copied or one.found or one.reflagged or one.deleted or one.vanished or one.not_wanted
+    return any(
+        (one.copied, one.found, one.paired, one.reflagged, one.deleted, one.marked, one.not_wanted)
     )
 
 
