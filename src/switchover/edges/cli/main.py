@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "servers": ("server",),
     "tokens": ("token",),
     "copy": ("copy",),
+    "verify": ("verify",),
     "probe": ("probe-endpoint",),
     "practice": ("practice",),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,14 @@ from switchover.move.standing import Standing, State, do_terms_hold, is_as_left,
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
+from switchover.move.work.copied_before import load_known
 from switchover.move.work.folder import FolderResult
+from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import ask_statuses, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
-from switchover.move.work.plan_facts import source_folder, target_facts
 from switchover.move.work.preparing import prepare_target
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
@@ -31,10 +33,10 @@ from switchover.move.work.survey import fingerprints
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
-from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
+from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.work.inventory import Folder, Inventory
@@ -79,9 +81,19 @@ async def copy_alone(
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
-    async with borrow_database(settings) as database:
-        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
-            return await copy_mailbox(database, order, tally=tally, dry_run=dry_run)
+    async with AsyncExitStack() as stack:
+        # The database starts while both servers are asked who they are.
+        opening = asyncio.create_task(_open(stack, settings, order))
+        try:
+            return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+    database = await stack.enter_async_context(borrow_database(settings))
+    stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
+    return database
 
 
 async def copy_mailbox(
@@ -96,15 +108,23 @@ async def copy_mailbox(
     Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
     copied; a sign-in that fails ends it all.
     """
+    opening: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
+    opening.set_result(database)
+    return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
+
+
+async def _copy_mailbox(
+    opening: Awaitable[Database], order: CopyOrder, tally: Tally, *, dry_run: bool
+) -> CopyReport:
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
-    begun, tally = clock.monotonic(), tally or Tally()
+    begun = clock.monotonic()
     tally.phase = Phase.CONNECTING
-    (ends, there, here), (known, skipping) = await both(_look_around(order), _load(database, order))
+    (ends, there, here), known = await both(_look_around(order), load_known(opening, order))
     work: _Work | None = None
     tally.phase = Phase.LISTING
     try:
-        require_two(order, known, there, here)
+        require_two(order, known.folders, there, here)
         plan = plan_folders(
             [source_folder(one) for one in there.folders],
             target_facts(here, ends.target),
@@ -113,17 +133,17 @@ async def copy_mailbox(
         )
         report = CopyReport(plan=plan, connections=2)
         work = _Work(
-            database=database, order=order, report=report, tally=tally, ends=ends,
-            there=there, here=here, known=known,
+            database=known.database, order=order, report=report, tally=tally, ends=ends,
+            there=there, here=here, known=known.folders,
         )  # fmt: skip
         if dry_run:
             await work.rehearse()
         else:
             await work.run()
             tally.phase = Phase.FINISHING
-            skipping |= {one.name for one in report.folders if one.skips}
+            skipping = known.skipping | {one.name for one in report.folders if one.skips}
             stay = {name: one for name, one in work.folders().items() if name in skipping}
-            report.skipped = await list_skipped(database, stay, order.source)
+            report.skipped = await list_skipped(known.database, stay, order.source)
         report.seconds = clock.monotonic() - begun
         return report
     finally:
@@ -150,22 +170,6 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
     except BaseException:
         await connection.close(politely=False)
         raise
-
-
-async def _load(database: Database, order: CopyOrder) -> tuple[dict[bytes, CopyFolder], set[str]]:
-    """Return what is known of the folders of this pair by their names on the source.
-
-    And the names of those where mails were skipped.
-    """
-    async with database.transaction() as connection:
-        pair = await queries.find_pair(connection, order.source_key, order.target_key)
-        if pair is None:
-            return {}, set()
-        known = await queries.list_folders(connection, pair)
-        ids = await queries.list_folders_with_skips(connection, pair)
-    return known, {
-        decode(raw, NameEncoding.MODIFIED_UTF7) for raw, one in known.items() if one.id in ids
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,18 +220,15 @@ class _Work:
     async def rehearse(self) -> None:
         """Find out what ``run`` would do; nothing is written."""
         forecaster = Forecaster(
-            source=self.ends.source,
-            target=self.ends.target,
-            store=LedgerStore(database=self.database, pair_id=0),
+            source=self.ends.source, target=self.ends.target, database=self.database,
             rules=self.order.rules,
-        )
+        )  # fmt: skip
         pairs = self._pairs()
         changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
         for one in changed:
-            known = self.known.get(one.folder.raw) or CopyFolder(
-                id=0, source_name=one.folder.raw, target_name=one.target_raw
-            )
+            fresh = CopyFolder(id=0, source_name=one.folder.raw, target_name=one.target_raw)
+            known = self.known.get(one.folder.raw, fresh)
             self.report.forecasts.append(
                 await forecaster.look(one.folder.name, known, is_new=one.mapping.is_new)
             )

@@ -72,6 +72,8 @@ class FolderResult:
     marked: int = 0
     """Mails that are only marked as deleted, because the server can not remove single ones."""
     vanished: int = 0
+    moved: int = 0
+    """Mails that the target had in another folder and did not need again."""
     known: int = 0
     listed: int = 0
     seconds: float = 0.0

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from switchover.errors import SwitchoverError
 from switchover.move.sync_action import Append, Delete, LeaveOut, RecordFlags
 from switchover.move.sync_plan import Deletions, Listing, compare, plan_folder
+from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import list_mails, open_folder
 
 if TYPE_CHECKING:
     from switchover.move.queries import CopyFolder
     from switchover.move.sync_plan import Rules
-    from switchover.move.work.ledger_store import LedgerStore
     from switchover.move.work.mailbox import Mails, Opened
+    from switchover.store.pool import Database
     from switchover.wire.imap.internal_date import InternalDate
     from switchover.wire.imap.shell import Connection
 
@@ -39,7 +40,7 @@ class Forecaster:
 
     source: Connection
     target: Connection
-    store: LedgerStore
+    database: Database
     rules: Rules
 
     async def look(self, name: str, folder: CopyFolder, *, is_new: bool) -> Forecast:
@@ -54,7 +55,7 @@ class Forecaster:
     async def _look(self, found: Forecast, folder: CopyFolder, *, is_new: bool) -> None:
         there = await open_folder(self.source, folder.source_name, to_write=False)
         mails = await list_mails(self.source) if there.messages else None
-        ledger = (await self.store.load(folder)).ledger
+        ledger = (await LedgerStore(database=self.database, pair_id=0).load(folder)).ledger
         if self.rules.retries_skipped:
             ledger.skipped.clear()
         target = await self._target(folder) if not is_new else None

@@ -1,4 +1,4 @@
-"""What the planning of folders needs to know, from what both servers told."""
+"""What an inventory tells the planning of folders, for both sides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def source_folder(folder: Folder) -> SourceFolder:
-    """Return a folder of the source as the planning knows it."""
+    """Return a folder of the source as the plan takes it."""
     return SourceFolder(
         name=folder.name,
         separator=folder.separator,
@@ -25,7 +25,7 @@ def source_folder(folder: Folder) -> SourceFolder:
 
 
 def target_facts(inventory: Inventory, target: Connection) -> TargetFacts:
-    """Return what the target has, and what it can have."""
+    """Return what the target has, and what its profile says of names."""
     profile = target.conversation.profile
     return TargetFacts(
         separator=inventory.separator,
