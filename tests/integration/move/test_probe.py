@@ -145,16 +145,17 @@ def test_broken_off_it_cleans_up_or_the_next_one_does(
     running = subprocess.Popen(
         command(server, place, "-o", "json"),
         env={**os.environ, "SWITCHOVER_PASSWORD": PASSWORD},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert running.stderr is not None
     home = server.mail / USER / "Maildir"
     deadline = time.monotonic() + 30
     while not list(home.glob(".switchover-probe-*/cur")):
         assert time.monotonic() < deadline
-        assert running.poll() is None
+        assert running.poll() is None, running.stderr.read()
         time.sleep(0.005)
     running.send_signal(number)
-    running.wait(60)
+    running.communicate(timeout=60)
     if number is signal.SIGKILL:
         assert folders(server) != before
         probe(server, place, "--connections", "1")

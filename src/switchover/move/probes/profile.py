@@ -149,13 +149,14 @@ class EndpointProfile:
         """Return what a folder plan has to know of names, with what is known of this server."""
         names = self.measured.names if self.measured else NameLimits()
         quirks = self.server.quirks
+        tilde = "~" if Quirk.NAMES_WITHOUT_TILDE_FIRST in quirks else ""
         return replace(
             facts,
             is_case_sensitive=Quirk.NAMES_WITHOUT_CASE not in quirks,
             is_blank_tidy=Quirk.NAMES_WITHOUT_OUTER_BLANKS in quirks,
             composes_unicode=names.composes_unicode,
             forbidden="".join(sorted({*self.server.forbidden_in_names, *names.forbidden})),
-            forbidden_first=names.forbidden_first,
+            forbidden_first=names.forbidden_first or tilde,
             reserved=frozenset(name.lower() for name in self.server.reserved_names),
             longest_name=names.longest_name,
             longest_level=names.longest_level,

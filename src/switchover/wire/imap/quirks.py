@@ -65,6 +65,7 @@ class Quirk(StrEnum):
     READ_RECEIPTS_SENT_AGAIN = (
         "an unread mail that asks for a receipt may send it again"  # Exchange
     )
+    SEEN_IS_PERSONAL = "each user has own \\Seen flags, an administrator too"  # Cyrus
     SIMILAR_MAILS_REPLACED = "a mail with the Message-ID and date of another replaces it"  # Gmail
     DELETED_VANISH = "mails marked \\Deleted vanish by themselves"  # Gmail
 
@@ -74,6 +75,8 @@ class Quirk(StrEnum):
     DOTS_MAKE_LEVELS = (
         "the separator in a name silently makes levels"  # Dovecot with Maildir, Courier
     )
+    NAMES_WITHOUT_TILDE_FIRST = "a folder name that begins with ~ is refused"  # Dovecot
+    RAW_UTF8_NAMES_REFUSED = "names in UTF-8 are refused, modified UTF-7 is right"  # Dovecot
     LABELS_ARE_FOLDERS = "folders are labels: a mail in several is one mail"  # Gmail
     ALL_BELOW_INBOX = "every folder stands below INBOX"  # Courier, Cyrus unless altnamespace
     SENT_NOT_REAL = "the Sent folder is a view, not a folder"  # Domino
@@ -90,6 +93,10 @@ class Quirk(StrEnum):
     BYE_ON_LOCKED_SHARES = "a locked shared folder ends the connection with BYE"  # Zimbra
     CAPABILITIES_AFTER_LOGIN = "most capabilities are named only after the sign-in"  # iCloud
     ADMIN_LOGIN_FORMS = "an administrator signs in as domain/admin/mailbox"  # Exchange
+    ADMIN_ACTS_AS = "an administrator signs in with PLAIN and the user's name beside"  # Cyrus
+    UIDS_TOLD_AS_RANGE = "APPENDUID names the mails of a MULTIAPPEND as a range"  # Dovecot
+    REFUSALS_CRYPTIC = "a refusal is a number, or says what it does not mean"  # Exchange
+    SUGGESTS_BACK_OFF = "a refusal for haste names the milliseconds to wait"  # Exchange
     MASTER_LOGIN = "a master user signs in as user*master"  # Dovecot
 
 
@@ -170,6 +177,8 @@ _PROFILES = (
                 Quirk.NAMES_UNQUOTED,
                 Quirk.CODES_WITHOUT_STATUS,
                 Quirk.ADMIN_LOGIN_FORMS,
+                Quirk.REFUSALS_CRYPTIC,
+                Quirk.SUGGESTS_BACK_OFF,
             }
         ),
         # Set-ImapSettings: MaxCommandSize 10,240, MaxConnectionsPerUser 16, AuthenticatedConnection-
@@ -212,6 +221,9 @@ _PROFILES = (
                 Quirk.ZONES_NOT_KEPT,
                 Quirk.DOTS_MAKE_LEVELS,
                 Quirk.MASTER_LOGIN,
+                Quirk.NAMES_WITHOUT_TILDE_FIRST,
+                Quirk.RAW_UTF8_NAMES_REFUSED,
+                Quirk.UIDS_TOLD_AS_RANGE,
             }
         ),
         keywords_a_folder=26,  # of Maildir, whose file names have a letter for each
@@ -224,6 +236,8 @@ _PROFILES = (
                 Quirk.NUL_REFUSED,
                 Quirk.EIGHT_BIT_HEADERS_CHANGED,
                 Quirk.ALL_BELOW_INBOX,
+                Quirk.SEEN_IS_PERSONAL,
+                Quirk.ADMIN_ACTS_AS,
             }
         ),
         forbidden_in_names='"',
