@@ -63,10 +63,12 @@ class Box:
         connection = imaplib.IMAP4(self.server.address, PORT, timeout=20)
         connection._encoding = "utf-8"  # type: ignore[attr-defined]
         connection.authenticate("PLAIN", lambda _: f"\0{self.user}\0{PASSWORD}".encode())
-        if folder:
-            assert connection.select(f'"{folder}"')[0] == "OK"
-        yield connection
-        connection.logout()
+        try:
+            if folder:
+                assert connection.select(f'"{folder}"')[0] == "OK"
+            yield connection
+        finally:
+            connection.logout()
 
     def put(self, folder: str, *bodies: str, flags: str = "") -> None:
         """Append small mails."""

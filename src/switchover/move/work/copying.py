@@ -19,6 +19,7 @@ from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
+from switchover.move.work.extras import Extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.forecast import Forecaster
@@ -38,7 +39,7 @@ from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.work.inventory import Folder, Inventory
@@ -122,7 +123,13 @@ async def _copy_mailbox(
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun = clock.monotonic()
     tally.phase = Phase.CONNECTING
-    (ends, there, here), known = await both(_look_around(order), load_known(opening, order))
+    around = asyncio.ensure_future(_look_around(order))
+    try:
+        (ends, there, here), known = await both(around, load_known(opening, order))
+    except BaseException:
+        if around.done() and not around.cancelled() and around.exception() is None:
+            await around.result()[0].close()
+        raise
     work: _Work | None = None
     tally.phase = Phase.LISTING
     try:
@@ -202,8 +209,12 @@ class _Work:
         self.report.unchanged = len(pairs) - len(changed)
         refused = await prepare_target(self.ends.target, self.report.plan, self.report)
         changed = [one for one in changed if one.mapping.target not in refused]
-        if not changed:
-            return
+        if changed:
+            await self._bring(pairs, changed)
+        if self.order.with_acl or self.order.with_metadata:
+            await self._copy_extras([one for one in pairs if one.mapping.target not in refused])
+
+    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -333,6 +344,22 @@ class _Work:
             ),
             result=FolderResult(name=pair.folder.name),
         )
+
+    async def _copy_extras(self, pairs: Sequence[_Pair]) -> None:
+        extras = Extras(
+            source=self.ends.source,
+            target=self.ends.target,
+            pairs=[(one.folder.raw, one.target_raw) for one in pairs],
+            report=self.report,
+        )
+        try:
+            if self.order.with_acl:
+                users = [self.order.source.credentials().user, self.order.target.credentials().user]
+                await extras.copy_rights(users)
+            if self.order.with_metadata:
+                await extras.copy_annotations()
+        except SwitchoverError as error:
+            self.report.notes.append(f"rights or annotations are not copied: {error}")
 
     async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
         lanes = Lanes(

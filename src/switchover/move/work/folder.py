@@ -84,6 +84,11 @@ class FolderResult:
     skips: dict[int, Skip] = field(default_factory=dict)
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
+    @property
+    def progress(self) -> int:
+        """A number that grows with every mail whose fate is settled."""
+        return self.copied + self.found + len(self.skips)
+
 
 @dataclass(slots=True, kw_only=True)
 class FolderCopy:
@@ -262,6 +267,7 @@ class FolderCopy:
             recorder.flush()
             if pump.unreadable:
                 self.store.write(self.rows, skipped(pump.unreadable))
+                self.result.skips |= pump.unreadable
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread

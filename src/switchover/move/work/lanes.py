@@ -21,7 +21,7 @@ from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.mailbox import open_mailbox
 from switchover.wire.imap.conversation import Phase as ConversationPhase
 from switchover.wire.imap.errors import ConnectionLost, TryLater
-from switchover.wire.imap.failure import Retry
+from switchover.wire.imap.failure import Retry, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,7 +150,7 @@ class Lanes:
         if job.result not in self.report.folders:
             self.report.folders.append(job.result)
         while True:
-            done, begun = job.result.copied, clock.monotonic()
+            done, begun = job.result.progress, clock.monotonic()
             try:
                 ends = ends or await self._open(job)
                 if ends is None:
@@ -160,7 +160,7 @@ class Lanes:
                 if ends is not None and not ends.are_usable:
                     await ends.close()
                     ends = None
-                if job.result.copied > done:
+                if job.result.progress > done:
                     job.tries = 0
                 if not await self._wait_after(job, error):
                     self.tally.end(job.folder.name)
@@ -239,7 +239,8 @@ class Lanes:
 
 def _may_pass(error: SwitchoverError) -> bool:
     if isinstance(error, ConnectionLost):
-        return error.failure.retry is not Retry.NEVER
+        # A mail that breaks the connection is skipped from now on; the others are worth another try.
+        return error.failure.scope is Scope.MESSAGE or error.failure.retry is not Retry.NEVER
     return isinstance(error, Unavailable)
 
 

@@ -34,6 +34,8 @@ class CopyReport:
     skipped: list[SkippedMail] = field(default_factory=list)
     forecasts: list[Forecast] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rights_set: int = 0
+    annotations_set: int = 0
     seconds: float = 0.0
     connections: int = 0
     lanes: int = 0
