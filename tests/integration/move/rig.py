@@ -45,6 +45,7 @@ class Box:
     def account(self) -> Account:
         return Account(
             target=self.target or self.server.plain,
+            user=self.user,
             credentials=unchanging(Password(user=self.user, password=PASSWORD)),
             trace=self.trace,
         )

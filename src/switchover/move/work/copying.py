@@ -19,7 +19,7 @@ from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
-from switchover.move.work.extras import Extras
+from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.forecast import Forecaster
@@ -212,7 +212,12 @@ class _Work:
         if changed:
             await self._bring(pairs, changed)
         if self.order.with_acl or self.order.with_metadata:
-            await self._copy_extras([one for one in pairs if one.mapping.target not in refused])
+            names = [
+                (one.folder.raw, one.target_raw)
+                for one in pairs
+                if one.mapping.target not in refused
+            ]
+            await copy_extras(self.ends, self.order, names, self.report)
 
     async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
         store = await LedgerStore.open(
@@ -344,22 +349,6 @@ class _Work:
             ),
             result=FolderResult(name=pair.folder.name),
         )
-
-    async def _copy_extras(self, pairs: Sequence[_Pair]) -> None:
-        extras = Extras(
-            source=self.ends.source,
-            target=self.ends.target,
-            pairs=[(one.folder.raw, one.target_raw) for one in pairs],
-            report=self.report,
-        )
-        try:
-            if self.order.with_acl:
-                users = [self.order.source.credentials().user, self.order.target.credentials().user]
-                await extras.copy_rights(users)
-            if self.order.with_metadata:
-                await extras.copy_annotations()
-        except SwitchoverError as error:
-            self.report.notes.append(f"rights or annotations are not copied: {error}")
 
     async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
         lanes = Lanes(

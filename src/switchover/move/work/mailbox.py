@@ -43,12 +43,13 @@ __all__ = [
 class Account:
     """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
 
-    ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
+    ``user`` is whose mailbox it is, who may not be who signs in. ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
     whether asking again may give another secret.
     """
 
     target: Target
     credentials: Callable[[], Awaitable[Credentials]]
+    user: str = ""
     side: str = ""
     renews: bool = False
     trace: Callable[[str, str], None] | None = None

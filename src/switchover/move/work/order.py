@@ -68,6 +68,7 @@ def account_of(side: Side) -> Account:
     return Account(
         target=target,
         credentials=_credentials(side, endpoint.user),
+        user=endpoint.user,
         side=side.name,
         renews=side.token is not None,
         trace=side.trace,

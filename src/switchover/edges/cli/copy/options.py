@@ -75,6 +75,13 @@ class Wishes:
         bool,
         typer.Option("--retry-skipped", help="Try mails again that the target refused before."),
     ] = False
+    acl: Annotated[
+        bool,
+        typer.Option("--acl", help="Rights of others to the folders too, where both know ACL."),
+    ] = False
+    metadata: Annotated[
+        bool, typer.Option("--metadata", help="Annotations too, where both know METADATA.")
+    ] = False
     not_same_mailbox: Annotated[
         bool,
         typer.Option(
@@ -160,6 +167,8 @@ def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOr
         rules=replace(rules, limits=paced_limits(pacer)),
         lanes=limits.connections,
         pacer=pacer,
+        with_acl=wishes.acl,
+        with_metadata=wishes.metadata,
         is_two_mailboxes=wishes.not_same_mailbox,
     )
 
