@@ -82,6 +82,7 @@ class Batch:
     unknown: set[int] = field(default_factory=set)
     refused: dict[int, Skip] = field(default_factory=dict)
     is_read: bool = False
+    is_told: bool = False
 
     @property
     def is_over(self) -> bool:
