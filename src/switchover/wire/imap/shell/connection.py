@@ -205,6 +205,7 @@ class Connection:
             )
         try:
             await self._stream.start_tls(self.target.trust, self.target.connect_seconds)
+            self.target.require_pinned(self._stream.certificate)
         except SwitchoverError as error:
             raise self.declare_lost(error) from error.__cause__
         self.is_encrypted = True
