@@ -17,9 +17,9 @@ import pytest
 from tests.integration.imap_servers import PASSWORD, PORT, USER, Dovecot, Options, dovecot
 from tests.integration.suite import short_directory
 
-from switchover.move.canonical import Form
-from switchover.move.probes.profile_store import profile_for
+from switchover.move.probes.profile_store import knowing, profile_for
 from switchover.move.probes.torture import Torture
+from switchover.move.work.mailbox import Account, open_mailbox
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.quirks import Quirk
@@ -92,28 +92,28 @@ def test_a_dovecot_is_described_as_it_is_and_left_as_it_was(server: Dovecot, pla
         Torture.ZONE_FAR: "changed",
         Torture.ZONE_WEST: "changed",
     }
-    assert report["profile"]["written_form"] == "lines"
+    assert report["profile"]["measured"]["form"] == "lines"
     assert report["left_behind"] == []
 
 
 async def test_copies_go_by_what_was_found(server: Dovecot, place: Path) -> None:
-    connection = await open_connection(server.plain)
-    try:
-        await connection.sign_in(server.credentials, nonce="nonce")
-        await connection.run(commands.identify({"name": "switchover"}))
-        guessed = profile_for(place / "data", server.plain, connection.conversation)
-        probe(server, place, "--connections", "2")
-        known = profile_for(place / "data", server.plain, connection.conversation)
-    finally:
-        await connection.close()
-    assert guessed.measured is None
-    assert known.measured is not None
-    assert (guessed.written_form, known.written_form) == (Form.LINES, Form.LINES)
-    assert known.refused == guessed.refused == {Torture.EMPTY}
-    assert Quirk.NUL_BECOMES_0X80 in known.server.quirks & guessed.server.quirks
-    assert Quirk.DOTS_MAKE_LEVELS not in known.server.quirks
-    assert known.measured.names.forbidden == "."
+    account = Account(target=server.plain, credentials=lambda: server.credentials)
+    probe(server, place, "--connections", "2")
+    guessing = await open_mailbox(account)
+    await guessing.close()
+    knowing_account = knowing(account, place / "data")
+    connection = await open_mailbox(knowing_account)
+    await connection.close()
+    guessed, known = guessing.conversation.profile, connection.conversation.profile
+    assert profile_for(place / "data", server.plain, guessing.conversation) == known
+    assert guessed.keywords_a_folder == 26
+    assert known.keywords_a_folder is None
+    assert Quirk.NUL_BECOMES_0X80 in known.quirks & guessed.quirks
+    assert Quirk.DOTS_MAKE_LEVELS not in known.quirks
+    assert (known.forbidden_in_names, known.longest_name) == (".", 254)
+    assert guessed.takes_keyword(b"a]b")
     assert not known.takes_keyword(b"a]b")
+    assert knowing(account, place / "elsewhere") is account
 
 
 def test_reading_only_writes_nothing(server: Dovecot, place: Path) -> None:
