@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,15 +17,17 @@ from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
-from switchover.move.work.inventory import ask_statuses, take_inventory
+from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
+from switchover.move.work.moving import move_within_target
 from switchover.move.work.preparing import prepare_target
 from switchover.move.work.report import CopyReport
 from switchover.move.work.survey import fingerprints
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
@@ -205,6 +207,8 @@ class _Work:
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             jobs = [self._job(one, known) for one in changed]
+            with suppress(ConnectionLost):  # the lanes come back by themselves
+                await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             await self._save_standings(jobs)
 
@@ -261,7 +265,7 @@ class _Work:
             return Standing.CHANGED
         return standing(
             (
-                _state(pair.folder.status),
+                state_of(pair.folder.status),
                 State(
                     uid_validity=known.source_uid_validity,
                     uid_next=known.source_uid_next,
@@ -270,7 +274,7 @@ class _Work:
                 ),
             ),
             (
-                _state(pair.target_status),
+                state_of(pair.target_status),
                 State(
                     uid_validity=known.target_uid_validity,
                     uid_next=known.target_uid_next,
@@ -327,7 +331,7 @@ class _Work:
         terms = terms_of(self.order.rules)
         rows = []
         for job in done:
-            now = _state(told.get(job.known.target_name))
+            now = state_of(told.get(job.known.target_name))
             is_ours = now is not None and is_as_left(now, job.result.target_state)
             state = now if now is not None and is_ours else _NOT_TOLD
             rows.append(
@@ -341,20 +345,6 @@ class _Work:
 
 
 _NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
-
-
-def _state(status: MailboxStatus | None) -> State | None:
-    """Return what STATUS told, None where something is missing."""
-    if status is None or status.uid_validity is None or status.uid_next is None:
-        return None
-    if status.messages is None:
-        return None
-    return State(
-        uid_validity=status.uid_validity,
-        uid_next=status.uid_next,
-        messages=status.messages,
-        mod_seq=status.highest_modseq or 0,
-    )
 
 
 def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:

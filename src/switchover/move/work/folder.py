@@ -234,10 +234,12 @@ class FolderCopy:
             await pump.run(recorder.intended(appends, mails))
         finally:
             recorder.flush()
+            if pump.unreadable:
+                self.store.write(self.rows, skipped(pump.unreadable))
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
-            self.result.skips |= recorder.refused
+            self.result.skips |= recorder.refused | pump.unreadable
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)

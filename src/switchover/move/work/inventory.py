@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.move.standing import State
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 from switchover.wire.imap.responses import ListEntry, MailboxStatus, Namespace
@@ -144,6 +145,20 @@ async def ask_statuses(
         if event is not None and request.is_ok:
             found[raw] = event
     return found
+
+
+def state_of(status: MailboxStatus | None) -> State | None:
+    """Return what STATUS told, None where something is missing."""
+    if status is None or status.uid_validity is None or status.uid_next is None:
+        return None
+    if status.messages is None:
+        return None
+    return State(
+        uid_validity=status.uid_validity,
+        uid_next=status.uid_next,
+        messages=status.messages,
+        mod_seq=status.highest_modseq or 0,
+    )
 
 
 def _statuses(request: Request) -> list[MailboxStatus]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Unavailable
+from switchover.move.beliefs import refusal
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.command import Command, LiteralMode, Wait
 from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
@@ -237,4 +238,6 @@ class Outbox:
 
     def _words(self, group: Group) -> Skip:
         answer = group.request.answer
-        return Skip(SkipReason.REFUSED, self.target.words(answer) if answer else "")
+        if answer is None:
+            return Skip(SkipReason.REFUSED)
+        return refusal(answer.code.name if answer.code else None, self.target.words(answer))

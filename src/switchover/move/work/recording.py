@@ -44,8 +44,10 @@ class Recorder:
     unread: int = 0
     highest: int = 0
     """The last UID that the target named."""
-    _open: dict[int, int] = field(default_factory=dict)
-    """Batches that are not over, by the number of their intent."""
+    _open: dict[int, set[int]] = field(default_factory=dict)
+    """Batches that are not over, each by its first UID, by the number of their intent."""
+    _doubtful: set[int] = field(default_factory=set)
+    """Intents of which the target did not say where all mails are."""
     _over: list[int] = field(default_factory=list)
     _stored: list[tuple[Sent, int]] = field(default_factory=list)
     _skips: dict[int, Skip] = field(default_factory=dict)
@@ -79,11 +81,15 @@ class Recorder:
         )
         row = Row(RowKind.INTENDED, packed, floor=self.floor)
         number = self.store.write(self.rows, row)
-        self._open[number] = len(group)
+        self._open[number] = {action.source_uids[0] for action in group}
         return number, row, self.store.given
 
     def take(self, batch: Batch) -> None:
         """Take what became of a batch; a mail of which nothing is said was gone before it was read."""
+        waiting = self._open[batch.number]
+        if batch.uids[0] not in waiting:
+            return  # told twice
+        waiting.discard(batch.uids[0])
         if not self._stored:
             self._since = clock.monotonic()
         self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
@@ -91,11 +97,11 @@ class Recorder:
         known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
         self.unread += len(batch.uids) - known
         self.highest = max((self.highest, *batch.stored.values()))
-        self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
-        if not batch.unknown:
-            self._open[batch.number] -= 1
-            if not self._open[batch.number]:
-                self._over.append(batch.number)
+        if batch.unknown:
+            self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
+            self._doubtful.add(batch.number)
+        if not waiting and batch.number not in self._doubtful:
+            self._over.append(batch.number)
         is_late = clock.monotonic() - self._since > GATHER_SECONDS
         if is_late or len(self._stored) >= FULL_MAILS:
             self.flush()
