@@ -213,3 +213,25 @@ def test_a_wrong_password_is_a_clear_sentence(server: Dovecot, place: Path) -> N
         del os.environ["SWITCHOVER_PASSWORD"]
     said = probe(server, place, "--password-file", str(file), code=5)
     assert f"does not let {USER} in" in said
+
+
+def test_a_copy_goes_by_what_was_found(server: Dovecot, place: Path) -> None:
+    """Names and keywords that this server refuses are brought into a form that it takes."""
+    with dovecot(Options(users=("other@contoso.example",), separator=".")) as source:
+        source.put_mails([b"Subject: in\r\n\r\ntext\r\n"])
+        secret = {"SWITCHOVER_SOURCE_PASSWORD": PASSWORD, "SWITCHOVER_TARGET_PASSWORD": PASSWORD}
+        source.put_mails([b"Subject: tilde\r\n\r\ntext\r\n"], folder="~first")
+        source.doveadm("mailbox", "create", "-u", "other@contoso.example", "a.~second")
+        probe(server, place, "--connections", "1")
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "switchover", "copy",
+                f"imap://other@contoso.example@{source.address}:{PORT}",
+                f"imap://{USER}@{server.address}:{PORT}",
+                "--allow-plaintext", "-o", "json", "--dry-run", "--data", str(place / "data"),
+            ],
+            env={**os.environ, **secret}, capture_output=True, text=True, check=False, timeout=100,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mapping = {one["source"]: one["target"] for one in json.loads(done.stdout)["mapping"]}
+    assert mapping == {"INBOX": "INBOX", "~first": "_first", "a.~second": "a/~second"}

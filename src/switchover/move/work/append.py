@@ -216,7 +216,7 @@ class Pump:
         date = item.internal_date
         message = NewMessage(
             size,
-            flags=tuple(flag for flag in item.flags or () if is_flag(flag)),
+            flags=self._sendable(item.flags or ()),
             internal_date=date.encode() if date else b"",
         )
         is_taken = await outbox.announce(message)
@@ -265,13 +265,17 @@ class Pump:
         raw = item.flags or ()
         known = self._spellings.get(raw)
         if known is None:
-            sendable = tuple(flag for flag in raw if is_flag(flag))
-            known = self._spellings[raw] = normalise(raw), flag_list(sendable)
+            known = self._spellings[raw] = normalise(raw), flag_list(self._sendable(raw))
         flags, words = known
         date = item.internal_date
         if date is None:
             return Sent(item.uid or 0, size, digest, flags, _UNDATED), b" %b " % words
         return Sent(item.uid or 0, size, digest, flags, date), b' %b "%b" ' % (words, date.encode())
+
+    def _sendable(self, flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the flags without those for which the target would refuse the mail."""
+        takes = self.target.conversation.profile.takes_keyword
+        return tuple(flag for flag in flags if is_flag(flag) and takes(flag))
 
     def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
         batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
