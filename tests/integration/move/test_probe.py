@@ -23,6 +23,7 @@ from switchover.move.work.mailbox import Account, open_mailbox
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.quirks import Quirk
+from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import open_connection
 
 pytestmark = pytest.mark.timeout(120)
@@ -97,7 +98,10 @@ def test_a_dovecot_is_described_as_it_is_and_left_as_it_was(server: Dovecot, pla
 
 
 async def test_copies_go_by_what_was_found(server: Dovecot, place: Path) -> None:
-    account = Account(target=server.plain, credentials=lambda: server.credentials)
+    async def credentials() -> Password:
+        return server.credentials
+
+    account = Account(target=server.plain, credentials=credentials)
     probe(server, place, "--connections", "2")
     guessing = await open_mailbox(account)
     await guessing.close()
