@@ -57,7 +57,7 @@ class Connection:
         """Take over a stream; ``trace`` gets ``>`` or ``<`` and a line without secrets."""
         self.target = target
         self.conversation = Conversation(
-            target.limits, host=target.host, kept_bytes=target.kept_bytes
+            target.limits, host=target.host, kept_bytes=target.kept_bytes, correct=target.correct
         )
         self.is_encrypted = target.tls
         self.secrets: list[str] = []
