@@ -17,6 +17,7 @@ from tests.integration.imap_servers import PASSWORD, PORT, Dovecot
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.copying import CopyOrder, CopyReport, copy_mailbox
 from switchover.move.work.mailbox import Account
+from switchover.move.work.sign_in import unchanging
 from switchover.store.pool import Database
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
@@ -44,7 +45,8 @@ class Box:
     def account(self) -> Account:
         return Account(
             target=self.target or self.server.plain,
-            credentials=lambda: Password(user=self.user, password=PASSWORD),
+            user=self.user,
+            credentials=unchanging(Password(user=self.user, password=PASSWORD)),
             trace=self.trace,
         )
 

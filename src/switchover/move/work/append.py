@@ -248,7 +248,8 @@ class Pump:
             await asyncio.sleep(seconds)
 
     def _tell(self, batch: Batch) -> None:
-        if batch.is_over:
+        if batch.is_over and not batch.is_told:
+            batch.is_told = True
             for uid in batch.uids:
                 self._waiting.pop(uid, None)
             self.finished(batch)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from switchover.errors import InvalidInput
+from switchover.errors import InvalidInput, SwitchoverError
 from switchover.move.rights import entries_to_set, rights_to_set
 from switchover.move.work.both import both
 from switchover.wire.imap import commands
@@ -19,6 +19,8 @@ from switchover.wire.imap.responses import Acl, Metadata
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from switchover.move.work.copying import CopyOrder
+    from switchover.move.work.lanes import Ends
     from switchover.move.work.report import CopyReport
     from switchover.wire.imap.command import Command
     from switchover.wire.imap.shell import Connection
@@ -28,6 +30,20 @@ _ROOTS = tuple(
     root + below for root in ("/private", "/shared") for below in ("", "/comment", "/vendor")
 )
 _SERVER = b""
+
+
+async def copy_extras(
+    ends: Ends, order: CopyOrder, pairs: Sequence[tuple[bytes, bytes]], report: CopyReport
+) -> None:
+    """Copy the rights and annotations that were asked for; what fails is a note."""
+    extras = Extras(source=ends.source, target=ends.target, pairs=pairs, report=report)
+    try:
+        if order.with_acl:
+            await extras.copy_rights([order.source.user, order.target.user])
+        if order.with_metadata:
+            await extras.copy_annotations()
+    except SwitchoverError as error:
+        report.notes.append(f"rights or annotations are not copied: {error}")
 
 
 @dataclass(slots=True, kw_only=True)
