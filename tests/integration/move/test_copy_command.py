@@ -179,7 +179,7 @@ def test_a_wrong_password_is_said_without_repeating_it(pair: Copy, tmp_path: Pat
         ("--since=yesterday", "is no date and no age"),
         ("--max-size=big", "is no size"),
         ("--map=Sent", "is not OLD=NEW"),
-        ("--lane=dsync", "the dsync lane is not built yet"),
+        ("--lane=dsync", "--lane dsync needs the target's doveadm"),
         ("--trace=/nonexistent/trace", "can not be written"),
     ],
 )

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
+    from switchover.move.work.dsync import DsyncLane
     from switchover.move.work.inventory import Folder, Inventory
     from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
@@ -61,7 +62,8 @@ _LEFT_FREE = 2
 class CopyOrder:
     """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
 
-    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look. ``dsync`` has
+    the target's Dovecot fetch the mails.
     """
 
     source: Account
@@ -75,6 +77,7 @@ class CopyOrder:
     is_two_mailboxes: bool = False
     with_acl: bool = False
     with_metadata: bool = False
+    dsync: DsyncLane | None = None
 
 
 async def copy_alone(
@@ -90,6 +93,10 @@ async def copy_alone(
         source=knowing(order.source, settings.data_dir),
         target=knowing(order.target, settings.data_dir),
     )
+    if order.dsync is not None and not dry_run:
+        from switchover.move.work.dsync import copy_by_dsync  # noqa: PLC0415 - start-up time
+
+        return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
         opening = asyncio.create_task(_open(stack, settings, order))

@@ -28,8 +28,10 @@ from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.inventory import take_inventory
 from switchover.move.work.known import KnownPair
 from switchover.move.work.ledger_store import LedgerStore
-from switchover.move.work.mailbox import Mails, list_mails, open_folder, sign_in
+from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.report import CopyReport
+from switchover.move.work.sign_in import sign_in
+from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap.sasl import Password
 
@@ -78,9 +80,11 @@ async def pull_mailbox(database: Database, order: CopyOrder, lane: DsyncLane) ->
     _require_possible(order)
     begun = clock.monotonic()
     async with AsyncExitStack() as stack:
-        there, _, plan = await _look(order, stack)
+        there, here, plan = await _look(order, stack)
+        known = await KnownPair.load(database, order.source_key, order.target_key)
+        require_two(order, known.folders, there.inventory, here.inventory)
         if order.rules.deletions is not Deletions.MIRROR:
-            await _require_nothing_lost(database, order, there)
+            await _require_nothing_lost(known, there)
     await lane.doveadm.pull(await _pull(order, lane, there, plan))
     async with AsyncExitStack() as stack:
         work = await _Noting.open(database, order, stack)
@@ -94,15 +98,22 @@ def _require_possible(order: CopyOrder) -> None:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     if order.choice.overrides:
         raise InvalidInput("--lane dsync keeps the names of folders: leave out --map")
+    if order.pacer.mails_per_second or order.pacer.octets_per_second:
+        raise InvalidInput("--lane dsync knows no limits: leave out --max-...-per-second")
+    if order.with_acl or order.with_metadata:
+        raise InvalidInput("--lane dsync brings over neither rights nor annotations")
+    if order.source.target.pinned:
+        raise InvalidInput(
+            "--lane dsync can not pin a certificate: give its authority with --source-ca"
+        )
     if terms_of(replace(order.rules, deletions=Deletions.NEVER)) != terms_of(Rules()):
         raise InvalidInput(
             "--lane dsync takes folders whole: leave out what chooses among mails, or use --lane imap"
         )
 
 
-async def _require_nothing_lost(database: Database, order: CopyOrder, source: _Side) -> None:
+async def _require_nothing_lost(known: KnownPair, source: _Side) -> None:
     """Raise Conflict when mails that were copied are gone from the source: dsync would delete their copies."""
-    known = await KnownPair.load(database, order.source_key, order.target_key)
     for folder in source.inventory.folders:
         row = known.folders.get(folder.raw)
         if row is None or not folder.is_selectable or _is_unmoved(folder, row):
@@ -151,7 +162,7 @@ async def _enter(account: Account, stack: AsyncExitStack) -> _Side:
 
 
 async def _pull(order: CopyOrder, lane: DsyncLane, source: _Side, plan: FolderPlan) -> Pull:
-    secret = order.source.credentials()
+    secret = await order.source.credentials()
     if not isinstance(secret, Password):
         raise InvalidInput("--lane dsync signs in at the source with a password, not with a token")
     target = order.source.target
