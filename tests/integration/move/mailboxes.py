@@ -24,6 +24,7 @@ from tests.integration.imap_servers import MAIL_OWNER, PASSWORD, PORT, Dovecot
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.copying import CopyOrder
 from switchover.move.work.mailbox import Account
+from switchover.move.work.sign_in import unchanging
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
@@ -60,7 +61,8 @@ class Mailbox:
                 allow_plaintext=True,
                 answer_seconds=20.0,
             ),
-            credentials=lambda: Password(user=self.user, password=PASSWORD),
+            user=self.user,
+            credentials=unchanging(Password(user=self.user, password=PASSWORD)),
         )
 
     @contextlib.contextmanager

@@ -70,7 +70,7 @@ async def greet(account: Account) -> tuple[Connection, Greeted]:
             await connection.run(commands.CAPABILITY)
         before = conversation.announced
         ready = clock.monotonic()
-        mechanism = await connection.sign_in(account.credentials(), nonce=clock.new_secret())
+        mechanism = await connection.sign_in(await account.credentials(), nonce=clock.new_secret())
         signed_in = clock.monotonic()
         if "ID" in conversation.capabilities:
             await connection.run_all([commands.identify(IDENTITY)])

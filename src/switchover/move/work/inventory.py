@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.move.standing import State
 from switchover.wire.imap import commands
+from switchover.wire.imap.commands import Selection
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 from switchover.wire.imap.responses import ListEntry, MailboxStatus, Namespace
 
@@ -72,7 +73,10 @@ async def _ask(connection: Connection, batch: list[Command]) -> Inventory:
     asked again in the old way.
     """
     usable = connection.conversation.capabilities
-    listing = commands.inventory(usable)
+    listing = list(commands.inventory(usable))
+    is_extended = len(listing) == 1
+    if is_extended:  # names that are only subscribed (RFC 5258 section 3.1)
+        listing.append(commands.list_mailboxes(selections=[Selection.SUBSCRIBED]))
     begun = clock.monotonic()
     if "NAMESPACE" in usable:
         batch.append(commands.NAMESPACE)
@@ -82,7 +86,7 @@ async def _ask(connection: Connection, batch: list[Command]) -> Inventory:
     for request in sent:
         await connection.wait(request)
     asked = sent[len(batch) :]
-    if not asked[0].is_ok and len(listing) == 1:
+    if not asked[0].is_ok and is_extended:
         asked = await connection.run_all(commands.inventory(()))
     connection.require(asked[0])
     found = [event for request in (*sent[: len(batch)], *asked) for event in request.responses]
@@ -103,7 +107,9 @@ def _read(found: Sequence[object], seconds: float) -> Inventory:
     entries = [event for event in found if isinstance(event, ListEntry)]
     statuses = {event.name: event for event in found if isinstance(event, MailboxStatus)}
     subscribed = {event.name for event in entries if _is_subscribed(event)}
-    listed = {event.name: event for event in entries if event.command == "LIST"}
+    # What is listed twice, once among subscriptions, says more of itself the first time.
+    listed = {event.name: event for event in reversed(entries) if event.command == "LIST"}
+    listed = dict(reversed(listed.items()))
     bare = {event.name: event for event in entries if event.name not in listed}
     prefix, separator = _personal(found)
     if separator is None and listed:

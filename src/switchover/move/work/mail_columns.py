@@ -9,7 +9,7 @@ from operator import lt
 from typing import TYPE_CHECKING, overload
 
 from switchover.move.flags import NO_FLAGS, FlagReader
-from switchover.wire.imap.internal_date import InternalDate, parse
+from switchover.wire.imap.internal_date import DateReader, InternalDate
 from switchover.wire.imap.message_commands import FetchField
 
 if TYPE_CHECKING:
@@ -105,13 +105,14 @@ class MailGatherer(FlagGatherer):
         self._sizes = _numbers()
         self._seconds = _numbers()
         self._zones = _numbers()
+        self._dates = DateReader()
 
     def take(self, items: Sequence[FetchItem]) -> None:
         """Take what FETCH told."""
         super().take(items)
         for item in items:
             if item.uid is not None and item.size is not None:
-                when = (parse(item.date) if item.date else None) or _UNDATED
+                when = (self._dates.read(item.date) if item.date else None) or _UNDATED
                 self._detailed.append(item.uid)
                 self._sizes.append(item.size)
                 self._seconds.append(when.epoch_seconds)

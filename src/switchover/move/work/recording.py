@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
-from switchover.move.work.append import Batch
+from switchover.move.work.outbox import Batch, head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from switchover.move.sync_action import Append
-    from switchover.move.work.append import Sent
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Mails
+    from switchover.move.work.outbox import Sent
 
 GROUP_BATCHES = 16
 """Batches under one intent."""
@@ -60,14 +60,16 @@ class Recorder:
         ready = [self._intend(group, mails, places) for group in groups[:1]]
         for at, group in enumerate(groups):
             ready += [self._intend(one, mails, places) for one in groups[at + 1 : at + 2]]
-            number, row, mark = ready[at]
+            number, mark = ready[at]
             await self.store.durable(mark)
             for action in group:
-                yield Batch(uids=action.source_uids, number=number, row=row)
+                there = [places[uid] for uid in action.source_uids if uid in places]
+                heads = {mails.uids[at]: head(mails.flags[at], mails.dates[at]) for at in there}
+                yield Batch(uids=action.source_uids, number=number, heads=heads)
 
     def _intend(
         self, group: Sequence[Append], mails: Mails, places: Mapping[int, int]
-    ) -> tuple[int, Row, int]:
+    ) -> tuple[int, int]:
         # What was listed and went before its details came will not be read either.
         uids = (uid for action in group for uid in action.source_uids)
         wanted = sorted(places[uid] for uid in uids if uid in places)
@@ -82,7 +84,7 @@ class Recorder:
         row = Row(RowKind.INTENDED, packed, floor=self.floor)
         number = self.store.write(self.rows, row)
         self._open[number] = {action.source_uids[0] for action in group}
-        return number, row, self.store.given
+        return number, self.store.given
 
     def take(self, batch: Batch) -> None:
         """Take what became of a batch; a mail of which nothing is said was gone before it was read."""

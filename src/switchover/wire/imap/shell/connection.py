@@ -153,6 +153,10 @@ class Connection:
         """Put bytes into the send buffer; ``flush`` when ``is_full``, and where an answer is wanted."""
         self._stream.write(data)
 
+    def write_all(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Put many pieces into the send buffer at once."""
+        self._stream.write(b"".join(pieces))
+
     async def flush(self) -> None:
         """Send what was written and wait until most of it is gone; raises ConnectionLost."""
         self._check()
@@ -200,6 +204,7 @@ class Connection:
             )
         try:
             await self._stream.start_tls(self.target.trust, self.target.connect_seconds)
+            self.target.require_pinned(self._stream.certificate)
         except SwitchoverError as error:
             raise self.declare_lost(error) from error.__cause__
         self.is_encrypted = True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from switchover.errors import Conflict, InvalidInput, Refused, SwitchoverError
 from switchover.wire.imap.deflate import Deflate
-from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.errors import CertificateFault, CertificateRefused, ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
 if TYPE_CHECKING:
@@ -129,6 +129,13 @@ class ByteStream:
     def is_compressed(self) -> bool:
         """True from ``compress`` on."""
         return self._deflate is not None
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The server's certificate (DER); None without TLS."""
+        transport = self._inlet.transport
+        secured = transport.get_extra_info("ssl_object") if transport is not None else None
+        return secured.getpeercert(binary_form=True) if secured is not None else None
 
     @property
     def has_received(self) -> bool:
@@ -309,15 +316,33 @@ def _errors_of(host: str, seconds: float, port: int | None = None) -> Iterator[N
     except TimeoutError as error:
         raise lost(f"{where} does not answer within {seconds:g} s") from error
     except ssl.SSLCertVerificationError as error:
-        raise Refused(
-            f"the certificate of {host} is not trusted: {error.verify_message}"
-        ) from error
+        raise _untrusted(host, error) from error
     except ssl.SSLError as error:
         raise _tls_error(host, port, error) from error
     except UnicodeError as error:
         raise InvalidInput(f"{host!r} can not be a host name") from error
     except OSError as error:
         raise lost(f"{where} can not be reached: {_words(error)}") from error
+
+
+# The verification codes of OpenSSL: x509_vfy.h.
+_CERTIFICATE_FAULTS = {
+    9: CertificateFault.NOT_YET_VALID,
+    10: CertificateFault.EXPIRED,
+    18: CertificateFault.SELF_SIGNED,
+    19: CertificateFault.UNKNOWN_AUTHORITY,
+    20: CertificateFault.UNKNOWN_AUTHORITY,
+    21: CertificateFault.UNKNOWN_AUTHORITY,
+    62: CertificateFault.OTHER_NAME,
+    64: CertificateFault.OTHER_NAME,
+}
+
+
+def _untrusted(host: str, error: ssl.SSLCertVerificationError) -> CertificateRefused:
+    fault = _CERTIFICATE_FAULTS.get(error.verify_code, CertificateFault.OTHER)
+    return CertificateRefused(
+        f"the certificate of {host} is not trusted: {fault} ({error.verify_message})", fault
+    )
 
 
 def _tls_error(host: str, port: int | None, error: ssl.SSLError) -> SwitchoverError:
