@@ -175,7 +175,6 @@ class Relay:
         self.address = loopback()
         self.cuts = 0
         self._listener = socket.create_server((self.address, PORT))
-        self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:

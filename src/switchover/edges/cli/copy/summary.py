@@ -200,6 +200,7 @@ def _folder_json(one: FolderResult, report: CopyReport) -> dict[str, Any]:
         "reflagged": one.reflagged,
         "deleted": one.deleted,
         "vanished": one.vanished,
+        "moved": one.moved,
         "paired": one.paired,
         "marked": one.marked,
         "not_wanted": len(one.not_wanted),
