@@ -23,7 +23,7 @@ from tests.crash import copy_life
 from tests.crash.copy_life import Life, Lived, live
 from tests.crash.test_copy_steps import FORKS
 from tests.integration.imap_servers import PORT, Dovecot, Options, dovecot
-from tests.integration.move.mailboxes import MIRROR, Mailbox, mails
+from tests.integration.move.mailboxes import MIRROR, Mailbox, assert_same, mails
 from tests.integration.suite import lent_database, loopback, short_directory
 
 from switchover.move.sync_plan import Rules
@@ -135,7 +135,7 @@ def is_whole(life: Life) -> None:
     """Run once more, with nothing in the way; then both sides are equal."""
     told = Running(life).told()
     assert (told.failures, told.is_complete) == ({}, True)
-    assert life.target.contents() == life.source.contents()
+    assert_same(life.target, life.source)
     again = Running(life).told()
     assert (again.copied, again.deleted, again.moved) == (0, 0, 0)
 

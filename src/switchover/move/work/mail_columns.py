@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import lt
 from typing import TYPE_CHECKING, overload
 
-from switchover.move.flags import NO_FLAGS, FlagReader
+from switchover.move.flags import FlagReader
 from switchover.wire.imap.internal_date import DateReader, InternalDate
 from switchover.wire.imap.message_commands import FetchField
 
@@ -133,11 +133,15 @@ class MailGatherer(FlagGatherer):
         return Mails(uids=uids, flags=flags, sizes=sizes, seconds=seconds, zones=zones)
 
     def details(self, flags_of: dict[int, FlagSet]) -> Mails:
-        """Return the mails whose sizes came, with flags from elsewhere."""
-        order = sorted({uid: at for at, uid in enumerate(self._detailed)}.items())
+        """Return the mails whose sizes came, with flags from elsewhere; one without flags there is left out.
+
+        ``9:*`` names the last mail even where its UID is lower (RFC 9051 section 9, seq-range).
+        """
+        every = {uid: at for at, uid in enumerate(self._detailed)}
+        order = sorted((uid, at) for uid, at in every.items() if uid in flags_of)
         return Mails(
             uids=array("q", (uid for uid, _ in order)),
-            flags=[flags_of.get(uid, NO_FLAGS) for uid, _ in order],
+            flags=[flags_of[uid] for uid, _ in order],
             sizes=array("q", (self._sizes[at] for _, at in order)),
             seconds=array("q", (self._seconds[at] for _, at in order)),
             zones=array("q", (self._zones[at] for _, at in order)),
