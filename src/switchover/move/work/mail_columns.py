@@ -133,12 +133,12 @@ class MailGatherer(FlagGatherer):
         return Mails(uids=uids, flags=flags, sizes=sizes, seconds=seconds, zones=zones)
 
     def details(self, flags_of: dict[int, FlagSet]) -> Mails:
-        """Return the mails whose sizes came, with flags from elsewhere; one without flags there is left out.
+        """Return the mails whose sizes came, with flags from elsewhere; without those it is no mail.
 
-        ``9:*`` names the last mail even where its UID is lower (RFC 9051 section 9, seq-range).
+        ``n:*`` brings the last mail even where its UID is below n.
         """
-        every = {uid: at for at, uid in enumerate(self._detailed)}
-        order = sorted((uid, at) for uid, at in every.items() if uid in flags_of)
+        places = {uid: at for at, uid in enumerate(self._detailed) if uid in flags_of}
+        order = sorted(places.items())
         return Mails(
             uids=array("q", (uid for uid, _ in order)),
             flags=[flags_of[uid] for uid, _ in order],
