@@ -187,6 +187,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "notes": report.notes,
         "connections": report.connections,
         "retries": report.retries,
+        "waited_seconds": round(report.waited_seconds, 1),
         "folders": [_folder_json(one, report) for one in report.folders],
         # Those that could not even be begun are among no "folders".
         "left": dict(sorted(report.failures.items())),
