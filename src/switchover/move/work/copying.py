@@ -12,6 +12,7 @@ from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
 from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice, plan_folders
+from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
 from switchover.move.queries import CopyFolder
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
@@ -24,7 +25,7 @@ from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
-from switchover.move.work.lanes import Ends, Job, Lanes
+from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
@@ -201,16 +202,21 @@ class _Work:
     there: Inventory
     here: Inventory
     known: Mapping[bytes, CopyFolder]
+    early: EarlyEnds = field(default_factory=EarlyEnds)
 
     async def run(self) -> None:
         """Do everything that is to be done."""
         pairs = self._pairs()
         changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
-        refused = await prepare_target(self.ends.target, self.report.plan, self.report)
-        changed = [one for one in changed if one.mapping.target not in refused]
-        if changed:
-            await self._bring(pairs, changed)
+        self.early.open(self.order, self._first_lanes(len(changed)) - 1)
+        try:
+            refused = await prepare_target(self.ends.target, self.report.plan, self.report)
+            changed = [one for one in changed if one.mapping.target not in refused]
+            if changed:
+                await self._bring(pairs, changed)
+        finally:
+            await self.early.close()
         if self.order.with_acl or self.order.with_metadata:
             names = [
                 (one.folder.raw, one.target_raw)
@@ -339,6 +345,9 @@ class _Work:
 
     def _job(self, pair: _Pair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
+        if pair.mapping.is_new and row.target_uid_validity:
+            # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
+            row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(
             folder=pair.folder,
             known=row,
@@ -356,14 +365,19 @@ class _Work:
             store=store,
             report=self.report,
             tally=self.tally,
-            round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
+            begin=self._first_lanes(len(jobs)),
             most=self._most_lanes(),
+            early=self.early,
         )
         try:
             await lanes.run(self.ends, jobs)
         except* SwitchoverError as errors:
             raise _first(errors) from None
         self.ends = lanes.kept or self.ends
+
+    def _first_lanes(self, folders: int) -> int:
+        distance = max(self.there.round_trip_seconds, self.here.round_trip_seconds)
+        return first_lanes(folders, distance, self._most_lanes())
 
     def _most_lanes(self) -> int:
         """Return how many lanes the limits allow."""
@@ -396,6 +410,7 @@ class _Work:
             await queries.save_standings(connection, rows)
 
 
+_NEVER_A_VALIDITY = -1
 _NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
 
 
