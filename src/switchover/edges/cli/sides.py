@@ -76,8 +76,9 @@ class SignIn:
 def side_of(
     name: str, url: str, options: SignIn, *, allow_plaintext: bool, trace: Any = None
 ) -> Side:
-    """Return one side (``source``, ``target``); nothing is read or asked before ``account_of``.
+    """Return one side (``source``, ``target``, or "" for a command that has but one).
 
+    Nothing is read or asked before ``account_of``.
     Raises InvalidInput for what the options can not mean together.
     """
     # These load the protocol, which other commands need not wait for.
@@ -90,7 +91,7 @@ def side_of(
         "token-file": options.token_file,
         "token-command": options.token_command,
     }
-    ways = [f"--{name}-{option}" for option, value in given.items() if value]
+    ways = [f"--{_before(name)}{option}" for option, value in given.items() if value]
     if len(ways) > 1:
         raise InvalidInput(f"{' and '.join(ways)}: give one of them")
     endpoint = parse_endpoint(url, allow_plaintext=allow_plaintext)
@@ -114,14 +115,20 @@ def _password(side: str, where: str, file: Path | None) -> Callable[[], str]:
     """Return how to get a password; nothing is asked before everything else is known to be right."""
     from switchover.move.work.sign_in_secret import read_secret  # noqa: PLC0415 - as above
 
-    variable = f"SWITCHOVER_{side.upper()}_PASSWORD"
+    variable = f"SWITCHOVER_{side.upper()}_PASSWORD" if side else "SWITCHOVER_PASSWORD"
+    who = f"the {side} {where}" if side else where
+    option = f"--{_before(side)}"
     if file is not None:
         return partial(read_secret, file, "password")
     if variable in os.environ:
         return partial(os.environ.__getitem__, variable)
     if not sys.stdin.isatty():
         raise InvalidInput(
-            f"no password for the {side} {where}: give --{side}-password-file FILE or {variable}, or a "
-            f"token with --{side}-token-file or --{side}-token-command"
+            f"no password for {who}: give {option}password-file FILE or {variable}, or a "
+            f"token with {option}token-file or {option}token-command"
         )
-    return partial(getpass.getpass, f"Password of the {side} {where}: ")
+    return partial(getpass.getpass, f"Password of {who}: ")
+
+
+def _before(side: str) -> str:
+    return f"{side}-" if side else ""

@@ -14,6 +14,7 @@ from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
+from switchover.move.probes.profile_store import knowing
 from switchover.move.queries import CopyFolder
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
@@ -85,6 +86,11 @@ async def copy_alone(
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
+    order = replace(
+        order,
+        source=knowing(order.source, settings.data_dir),
+        target=knowing(order.target, settings.data_dir),
+    )
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
         opening = asyncio.create_task(_open(stack, settings, order))

@@ -250,7 +250,10 @@ class FolderCopy:
         if again:
             self._reopen()
             self.store.write(self.rows, removed(again))
-        recorder = Recorder(store=self.store, rows=self.rows, floor=doubts.here.uid_next)
+        recorder = Recorder(
+            store=self.store, rows=self.rows, floor=doubts.here.uid_next,
+            target=self.target.conversation.profile,
+        )  # fmt: skip
         pump = Pump(
             source=self.source,
             target=self.target,

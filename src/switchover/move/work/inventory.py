@@ -106,7 +106,7 @@ def _preparations(usable: Collection[str]) -> list[Command]:
 def _read(found: Sequence[object], seconds: float) -> Inventory:
     entries = [event for event in found if isinstance(event, ListEntry)]
     statuses = {event.name: event for event in found if isinstance(event, MailboxStatus)}
-    subscribed = {event.name for event in entries if _is_subscribed(event)}
+    subscribed = {event.name for event in entries if _is_subscribed(event)} - _mere_parents(entries)
     # What is listed twice, once among subscriptions, says more of itself the first time.
     listed = {event.name: event for event in reversed(entries) if event.command == "LIST"}
     listed = dict(reversed(listed.items()))
@@ -169,6 +169,22 @@ def state_of(status: MailboxStatus | None) -> State | None:
 
 def _statuses(request: Request) -> list[MailboxStatus]:
     return [event for event in request.responses if isinstance(event, MailboxStatus)]
+
+
+def _mere_parents(entries: Sequence[ListEntry]) -> set[bytes]:
+    r"""Return names that LSUB gives as \Noselect because something below them is subscribed.
+
+    RFC 3501 section 6.3.9 has that for ``%``; Courier does it for ``*`` too.
+    """
+    lines = [one for one in entries if one.command == "LSUB"]
+    real = [one.name for one in lines if b"\\noselect" not in map(bytes.lower, one.attributes)]
+    return {
+        one.name
+        for one in lines
+        if one.name not in real
+        and one.delimiter
+        and any(name.startswith(one.name + one.delimiter) for name in real)
+    }
 
 
 def _is_subscribed(entry: ListEntry) -> bool:

@@ -8,7 +8,7 @@ each tells for itself.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,7 @@ from switchover.move.flags import spelled
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.command import Command, LiteralMode, Wait, flag_list, is_flag
 from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
+from switchover.wire.imap.quirks import GENERIC
 from switchover.wire.imap.response_codes import AppendUid, is_throttling
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from switchover.move.flags import FlagSet
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.internal_date import InternalDate
+    from switchover.wire.imap.quirks import Profile
     from switchover.wire.imap.shell import Connection
 
 FLUSH_BYTES = 256 * 1024
@@ -42,18 +44,25 @@ class Head(NamedTuple):
     opening: bytes
 
 
-def head(flags: FlagSet, date: InternalDate) -> Head:
-    """Return the head of a mail; flags that no command can carry are left out of the opening."""
-    return Head(flags, date, b' %b "%b" ' % (_flag_words(flags), date.encode()))
+def head(flags: FlagSet, date: InternalDate, target: Profile = GENERIC) -> Head:
+    """Return the head of a mail.
+
+    Flags that no command can carry, or for which the target would refuse the mail, are left out of the
+    opening.
+    """
+    words = _flag_words(flags, target.longest_keyword, target.forbidden_in_keywords)
+    return Head(flags, date, b' %b "%b" ' % (words, date.encode()))
 
 
 @lru_cache(maxsize=4096)  # a mailbox knows few combinations
-def _flag_words(flags: FlagSet) -> bytes:
-    return flag_list(_sendable(flags))
+def _flag_words(flags: FlagSet, longest: int | None, forbidden: str) -> bytes:
+    target = replace(GENERIC, longest_keyword=longest, forbidden_in_keywords=forbidden)
+    return flag_list(_sendable(flags, target))
 
 
-def _sendable(flags: FlagSet) -> tuple[bytes, ...]:
-    return tuple(flag for flag in map(spelled, flags) if is_flag(flag))
+def _sendable(flags: FlagSet, target: Profile) -> tuple[bytes, ...]:
+    sendable = (flag for flag in map(spelled, flags) if is_flag(flag))
+    return tuple(flag for flag in sendable if target.takes_keyword(flag))
 
 
 class Sent(NamedTuple):
@@ -142,7 +151,9 @@ class Outbox:
     async def announce(self, head: Head, size: int) -> bool:
         """Begin a mail of which the octets come with ``write``; False when the server refuses it."""
         group = self._group_for(size)
-        message = NewMessage(size, _sendable(head.flags), head.date.encode())
+        message = NewMessage(
+            size, _sendable(head.flags, self.target.conversation.profile), head.date.encode()
+        )
         for step in self.target.conversation.extend(group.request, append_message(message)):
             if isinstance(step, bytes):
                 self._pieces.append(step)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
 from switchover.move.work.outbox import Batch, head
+from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Mails
     from switchover.move.work.outbox import Sent
+    from switchover.wire.imap.quirks import Profile
 
 GROUP_BATCHES = 16
 """Batches under one intent."""
@@ -36,6 +38,7 @@ class Recorder:
     store: LedgerStore
     rows: FolderRows
     floor: int
+    target: Profile = GENERIC
     refused: dict[int, Skip] = field(default_factory=dict)
     unknown: dict[int, bytes] = field(default_factory=dict)
     """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
@@ -64,7 +67,10 @@ class Recorder:
             await self.store.durable(mark)
             for action in group:
                 there = [places[uid] for uid in action.source_uids if uid in places]
-                heads = {mails.uids[at]: head(mails.flags[at], mails.dates[at]) for at in there}
+                heads = {
+                    mails.uids[at]: head(mails.flags[at], mails.dates[at], self.target)
+                    for at in there
+                }
                 yield Batch(uids=action.source_uids, number=number, heads=heads)
 
     def _intend(

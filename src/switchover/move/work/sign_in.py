@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from switchover.wire.imap.shell import Connection
 
 _PIN = (
-    "pin this one certificate with --{side}-fingerprint (its SHA-256, shown on that server by "
+    "pin this one certificate with --{side}fingerprint (its SHA-256, shown on that server by "
     "openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE)"
 )
 _ADVICE = {
@@ -26,11 +26,11 @@ _ADVICE = {
     CertificateFault.OTHER_NAME: f"use a host name that it is for, or {_PIN}",
     CertificateFault.SELF_SIGNED: _PIN,
     CertificateFault.UNKNOWN_AUTHORITY: (
-        f"give the certificate of that authority with --{{side}}-ca, or {_PIN}"
+        f"give the certificate of that authority with --{{side}}ca, or {_PIN}"
     ),
     CertificateFault.OTHER: _PIN,
     CertificateFault.NOT_PINNED: (
-        "if its owner changed it, give the new one with --{side}-fingerprint; if not, somebody sits "
+        "if its owner changed it, give the new one with --{side}fingerprint; if not, somebody sits "
         "between you and the server"
     ),
 }
@@ -77,7 +77,7 @@ def advice(account: Account) -> Iterator[None]:
     try:
         yield
     except CertificateRefused as error:
-        advice = _ADVICE[error.fault].format(side=account.side or "source")
+        advice = _ADVICE[error.fault].format(side=f"{account.side}-" if account.side else "")
         raise CertificateRefused(f"{error}; {advice}", error.fault) from error
     except SignInRefused as error:
         what = "where its token comes from" if account.renews else "its user and password"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 
 class Server(StrEnum):
@@ -50,6 +50,7 @@ class Quirk(StrEnum):
     SEARCH_INVENTS_UIDS = "UID SEARCH without UID 1:* names UIDs that do not exist"  # iCloud
 
     # How mails go in.
+    EVERY_BYTE_KEPT = "a mail comes back byte by byte, however odd it is"  # found by a probe only
     LINE_ENDS_NORMALISED = "bare LF becomes CRLF, CR CR LF becomes CR LF"  # Dovecot
     NUL_BECOMES_0X80 = "NUL becomes the octet 0x80"  # Dovecot
     BARE_NEWLINES_REFUSED = "a mail with a bare LF is refused"  # Cyrus
@@ -123,9 +124,23 @@ class Profile:
     idle_seconds: int = 1800  # RFC 9051 section 5.4
     errors_before_cut: int | None = None
     keywords_a_folder: int | None = None
+    longest_keyword: int | None = None
+    forbidden_in_keywords: str = ""
+    # Lengths of names in bytes on the wire.
+    longest_name: int | None = None
+    longest_level: int | None = None
+    deepest: int | None = None
     forbidden_in_names: str = ""
+    forbidden_first: str = ""
+    composes_unicode: bool = False
     reserved_names: frozenset[str] = frozenset()
     broken_capabilities: frozenset[str] = frozenset()
+
+    def takes_keyword(self, keyword: bytes) -> bool:
+        """True when a mail is not refused because of this keyword, as far as is known."""
+        longest = len(keyword) if self.longest_keyword is None else self.longest_keyword
+        is_plain = not set(keyword) & set(self.forbidden_in_keywords.encode("ascii"))
+        return is_plain and len(keyword) <= longest
 
     def usable(
         self, capabilities: Collection[str], enabled: Collection[str] = ()
@@ -141,6 +156,9 @@ class Profile:
             named |= _IN_REVISION_2
         return frozenset(named - self.broken_capabilities)
 
+
+Correction: TypeAlias = "Callable[[Profile, Mapping[str, str]], Profile]"
+"""Gets the profile of the kind and what the server says it is, and returns what is known of this very one."""
 
 _IN_REVISION_2 = frozenset(
     {
@@ -227,6 +245,7 @@ _PROFILES = (
             }
         ),
         keywords_a_folder=26,  # of Maildir, whose file names have a letter for each
+        forbidden_first="~",
     ),
     Profile(
         server=Server.CYRUS,
@@ -240,7 +259,8 @@ _PROFILES = (
                 Quirk.ADMIN_ACTS_AS,
             }
         ),
-        forbidden_in_names='"',
+        # What its GOODCHARS leaves out, as 3.6 was seen to refuse.
+        forbidden_in_names='!"%;<>\\^`{|}',
     ),
     Profile(
         server=Server.COURIER,

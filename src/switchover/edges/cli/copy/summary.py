@@ -185,6 +185,8 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "connections": report.connections,
         "retries": report.retries,
         "folders": [_folder_json(one, report) for one in report.folders],
+        # Those that could not even be begun are among no "folders".
+        "left": dict(sorted(report.failures.items())),
         "skipped": [_skipped_json(one) for one in report.skipped],
         **plan_json(report.plan),
     }

@@ -57,7 +57,7 @@ class Connection:
         """Take over a stream; ``trace`` gets ``>`` or ``<`` and a line without secrets."""
         self.target = target
         self.conversation = Conversation(
-            target.limits, host=target.host, kept_bytes=target.kept_bytes
+            target.limits, host=target.host, kept_bytes=target.kept_bytes, correct=target.correct
         )
         self.is_encrypted = target.tls
         self.secrets: list[str] = []
@@ -170,6 +170,7 @@ class Connection:
         """Flush, and wait until the server continues this request; False when it answered it instead."""
         self.conversation.expect(request)
         await self.flush()
+        self._stream.acknowledge_at_once()
         while request.answer is None:
             event = await self.next_event()
             if isinstance(event, Ready) and event.request is request:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import zlib
 from collections import deque
@@ -185,6 +186,19 @@ class ByteStream:
             inlet.regulate()
         if inlet.is_lost:
             self._raise_lost()
+
+    def acknowledge_at_once(self) -> None:
+        """Let what comes next be acknowledged without delay, where the system can do that (Linux).
+
+        A server that answers in two pieces sends the second when the first is acknowledged (RFC 896), and
+        the usual delay of that is 40 ms: Courier does so for every mail.
+        """
+        option: int | None = getattr(socket, "TCP_QUICKACK", None)
+        transport = self._inlet.transport
+        connected = transport.get_extra_info("socket") if transport is not None else None
+        if option is not None and connected is not None:
+            with contextlib.suppress(OSError):
+                connected.setsockopt(socket.IPPROTO_TCP, option, 1)
 
     async def start_tls(self, context: ssl.SSLContext, seconds: float) -> None:
         """Turn the connection into TLS; raises as ``connect``. No bytes may wait to be taken."""

@@ -13,6 +13,7 @@ from switchover.wire.imap.conversation import KEPT_BYTES
 from switchover.wire.imap.errors import CertificateFault, CertificateRefused
 
 if TYPE_CHECKING:
+    from switchover.wire.imap.quirks import Correction
     from switchover.wire.imap.reader import Limits
 
 
@@ -27,7 +28,8 @@ class Target:
     ``connect_seconds`` bounds all up to the sign-in. ``answer_seconds`` bounds every single wait for bytes
     in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and nothing
     that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
-    may take in memory; ``limits`` what a single response may.
+    may take in memory; ``limits`` what a single response may. ``correct`` knows of this server what its
+    kind does not tell.
     """
 
     host: str
@@ -41,6 +43,7 @@ class Target:
     stall_seconds: float = 1800.0
     kept_bytes: int = KEPT_BYTES
     limits: Limits | None = None
+    correct: Correction | None = None
 
     @property
     def trust(self) -> ssl.SSLContext:
