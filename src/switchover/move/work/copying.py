@@ -42,6 +42,7 @@ from switchover.wire.imap.errors import ConnectionLost
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
+    from switchover.move.work.dsync import DsyncLane
     from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
@@ -59,7 +60,8 @@ _LEFT_FREE = 2
 class CopyOrder:
     """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
 
-    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look. ``dsync`` has
+    the target's Dovecot fetch the mails.
     """
 
     source: Account
@@ -73,6 +75,7 @@ class CopyOrder:
     is_two_mailboxes: bool = False
     with_acl: bool = False
     with_metadata: bool = False
+    dsync: DsyncLane | None = None
 
 
 async def copy_alone(
@@ -88,6 +91,10 @@ async def copy_alone(
         source=knowing(order.source, settings.data_dir),
         target=knowing(order.target, settings.data_dir),
     )
+    if order.dsync is not None and not dry_run:
+        from switchover.move.work.dsync import copy_by_dsync  # noqa: PLC0415 - start-up time
+
+        return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
         opening = asyncio.create_task(_open(stack, settings, order))
