@@ -1,0 +1,122 @@
+"""The command line of bench/copy.py."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from copying.bars import Outcome
+from copying.relay import try_relay
+from copying.speed import CASES, measure_speed
+from copying.stage import Stage, stage
+from copying.tools import IMAPSYNC_PACKAGES, check_imapsync, versions
+from machine import describe, need_programs, wait_until_quiet
+
+PROGRAMS = {
+    "cc": "gcc",
+    "mbsync": "isync",
+    "doveadm": "dovecot-core",
+    "/usr/lib/dovecot/imap": "dovecot-imapd",
+}
+MODES = ("speed",)
+LONGEST_WAIT_SECONDS = 900.0
+RELAY_MB_PER_SECOND = 400.0
+
+
+def main(description: str, arguments: Sequence[str] | None = None) -> None:
+    """Run the modes asked for; the last line is one JSON object."""
+    chosen = _parser(description).parse_args(arguments)
+    if os.geteuid() != 0:
+        sys.exit("Run this as root: the mail servers it starts change to another user")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    need_programs(PROGRAMS)
+    found = versions(chosen.imapsync)
+    if not found["dovecot"].startswith("2.3."):
+        sys.exit(f"Dovecot 2.3 is needed, not {found['dovecot']}: 2.4 has other settings")
+    check_imapsync(chosen.imapsync)
+    machine = describe()
+    print(", ".join(f"{key} {value}" for key, value in {**machine, **found}.items()))
+    with stage(chosen.work.absolute(), imapsync=chosen.imapsync) as on:
+        outcome = _run(on, chosen)
+    outcome.show_bars()
+    print()
+    print(
+        json.dumps(
+            {
+                "bench": "copy", "quick": chosen.quick, "machine": machine, "versions": found,
+                **outcome.figures, "bars": [one.figures() for one in outcome.bars],
+                "failures": outcome.failures,
+            }
+        )
+    )  # fmt: skip
+    if outcome.failures:
+        sys.exit(1)
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of each tool (3)")
+    parser.add_argument(
+        "--only", default="", help=f"of the speed, one of {', '.join(case.key for case in CASES)}"
+    )
+    parser.add_argument(
+        "--imapsync", type=Path, metavar="PATH", help=f"imapsync too; it needs {IMAPSYNC_PACKAGES}"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("/var/tmp/switchover-bench"), metavar="DIRECTORY",
+        help="keeps the mailboxes for the next run (2.5 GB); the disk that is measured",
+    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="tiny mailboxes, short distances")
+    parser.add_argument("--wait", type=float, default=LONGEST_WAIT_SECONDS, metavar="SECONDS",
+                        help="for a quiet machine, at most")  # fmt: skip
+    return parser
+
+
+def _run(on: Stage, chosen: argparse.Namespace) -> Outcome:
+    outcome = Outcome()
+    modes = [mode for mode in MODES if getattr(chosen, mode, False)] or ["speed"]
+    for mode in modes:
+        wait = 0.0 if chosen.quick else chosen.wait
+        busy = asyncio.run(wait_until_quiet(longest_seconds=wait)) if wait else 0.0
+        outcome.figures[f"{mode}_others_cores"] = round(busy, 2)
+        outcome.add(_measure(on, mode, chosen))
+    return outcome
+
+
+def _measure(on: Stage, mode: str, chosen: argparse.Namespace) -> Outcome:
+    rounds = 1 if chosen.quick else chosen.rounds
+    match mode:
+        case "speed":
+            outcome = Outcome(figures={"relay": _try_relay(on, chosen.quick)})
+            outcome.add(measure_speed(on, rounds=rounds, is_quick=chosen.quick, only=chosen.only))
+            return outcome
+        case _:
+            raise AssertionError(mode)
+
+
+def _try_relay(on: Stage, is_quick: bool) -> dict[str, Any]:
+    """Say what the relay can pass, so that nobody takes it for a tool's limit."""
+    seen = try_relay(
+        on.programs, (on.address(8), on.address(9)), round_trip_ms=4.0 if is_quick else 80.0,
+        megabytes=50 if is_quick else 1000,
+    )  # fmt: skip
+    if not seen.is_exact:
+        raise SystemExit("the relay changes what it passes on")
+    slow = "" if seen.megabytes_per_second >= RELAY_MB_PER_SECOND or is_quick else ": TOO SLOW"
+    print(
+        f"The relay alone passes {seen.megabytes_per_second:,.0f} MB/s at a round trip of "
+        f"{seen.round_trip_ms:.1f} ms{slow}"
+    )
+    return {
+        "mb_per_second": round(seen.megabytes_per_second),
+        "round_trip_ms": round(seen.round_trip_ms, 2),
+    }
