@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from switchover.wire.imap.command import Command, Part, Step
-    from switchover.wire.imap.quirks import Profile
+    from switchover.wire.imap.quirks import Correction, Profile
     from switchover.wire.imap.responses import Event
 
 KEPT_BYTES: Final = 64 * 2**20
@@ -131,12 +131,18 @@ class Conversation:
     """One connection with a server; see the module."""
 
     def __init__(
-        self, limits: Limits | None = None, *, host: str = "", kept_bytes: int = KEPT_BYTES
+        self,
+        limits: Limits | None = None,
+        *,
+        host: str = "",
+        kept_bytes: int = KEPT_BYTES,
+        correct: Correction | None = None,
     ) -> None:
-        """Begin before the greeting; ``host`` helps to recognise the server.
+        """Begin before the greeting; ``host`` helps to recognise the server, ``correct`` knows it better.
 
         ``kept_bytes`` bounds what the answers to one command may take in memory.
         """
+        self._correct = correct
         self.phase = Phase.GREETING
         self.profile: Profile = GENERIC
         self.enabled: frozenset[str] = frozenset()
@@ -392,6 +398,8 @@ class Conversation:
             capabilities=self.announced,
             host=self._host,
         )
+        if self._correct is not None:
+            self.profile = self._correct(self.profile, self.identity)
         self.capabilities = self.profile.usable(self.announced, self.enabled)
         self.literals = literal_mode(self.capabilities)
 

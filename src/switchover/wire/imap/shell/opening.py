@@ -32,6 +32,8 @@ async def open_connection(
             stream = await connect(target.host, target.port, trust, seconds)
             connection = Connection(target, stream, trace)
             try:
+                if target.tls:
+                    target.require_pinned(stream.certificate)
                 await _greet(connection)
             except BaseException:
                 await connection.close(politely=False)
