@@ -42,17 +42,21 @@ class Outcome:
         self.bars += other.bars
         self.failures += other.failures
 
-    def show_bars(self) -> None:
-        """Print every bar, and what failed."""
+    def show_bars(self, *, are_judged: bool) -> None:
+        """Print every bar, and what failed; a quick run judges nothing."""
         if self.bars:
             rows = [
                 (
                     one.claim, f"{one.value:.2f}{one.unit}",
                     f"{'>=' if one.at_least else '<='} {one.bar:g}{one.unit}",
-                    "holds" if one.holds else "MISSED",
+                    _verdict(one) if are_judged else "quick: not judged",
                 )
                 for one in self.bars
             ]  # fmt: skip
             table("Bars", ("claim", "seen", "bar", ""), rows)
         for failure in self.failures:
             print(f"  FAILED: {failure}")
+
+
+def _verdict(bar: Bar) -> str:
+    return "holds" if bar.holds else "MISSED"

@@ -81,7 +81,7 @@ class Runs:
         if verdict is not None:
             self.verdicts.append(verdict)
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            self.own.append(float(json.loads(spent.said)["seconds"]))
+            self.own.append(float(json.loads(spent.said)["work_seconds"]))
 
     @property
     def seconds(self) -> float:
