@@ -2,7 +2,10 @@
 
     .venv/bin/python bench/copy.py                    a first copy, against mbsync and doveadm
     .venv/bin/python bench/copy.py --imapsync PATH    against imapsync too
-    .venv/bin/python bench/copy.py --quick            short, to see that everything works
+    .venv/bin/python bench/copy.py --ceiling          against what the target can take
+    .venv/bin/python bench/copy.py --delta            run again: nothing has changed, or 1 %
+    .venv/bin/python bench/copy.py --memory           peak memory
+    .venv/bin/python bench/copy.py --quick ...        short, to see that everything works
 
 It needs root and Debian with Dovecot 2.3, and installs its peers. Servers are throw-away Dovecots on
 127.18.0.0/16. The last line is one JSON object of figures. docs/benchmarks.md says what is measured how.

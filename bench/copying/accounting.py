@@ -13,6 +13,7 @@ from pathlib import Path
 
 from machine import TICKS_PER_SECOND, look_busy
 
+TAIL = 800
 _REAP_SECONDS = 0.2
 """After a client has gone its servers' processes end and are counted by their parents."""
 
@@ -30,8 +31,8 @@ class Call:
 class Spent:
     """What a run cost. Seconds, but ``peak_mib``; ``others`` are cores that anybody else kept busy.
 
-    ``left_cpu`` is that of servers which the command started and left to nobody: our PostgreSQL. ``said``
-    is what it printed last.
+    ``left_cpu`` is that of servers which the command started and left to nobody: our PostgreSQL.
+    ``is_left`` when such a one still ran some seconds after the command. ``said`` is what it printed.
     """
 
     seconds: float
@@ -42,10 +43,20 @@ class Spent:
     servers: Mapping[str, float]
     others: float
     said: str
+    complaint: str
+    is_left: bool
 
     @property
     def is_good(self) -> bool:
-        return self.code == 0
+        return self.code == 0 and not self.is_left
+
+    def trouble(self) -> str:
+        """Return what went wrong, in its own words; empty when nothing did."""
+        if self.is_good:
+            return ""
+        left = "; a server of it still runs" if self.is_left else ""
+        words = self.complaint or self.said[-TAIL:]
+        return f"exit code {self.code}{left}: {' '.join(words.split())}"
 
 
 def run(
@@ -75,7 +86,8 @@ def run(
         seconds=told["seconds"], code=told["code"], cpu=told["cpu"], left_cpu=told["left_cpu"],
         peak_mib=told["peak_kib"] / 1024, servers=spent,
         others=max(0.0, now.used - busy.used - own) / max(told["seconds"], 0.01),
-        said=_last_words(printed, call.directory / "complained"),
+        said=printed.read_text("utf-8", "replace"), is_left=bool(told["left"]),
+        complaint=(call.directory / "complained").read_text("utf-8", "replace").strip()[-TAIL:],
     )  # fmt: skip
 
 
@@ -88,14 +100,6 @@ def _wait(process: subprocess.Popen[bytes], call: Call, limit_seconds: float) ->
     except BaseException:
         os.killpg(process.pid, signal.SIGTERM)
         raise
-
-
-def _last_words(*files: Path) -> str:
-    for file in files:
-        text = file.read_text("utf-8", "replace").strip()
-        if text:
-            return text
-    return ""
 
 
 def tree_seconds(pid: int) -> float:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from copying.bars import Outcome
+from copying.ceiling import measure_ceiling
+from copying.delta import measure_delta
+from copying.memory import measure_memory
 from copying.relay import try_relay
 from copying.speed import CASES, measure_speed
 from copying.stage import Stage, stage
@@ -25,7 +29,12 @@ PROGRAMS = {
     "doveadm": "dovecot-core",
     "/usr/lib/dovecot/imap": "dovecot-imapd",
 }
-MODES = ("speed",)
+MODES = {
+    "speed": "a first copy (what is done when no mode is given)",
+    "ceiling": "against a raw stream of commands made beforehand",
+    "delta": "nothing has changed since last time, or 1 %%",
+    "memory": "peak memory with a mail of 300 MiB and with 200,000 mails in a folder",
+}
 LONGEST_WAIT_SECONDS = 900.0
 RELAY_MB_PER_SECOND = 400.0
 
@@ -36,14 +45,15 @@ def main(description: str, arguments: Sequence[str] | None = None) -> None:
     if os.geteuid() != 0:
         sys.exit("Run this as root: the mail servers it starts change to another user")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
-    need_programs(PROGRAMS)
+    _install()
     found = versions(chosen.imapsync)
     if not found["dovecot"].startswith("2.3."):
         sys.exit(f"Dovecot 2.3 is needed, not {found['dovecot']}: 2.4 has other settings")
     check_imapsync(chosen.imapsync)
     machine = describe()
     print(", ".join(f"{key} {value}" for key, value in {**machine, **found}.items()))
-    with stage(chosen.work.absolute(), imapsync=chosen.imapsync) as on:
+    work = chosen.work.absolute()
+    with stage(work, imapsync=chosen.imapsync, is_quick=chosen.quick) as on:
         outcome = _run(on, chosen)
     outcome.show_bars(are_judged=not chosen.quick)
     print()
@@ -60,10 +70,29 @@ def main(description: str, arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def _install() -> None:
+    """Install what is missing, and let no service of it start on this machine."""
+    programs = dict(PROGRAMS)
+    if not Path("/usr/include/stdio.h").exists():
+        programs["stdio.h"] = "libc6-dev"
+    policy = Path("/usr/sbin/policy-rc.d")
+    is_ours = not policy.exists() and any(shutil.which(one) is None for one in programs)
+    try:
+        if is_ours:
+            policy.write_text("#!/bin/sh\nexit 101\n", "ascii")
+            policy.chmod(0o755)
+        need_programs(programs)
+    finally:
+        if is_ours:
+            policy.unlink()
+
+
 def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    for mode, what in MODES.items():
+        parser.add_argument(f"--{mode}", action="store_true", help=what)
     parser.add_argument("--rounds", type=int, default=3, help="of each tool (3)")
     parser.add_argument(
         "--only", action="append", choices=[case.key for case in CASES], help="of the speed cases"
@@ -96,24 +125,26 @@ def _measure(on: Stage, mode: str, chosen: argparse.Namespace) -> Outcome:
     rounds = 1 if chosen.quick else chosen.rounds
     match mode:
         case "speed":
-            outcome = Outcome(figures={"relay": _try_relay(on, chosen.quick)})
-            outcome.add(
-                measure_speed(on, rounds=rounds, is_quick=chosen.quick, only=chosen.only or ())
-            )
+            outcome = Outcome(figures={"relay": _try_relay(on)})
+            outcome.add(measure_speed(on, rounds=rounds, only=chosen.only or ()))
             return outcome
+        case "ceiling":
+            return measure_ceiling(on, rounds=rounds)
+        case "delta":
+            return measure_delta(on, rounds=rounds)
         case _:
-            raise AssertionError(mode)
+            return measure_memory(on)
 
 
-def _try_relay(on: Stage, is_quick: bool) -> dict[str, Any]:
+def _try_relay(on: Stage) -> dict[str, Any]:
     """Say what the relay can pass, so that nobody takes it for a tool's limit."""
     seen = try_relay(
-        on.programs, (on.address(8), on.address(9)), round_trip_ms=4.0 if is_quick else 80.0,
-        megabytes=50 if is_quick else 1000,
+        on.programs, (on.address(8), on.address(9)), round_trip_ms=4.0 if on.is_quick else 80.0,
+        megabytes=50 if on.is_quick else 1000,
     )  # fmt: skip
     if not seen.is_exact:
         raise SystemExit("the relay changes what it passes on")
-    slow = "" if seen.megabytes_per_second >= RELAY_MB_PER_SECOND or is_quick else ": TOO SLOW"
+    slow = "" if seen.megabytes_per_second >= RELAY_MB_PER_SECOND or on.is_quick else ": TOO SLOW"
     print(
         f"The relay alone passes {seen.megabytes_per_second:,.0f} MB/s at a round trip of "
         f"{seen.round_trip_ms:.1f} ms{slow}"

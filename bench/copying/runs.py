@@ -96,6 +96,12 @@ class Runs:
     def is_exact(self) -> bool:
         return bool(self.verdicts) and all(one.is_identical for one in self.verdicts)
 
+    @property
+    def fault(self) -> str:
+        """Return what is wrong with runs that had to be whole and exact; empty when nothing is."""
+        troubles = [trouble for one in self.spent if (trouble := one.trouble())]
+        return "; ".join([*([] if self.is_exact else [self.verdict()]), *troubles])
+
     def median(self, name: str) -> float:
         return statistics.median(getattr(one, name) for one in self.spent)
 
@@ -120,18 +126,20 @@ class Runs:
             **{f"{name}_cpu": round(self.server(name), 2) for name in self.spent[-1].servers},
             "others_cores": round(max(one.others for one in self.spent), 2),
             "verdict": self.verdict(),
-            "identical": self.is_exact,
+            "identical": self.is_exact if self.verdicts else None,
         }
 
 
-def prepare_data(on: Stage, name: str) -> Path:
-    """Return a data directory that the copy of a tiny mailbox has set up."""
-    data = on.data_directory(name)
+def prepared_data(on: Stage) -> Path:
+    """Return the data directory of this run, which the copy of a tiny mailbox has set up."""
+    data = on.data_directory("ready")
+    if data.exists():
+        return data
     source = on.source.place(on.need(TINY))
     target = on.in_memory.place(on.user("prepare"))
     spent = run(on.account, switchover(on.job("prepare", source, target, data, on.in_memory)), {})
-    if spent.code:
-        raise SystemExit(f"switchover copy failed: {spent.said[-2000:]}")
+    if not spent.is_good:
+        raise SystemExit(f"switchover copy: {spent.trouble()}")
     on.forget(on.in_memory, target.user)
     return data
 
@@ -143,8 +151,12 @@ def job_of(on: Stage, way: Road, name: str, users: tuple[str, str], data: Path) 
 
 def run_tool(on: Stage, way: Road, job: Job, tool: Tool) -> Spent:
     """Run a tool while nothing waits to be written."""
-    os.sync()
-    return run(on.account, tool(job), way.pids)
+    if not on.is_quick:
+        os.sync()
+    spent = run(on.account, tool(job), way.pids)
+    if not spent.is_good:
+        print(f"  {spent.trouble()}", flush=True)
+    return spent
 
 
 def judge(on: Stage, way: Road, users: tuple[str, str], *, is_changing: bool = False) -> Verdict:

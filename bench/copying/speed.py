@@ -9,7 +9,7 @@ from pathlib import Path
 
 from copying.bars import Bar, Outcome
 from copying.corpus import MEDIUM, SMALL, TINY, Corpus
-from copying.runs import Road, Runs, copy_once, prepare_data, road
+from copying.runs import Road, Runs, copy_once, prepared_data, road
 from copying.stage import Stage
 from figures import table
 
@@ -65,13 +65,13 @@ CASES = (
 )  # fmt: skip
 
 
-def measure_speed(on: Stage, *, rounds: int, is_quick: bool, only: Collection[str] = ()) -> Outcome:
+def measure_speed(on: Stage, *, rounds: int, only: Collection[str] = ()) -> Outcome:
     """Measure all cases, or those with the keys in ``only``."""
-    data = prepare_data(on, "ready")
+    data = prepared_data(on)
     outcome = Outcome()
     for case in CASES:
         if not only or case.key in only:
-            outcome.add(_measure(on, case.quick() if is_quick else case, data, rounds))
+            outcome.add(_measure(on, case.quick() if on.is_quick else case, data, rounds))
     return outcome
 
 
@@ -135,8 +135,6 @@ def _outcome(case: Case, runs: Mapping[str, Runs]) -> Outcome:
             if tool in runs
         ],
         failures=[
-            f"{case.key}: {tool}: {runs[tool].verdict()}"
-            for tool in (OURS, NEW)
-            if not runs[tool].is_exact or any(one.code for one in runs[tool].spent)
+            f"{case.key}: {tool}: {runs[tool].fault}" for tool in (OURS, NEW) if runs[tool].fault
         ],
     )  # fmt: skip

@@ -40,6 +40,7 @@ class Stage:
     in_memory: Dovecot
     on_disk: Dovecot
     imapsync: Path | None = None
+    is_quick: bool = False
     _read: dict[str, Mailbox] = field(default_factory=dict)
     _count: int = 0
 
@@ -137,7 +138,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(work: Path, *, imapsync: Path | None = None) -> Iterator[Stage]:
+def stage(work: Path, *, imapsync: Path | None = None, is_quick: bool = False) -> Iterator[Stage]:
     """Set the stage in a working directory that no other run uses, and clear it in the end."""
     work.mkdir(parents=True, exist_ok=True)
     for directory in (work, *work.parents):  # the servers become another user
@@ -179,6 +180,7 @@ def stage(work: Path, *, imapsync: Path | None = None) -> Iterator[Stage]:
         yield Stage(
             work=work, here=here, addresses=f"127.18.{block}", source=servers[0],
             in_memory=servers[1], on_disk=servers[2], imapsync=imapsync,
+            is_quick=is_quick,
         )  # fmt: skip
 
 

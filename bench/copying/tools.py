@@ -132,6 +132,7 @@ def imapsync_tuned(job: Job) -> Call:
 TOOLS: Mapping[str, Tool] = {
     "switchover": switchover,
     "switchover, new data directory": switchover,
+    "switchover --delete": mirror,
     "mbsync": mbsync,
     "doveadm backup": doveadm,
     "imapsync": imapsync,
