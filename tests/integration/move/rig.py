@@ -22,7 +22,7 @@ from switchover.store.pool import Database
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
-USERS = tuple(f"user{number}@contoso.example" for number in range(60))
+USERS = tuple(f"user{number}@contoso.example" for number in range(400))
 _FREE = itertools.count()
 
 

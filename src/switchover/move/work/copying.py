@@ -31,6 +31,7 @@ from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
 from switchover.move.work.preparing import prepare_target
+from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
@@ -206,6 +207,12 @@ class _Work:
     async def run(self) -> None:
         """Do everything that is to be done."""
         pairs = list_pairs(self.report.plan, self.there, self.here, self.report.failures)
+        if self.known and not self.order.rules.is_in_use:
+            renaming = Renaming(
+                database=self.database, ends=self.ends, there=self.there, here=self.here,
+                report=self.report,
+            )  # fmt: skip
+            pairs, self.known = await renaming.follow(pairs, self.known)
         changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
         self.early.open(self.order, self._first_lanes(len(changed)) - 1)
