@@ -34,6 +34,7 @@ def one_input(data: bytes) -> None:
         whole = told([stream], limits)
         portions = [stream[at : at + size] for at in range(0, len(stream), size)]
         assert told(portions, limits) == whole
+        assert told([stream], limits, whole=True) == told(portions, limits, whole=True) == whole
         assert not any(isinstance(event, Failure) for event in whole[:-1])
         for event in whole:
             if isinstance(event, Fetch):  # dates are read when they are asked for

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from switchover.wire.imap.fetch import FetchItem
     from switchover.wire.imap.shell import Connection
 
-_MOST_READ_BYTES: Final = 64 * 2**20
+_MOST_READ_BYTES: Final = 16 * 2**20
 """Far more than was written: a server that sends more makes it up."""
 _LONGEST_LEVEL = 255
 _DEEPEST = 20

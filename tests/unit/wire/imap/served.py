@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from switchover.wire.imap.fetch import FetchItem
 from switchover.wire.imap.reader import Limits, Reader
-from switchover.wire.imap.responses import BodyChunk, Fetch
+from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch
+from switchover.wire.imap.tokens import LiteralRef
 
 
 def drain(reader: Reader) -> list[object]:
@@ -15,9 +16,15 @@ def drain(reader: Reader) -> list[object]:
     return list(iter(reader.next_event, None))
 
 
-def told(portions: Iterable[bytes], limits: Limits | None = None) -> list[object]:
-    """Return all events: each Fetch with one item, the chunks of a body as one bytes."""
+def told(
+    portions: Iterable[bytes], limits: Limits | None = None, *, whole: bool = False
+) -> list[object]:
+    """Return all events: each Fetch with one item, the chunks of a body as one bytes.
+
+    ``whole`` asks for whole bodies, which are told as if they had come in pieces.
+    """
     reader = Reader(limits)
+    reader.whole_bodies = whole
     events: list[object] = []
     for portion in portions:
         reader.receive(portion)
@@ -27,11 +34,20 @@ def told(portions: Iterable[bytes], limits: Limits | None = None) -> list[object
                     events[-1] += bytes(event.data)
                 else:
                     events.append(bytes(event.data))
+            elif isinstance(event, Bodies):
+                for item, content in zip(event.items, event.contents, strict=True):
+                    events += _in_pieces(item, bytes(content))
             elif isinstance(event, Fetch):
                 events += [Fetch(items=[item]) for item in event.items]
             else:
                 events.append(event)
     return events
+
+
+def _in_pieces(item: FetchItem, content: bytes) -> list[object]:
+    start = BodyStart(size=len(content), section=b"BODY[]", item=item)
+    read = item._replace(body=LiteralRef(len(content)))
+    return [start, content, BodyEnd(), Fetch(items=[read])]
 
 
 def events(*lines: bytes, limits: Limits | None = None) -> list[object]:
