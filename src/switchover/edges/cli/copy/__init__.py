@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,6 +128,8 @@ async def _copy(
     from switchover.move.work.copying import copy_alone  # noqa: PLC0415 - start-up time
     from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
+    # What the database's keeper logs is for servers; here the progress would be torn by it.
+    logging.getLogger("switchover").addHandler(logging.NullHandler())
     settings = read_settings(os.environ, data=data)
     async with progress_shown(tally, showing.form):
         return await copy_alone(settings, order, tally=tally, dry_run=dry_run)
