@@ -62,7 +62,6 @@ class Box:
     def edit(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4]:
         """Open a folder as the user's own client does."""
         connection = imaplib.IMAP4(self.server.address, PORT, timeout=20)
-        connection._encoding = "utf-8"  # type: ignore[attr-defined]
         connection.authenticate("PLAIN", lambda _: f"\0{self.user}\0{PASSWORD}".encode())
         try:
             if folder:
