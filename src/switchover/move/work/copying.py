@@ -11,7 +11,7 @@ from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
 from switchover.move.beliefs import form_of
-from switchover.move.folder_plan import Choice, plan_folders
+from switchover.move.folder_plan import Choice
 from switchover.move.pacing import Pacer
 from switchover.move.probes.profile_store import knowing
 from switchover.move.queries import CopyFolder
@@ -22,14 +22,13 @@ from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
-from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
-from switchover.move.work.preparing import prepare_target
+from switchover.move.work.planning import pair_folders, plan_names, prepare_target
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.survey import fingerprints
@@ -37,14 +36,13 @@ from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.errors import ConnectionLost
-from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from switchover.move.folder_plan import FolderMapping
-    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
+    from switchover.move.work.planning import Naming, Pair
     from switchover.settings import Settings
     from switchover.store.pool import Database
     from switchover.wire.imap.responses import MailboxStatus
@@ -140,13 +138,8 @@ async def _copy_mailbox(
     tally.phase = Phase.LISTING
     try:
         require_two(order, known.folders, there, here)
-        plan = plan_folders(
-            [source_folder(one) for one in there.folders],
-            target_facts(here, ends.target),
-            source_prefix=there.prefix,
-            choice=order.choice,
-        )
-        report = CopyReport(plan=plan, connections=2)
+        naming = plan_names((there, here), ends.target, order.choice, known.folders)
+        report = CopyReport(plan=naming.plan, connections=2)
         work = _Work(
             database=known.database, order=order, report=report, tally=tally, ends=ends,
             there=there, here=here, known=known.folders,
@@ -154,7 +147,7 @@ async def _copy_mailbox(
         if dry_run:
             await work.rehearse()
         else:
-            await work.run()
+            await work.run(naming)
             tally.phase = Phase.FINISHING
             skipping = known.skipping | {one.name for one in report.folders if one.skips}
             stay = {name: one for name, one in work.folders().items() if name in skipping}
@@ -187,16 +180,6 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
         raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    """A folder with its place on the target."""
-
-    folder: Folder
-    mapping: FolderMapping
-    target_raw: bytes
-    target_status: MailboxStatus | None
-
-
 @dataclass(slots=True, kw_only=True)
 class _Work:
     database: Database
@@ -208,24 +191,23 @@ class _Work:
     here: Inventory
     known: Mapping[bytes, CopyFolder]
 
-    async def run(self) -> None:
+    async def run(self, naming: Naming) -> None:
         """Do everything that is to be done."""
-        pairs = self._pairs()
+        refused = await prepare_target(self.ends.target, naming, self.report)
+        pairs = [
+            one
+            for one in pair_folders(self.there, self.here, self.report)
+            if one.mapping.source not in refused
+        ]
         changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
-        refused = await prepare_target(self.ends.target, self.report.plan, self.report)
-        changed = [one for one in changed if one.mapping.target not in refused]
         if changed:
             await self._bring(pairs, changed)
         if self.order.with_acl or self.order.with_metadata:
-            names = [
-                (one.folder.raw, one.target_raw)
-                for one in pairs
-                if one.mapping.target not in refused
-            ]
+            names = [(one.folder.raw, one.target_raw) for one in pairs]
             await copy_extras(self.ends, self.order, names, self.report)
 
-    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
+    async def _bring(self, pairs: Sequence[Pair], changed: Sequence[Pair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -249,7 +231,7 @@ class _Work:
             source=self.ends.source, target=self.ends.target, database=self.database,
             rules=self.order.rules,
         )  # fmt: skip
-        pairs = self._pairs()
+        pairs = pair_folders(self.there, self.here, self.report)
         changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
         for one in changed:
@@ -268,36 +250,7 @@ class _Work:
             if one.name in chosen and one.raw in self.known
         }
 
-    def _pairs(self) -> list[_Pair]:
-        by_name: dict[str, Folder] = {}
-        for folder in self.there.folders:
-            if by_name.setdefault(folder.name, folder) is not folder:
-                self.report.failures[folder.name] = (
-                    f"the source has two folders of this name ({by_name[folder.name].raw!r} and "
-                    f"{folder.raw!r}); only the first is copied: rename one"
-                )
-        at_target = {folder.name: folder for folder in self.here.folders}
-        pairs = []
-        for mapping in self.report.plan.mappings:
-            existing = at_target.get(mapping.target)
-            try:
-                raw = (
-                    existing.raw if existing else encode(mapping.target, NameEncoding.MODIFIED_UTF7)
-                )
-            except SwitchoverError as error:
-                self.report.failures[mapping.source] = str(error)
-                continue
-            pairs.append(
-                _Pair(
-                    folder=by_name[mapping.source],
-                    mapping=mapping,
-                    target_raw=raw,
-                    target_status=existing.status if existing else None,
-                )
-            )
-        return pairs
-
-    async def _changed(self, pairs: list[_Pair]) -> list[_Pair]:
+    async def _changed(self, pairs: list[Pair]) -> list[Pair]:
         """Return the folders that must be opened."""
         stands = [self._standing(one) for one in pairs]
         uncertain = [
@@ -313,7 +266,7 @@ class _Work:
             if stand is not Standing.UNCHANGED and one.folder.raw not in same
         ]
 
-    def _standing(self, pair: _Pair) -> Standing:
+    def _standing(self, pair: Pair) -> Standing:
         known = self.known.get(pair.folder.raw)
         is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
         if known is None or is_new or self.order.rules.retries_skipped:
@@ -343,7 +296,7 @@ class _Work:
             fingerprint=known.fingerprint,
         )
 
-    def _job(self, pair: _Pair, known: Mapping[bytes, CopyFolder]) -> Job:
+    def _job(self, pair: Pair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
         return Job(
             folder=pair.folder,
