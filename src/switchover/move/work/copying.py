@@ -9,43 +9,44 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
-from switchover.move import queries
 from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice
+from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
 from switchover.move.probes.profile_store import knowing
 from switchover.move.queries import CopyFolder
-from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
+from switchover.move.standing import do_terms_hold, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
+from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
-from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
-from switchover.move.work.lanes import Ends, Job, Lanes
+from switchover.move.work.inventory import take_inventory
+from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
-from switchover.move.work.planning import pair_folders, plan_names, prepare_target
+from switchover.move.work.planning import plan_names, prepare_target
+from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
-from switchover.move.work.survey import fingerprints
+from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
-from switchover.wire.imap import commands
 from switchover.wire.imap.errors import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
+    from switchover.move.work.dsync import DsyncLane
     from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
-    from switchover.move.work.planning import Naming, Pair
+    from switchover.move.work.planning import Naming
     from switchover.settings import Settings
     from switchover.store.pool import Database
-    from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
 __all__ = ["LANES", "CopyOrder", "CopyReport", "copy_alone", "copy_mailbox"]
@@ -59,7 +60,8 @@ _LEFT_FREE = 2
 class CopyOrder:
     """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
 
-    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look. ``dsync`` has
+    the target's Dovecot fetch the mails.
     """
 
     source: Account
@@ -73,6 +75,7 @@ class CopyOrder:
     is_two_mailboxes: bool = False
     with_acl: bool = False
     with_metadata: bool = False
+    dsync: DsyncLane | None = None
 
 
 async def copy_alone(
@@ -88,6 +91,10 @@ async def copy_alone(
         source=knowing(order.source, settings.data_dir),
         target=knowing(order.target, settings.data_dir),
     )
+    if order.dsync is not None and not dry_run:
+        from switchover.move.work.dsync import copy_by_dsync  # noqa: PLC0415 - start-up time
+
+        return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
         opening = asyncio.create_task(_open(stack, settings, order))
@@ -190,24 +197,35 @@ class _Work:
     there: Inventory
     here: Inventory
     known: Mapping[bytes, CopyFolder]
+    early: EarlyEnds = field(default_factory=EarlyEnds)
 
     async def run(self, naming: Naming) -> None:
         """Do everything that is to be done."""
-        refused = await prepare_target(self.ends.target, naming, self.report)
-        pairs = [
-            one
-            for one in pair_folders(self.there, self.here, self.report)
-            if one.mapping.source not in refused
-        ]
-        changed = await self._changed(pairs)
+        pairs = self._pairs()
+        if self.known and not self.order.rules.is_in_use:
+            renaming = Renaming(
+                database=self.database, ends=self.ends, there=self.there, here=self.here,
+                report=self.report,
+            )  # fmt: skip
+            pairs, self.known = await renaming.follow(pairs, self.known)
+        changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
-        if changed:
-            await self._bring(pairs, changed)
+        self.early.open(self.order, self._first_lanes(len(changed)) - 1)
+        try:
+            refused = await prepare_target(self.ends.target, naming, self.report)
+            # What was refused may have got another place.
+            pairs = [one for one in self._pairs() if one.mapping.source not in refused]
+            raws = {one.folder.raw for one in changed}
+            changed = [one for one in pairs if one.folder.raw in raws]
+            if changed:
+                await self._bring(pairs, changed)
+        finally:
+            await self.early.close()
         if self.order.with_acl or self.order.with_metadata:
             names = [(one.folder.raw, one.target_raw) for one in pairs]
             await copy_extras(self.ends, self.order, names, self.report)
 
-    async def _bring(self, pairs: Sequence[Pair], changed: Sequence[Pair]) -> None:
+    async def _bring(self, pairs: Sequence[FolderPair], changed: Sequence[FolderPair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -223,7 +241,8 @@ class _Work:
             with suppress(ConnectionLost):  # the lanes come back by themselves
                 await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
-            await self._save_standings(jobs)
+            done = [one for one in jobs if one.folder.name not in self.report.failures]
+            await save_standings(self.database, self.ends, done, self.order.rules)
 
     async def rehearse(self) -> None:
         """Find out what ``run`` would do; nothing is written."""
@@ -231,8 +250,8 @@ class _Work:
             source=self.ends.source, target=self.ends.target, database=self.database,
             rules=self.order.rules,
         )  # fmt: skip
-        pairs = pair_folders(self.there, self.here, self.report)
-        changed = await self._changed(pairs)
+        pairs = self._pairs()
+        changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
         for one in changed:
             fresh = CopyFolder(id=0, source_name=one.folder.raw, target_name=one.target_raw)
@@ -240,6 +259,9 @@ class _Work:
             self.report.forecasts.append(
                 await forecaster.look(one.folder.name, known, is_new=one.mapping.is_new)
             )
+
+    def _pairs(self) -> list[FolderPair]:
+        return list_pairs(self.report.plan, self.there, self.here, self.report.failures)
 
     def folders(self) -> dict[str, CopyFolder]:
         """Return what is known of the folders of the plan, by name."""
@@ -250,54 +272,11 @@ class _Work:
             if one.name in chosen and one.raw in self.known
         }
 
-    async def _changed(self, pairs: list[Pair]) -> list[Pair]:
-        """Return the folders that must be opened."""
-        stands = [self._standing(one) for one in pairs]
-        uncertain = [
-            one.folder.raw
-            for one, stand in zip(pairs, stands, strict=True)
-            if stand is Standing.UNCERTAIN
-        ]
-        now = await fingerprints(self.ends.source, uncertain)
-        same = {raw for raw in uncertain if now[raw] and now[raw] == self.known[raw].fingerprint}
-        return [
-            one
-            for one, stand in zip(pairs, stands, strict=True)
-            if stand is not Standing.UNCHANGED and one.folder.raw not in same
-        ]
-
-    def _standing(self, pair: Pair) -> Standing:
-        known = self.known.get(pair.folder.raw)
-        is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
-        if known is None or is_new or self.order.rules.retries_skipped:
-            return Standing.CHANGED
-        if not do_terms_hold(known.terms, terms_of(self.order.rules)):
-            return Standing.CHANGED
-        return standing(
-            (
-                state_of(pair.folder.status),
-                State(
-                    uid_validity=known.source_uid_validity,
-                    uid_next=known.source_uid_next,
-                    messages=known.source_messages,
-                    mod_seq=known.source_mod_seq,
-                ),
-            ),
-            (
-                state_of(pair.target_status),
-                State(
-                    uid_validity=known.target_uid_validity,
-                    uid_next=known.target_uid_next,
-                    messages=known.target_messages,
-                    mod_seq=known.target_mod_seq,
-                ),
-            ),
-            deletions=self.order.rules.deletions,
-            fingerprint=known.fingerprint,
-        )
-
-    def _job(self, pair: Pair, known: Mapping[bytes, CopyFolder]) -> Job:
+    def _job(self, pair: FolderPair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
+        if pair.mapping.is_new and row.target_uid_validity:
+            # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
+            row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(
             folder=pair.folder,
             known=row,
@@ -315,8 +294,9 @@ class _Work:
             store=store,
             report=self.report,
             tally=self.tally,
-            round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
+            begin=self._first_lanes(len(jobs)),
             most=self._most_lanes(),
+            early=self.early,
         )
         try:
             await lanes.run(self.ends, jobs)
@@ -324,38 +304,18 @@ class _Work:
             raise _first(errors) from None
         self.ends = lanes.kept or self.ends
 
+    def _first_lanes(self, folders: int) -> int:
+        distance = max(self.there.round_trip_seconds, self.here.round_trip_seconds)
+        return first_lanes(folders, distance, self._most_lanes())
+
     def _most_lanes(self) -> int:
         """Return how many lanes the limits allow."""
         profiles = [one.conversation.profile for one in (self.ends.source, self.ends.target)]
         allowed = min(one.connections for one in profiles) - _LEFT_FREE
         return max(1, min(self.order.lanes, allowed))
 
-    async def _save_standings(self, jobs: list[Job]) -> None:
-        """Note by which terms folders are complete, and how the target stands where that will be asked."""
-        done = [one for one in jobs if one.folder.name not in self.report.failures]
-        told: dict[bytes, MailboxStatus] = {}
-        if self.order.rules.deletions is not Deletions.NEVER and self.ends.are_usable:
-            target = self.ends.target
-            if "UNSELECT" in target.conversation.capabilities:
-                await target.run(commands.UNSELECT)
-            told = await ask_statuses(target, [one.known.target_name for one in done])
-        terms = terms_of(self.order.rules)
-        rows = []
-        for job in done:
-            now = state_of(told.get(job.known.target_name))
-            is_ours = now is not None and is_as_left(now, job.result.target_state)
-            state = now if now is not None and is_ours else _NOT_TOLD
-            rows.append(
-                replace(
-                    job.known, target_uid_next=state.uid_next, target_mod_seq=state.mod_seq,
-                    target_messages=state.messages, terms=terms,
-                )
-            )  # fmt: skip
-        async with self.database.transaction() as connection:
-            await queries.save_standings(connection, rows)
 
-
-_NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
+_NEVER_A_VALIDITY = -1
 
 
 def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:

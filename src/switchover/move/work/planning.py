@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from switchover.errors import InvalidInput
 from switchover.move.folder_plan import plan_folders
 from switchover.move.name_learning import (
     accepted_names,
@@ -19,7 +18,7 @@ from switchover.move.name_learning import (
 )
 from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.preparing import create_folders, subscribe_folders
-from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
+from switchover.wire.imap.mailbox_name import NameEncoding, decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from switchover.move.folder_name import TargetFacts
     from switchover.move.folder_plan import Choice, FolderMapping, FolderPlan
     from switchover.move.queries import CopyFolder
-    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.inventory import Inventory
     from switchover.move.work.report import CopyReport
-    from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
 _EXTRA_ROUNDS = 2
@@ -123,6 +121,7 @@ async def prepare_target(target: Connection, naming: Naming, report: CopyReport)
 
     The report gets the plan by which that was done. Each refusal is a failure of that folder alone.
     """
+    naming = replace(naming, plan=report.plan)  # renames may have made folders by now
     refusals = await create_folders(target, naming.plan.mappings, report)
     renamed: set[str] = set()
     for _ in range(_EXTRA_ROUNDS):
@@ -147,42 +146,3 @@ async def prepare_target(target: Connection, naming: Naming, report: CopyReport)
     ]
     await subscribe_folders(target, placed, naming.plan.subscriptions, report)
     return set(refusals)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A folder with its place on the target."""
-
-    folder: Folder
-    mapping: FolderMapping
-    target_raw: bytes
-    target_status: MailboxStatus | None
-
-
-def pair_folders(there: Inventory, here: Inventory, report: CopyReport) -> list[Pair]:
-    """Return the pairs of the report's plan; a name that can not be written is a failure of its folder."""
-    by_name: dict[str, Folder] = {}
-    for folder in there.folders:
-        if by_name.setdefault(folder.name, folder) is not folder:
-            report.failures[folder.name] = (
-                f"the source has two folders of this name ({by_name[folder.name].raw!r} and "
-                f"{folder.raw!r}); only the first is copied: rename one"
-            )
-    at_target = {folder.name: folder for folder in here.folders}
-    pairs = []
-    for mapping in report.plan.mappings:
-        existing = at_target.get(mapping.target)
-        try:
-            raw = existing.raw if existing else encode(mapping.target, NameEncoding.MODIFIED_UTF7)
-        except InvalidInput as error:
-            report.failures[mapping.source] = str(error)
-            continue
-        pairs.append(
-            Pair(
-                folder=by_name[mapping.source],
-                mapping=mapping,
-                target_raw=raw,
-                target_status=existing.status if existing else None,
-            )
-        )
-    return pairs
