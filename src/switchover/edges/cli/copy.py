@@ -21,6 +21,7 @@ from switchover.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from switchover.move.endpoint import Endpoint
     from switchover.move.folder_plan import FolderPlan
     from switchover.move.work.copying import CopyReport
 
@@ -71,16 +72,20 @@ def copy(
     """
     with exits():
         from switchover.move.endpoint import (  # noqa: PLC0415 - start-up time
+            absolute,
             parse_endpoint,
             same_mailbox,
         )
 
-        ends = [parse_endpoint(text, allow_plaintext=allow_plaintext) for text in (source, target)]
+        ends = [
+            absolute(parse_endpoint(text, allow_plaintext=allow_plaintext), Path.cwd())
+            for text in (source, target)
+        ]
         if same_mailbox(*ends):
             raise InvalidInput(f"source and target are the same mailbox: {ends[0]}")
         passwords = (
-            _password("source", str(ends[0]), source_password_file),
-            _password("target", str(ends[1]), target_password_file),
+            _password("source", ends[0], source_password_file),
+            _password("target", ends[1], target_password_file),
         )
         report = asyncio.run(
             _copy(
@@ -116,8 +121,8 @@ async def _copy(
     from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
     accounts = [
-        account_of(Side(endpoint=end, password=password))
-        for end, password in zip(ends, passwords, strict=True)
+        account_of(Side(endpoint=end, password=password, may_create=is_target))
+        for end, password, is_target in zip(ends, passwords, (False, True), strict=True)
     ]
     order = CopyOrder(
         source=accounts[0],
@@ -145,8 +150,10 @@ async def _copy(
         return await copy_alone(settings, order, progress=tell, dry_run=dry_run)
 
 
-def _password(side: str, where: str, file: Path | None) -> Callable[[], str]:
+def _password(side: str, where: Endpoint, file: Path | None) -> Callable[[], str]:
     """Return how to get a password; nothing is asked before everything else is known to be right."""
+    if where.needs_no_password:
+        return str
     variable = f"SWITCHOVER_{side.upper()}_PASSWORD"
     if file is not None:
         return partial(_read_password, file)

@@ -38,11 +38,15 @@ _UNDATED = InternalDate(0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A server, and how to sign in there; ``credentials`` is asked anew for each connection."""
+    """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
+
+    ``notices`` tells what an archive could not keep so far, a sentence each.
+    """
 
     target: Target
     credentials: Callable[[], Credentials]
     trace: Callable[[str, str], None] | None = None
+    notices: Callable[[], list[str]] = list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
 RECEIVED_BYTES: Final = 1024 * 1024
@@ -292,6 +293,13 @@ async def connect(
             _, inlet = await loop.create_connection(
                 _Inlet, host, port, ssl=context, server_hostname=host if context else None, **quick
             )
+    return ByteStream(inlet, host)
+
+
+async def adopt(connected: socket.socket, host: str) -> ByteStream:
+    """Return a connection over a socket of the UNIX family that is connected already; it belongs to us now."""
+    loop = asyncio.get_running_loop()
+    _, inlet = await loop.create_unix_connection(_Inlet, sock=connected)
     return ByteStream(inlet, host)
 
 

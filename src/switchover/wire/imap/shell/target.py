@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from switchover.wire.imap.conversation import KEPT_BYTES
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from switchover.wire.imap.reader import Limits
 
 
@@ -24,6 +27,9 @@ class Target:
     in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and nothing
     that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
     may take in memory; ``limits`` what a single response may.
+
+    ``dial`` returns a connected socket to use instead of the network, for a server within this process; ``host``
+    is then only what messages call it.
     """
 
     host: str
@@ -36,6 +42,7 @@ class Target:
     stall_seconds: float = 1800.0
     kept_bytes: int = KEPT_BYTES
     limits: Limits | None = None
+    dial: Callable[[], socket.socket] | None = None
 
     @property
     def trust(self) -> ssl.SSLContext:
