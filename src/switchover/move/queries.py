@@ -30,6 +30,10 @@ class CopyFolder:
     source_mod_seq: int = 0
     source_messages: int = 0
     fingerprint: bytes = b""
+    target_uid_next: int = 0
+    target_mod_seq: int = 0
+    target_messages: int = 0
+    terms: str = ""
 
 
 async def find_or_add_pair(
@@ -57,7 +61,8 @@ async def list_folders(connection: AsyncConnection[Any], pair_id: int) -> dict[b
         """
         -- folders of a pair; no lock
         select id, source_name, target_name, source_uid_validity, target_uid_validity,
-               source_uid_next, source_mod_seq, source_messages, fingerprint
+               source_uid_next, source_mod_seq, source_messages, fingerprint,
+               target_uid_next, target_mod_seq, target_messages, terms
         from copy_folder
         where pair_id = %s
         """,
@@ -68,10 +73,45 @@ async def list_folders(connection: AsyncConnection[Any], pair_id: int) -> dict[b
             id=row[0], source_name=bytes(row[1]), target_name=bytes(row[2]),
             source_uid_validity=row[3], target_uid_validity=row[4], source_uid_next=row[5],
             source_mod_seq=row[6], source_messages=row[7], fingerprint=bytes(row[8]),
+            target_uid_next=row[9], target_mod_seq=row[10], target_messages=row[11], terms=row[12],
         )
         for row in await cursor.fetchall()
     ]  # fmt: skip
     return {folder.source_name: folder for folder in folders}
+
+
+async def find_pair(
+    connection: AsyncConnection[Any], source_key: str, target_key: str
+) -> int | None:
+    """Return the id of a pair of mailboxes, None for one that was never copied."""
+    cursor = await connection.execute(
+        """
+        -- a known pair of mailboxes; no lock
+        select id
+        from copy_pair
+        where source_key = %s and target_key = %s
+        """,
+        (source_key, target_key),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def save_standings(connection: AsyncConnection[Any], folders: Sequence[CopyFolder]) -> None:
+    """Note how the target stood when folders were complete, and by which terms they are."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- how the target stands; row locks
+            update copy_folder
+            set target_uid_next = %s, target_mod_seq = %s, target_messages = %s, terms = %s
+            where id = %s
+            """,
+            [
+                (one.target_uid_next, one.target_mod_seq, one.target_messages, one.terms, one.id)
+                for one in folders
+            ],
+        )
 
 
 async def add_folders(

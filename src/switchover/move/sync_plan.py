@@ -15,11 +15,10 @@ from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from switchover.move.append_batches import BatchLimits, batches
-from switchover.move.flags import FlagSet, PermanentFlags, spelled, storable
+from switchover.move.flags import FlagSet, PermanentFlags, storable
 from switchover.move.segment import Skip, SkipReason
 from switchover.move.sync_action import (
     Action,
@@ -320,15 +319,3 @@ def _touched(
         for uid, (copy, written) in copies.items()
         if there.get(copy) not in {None, storable(written, rules.permanent_flags)}
     }
-
-
-def fingerprint(listing: Listing) -> bytes:
-    """Return 16 bytes that are equal for equal listings.
-
-    Kept with the folder after a complete run, it tells that nothing changed without loading the
-    ledger.
-    """
-    numbers = ",".join(map(str, (listing.uid_validity, *listing.uids))).encode()
-    # Flags hold neither blanks nor line ends (RFC 9051 section 9, flag).
-    words = spelled("\n".join(map(" ".join, listing.flags)))
-    return blake2b(numbers + b"\0" + words, digest_size=16).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from dataclasses import replace
 
 import pytest
@@ -45,7 +44,6 @@ from switchover.move.sync_plan import (
     Listing,
     Rules,
     compare,
-    fingerprint,
     flag_changes,
     obstacle,
     plan_folder,
@@ -343,18 +341,3 @@ def test_100_000_unchanged_mails_are_compared_in_no_time() -> None:
         assert plan_folder(compare(source, known), known, Rules()) == ()
         best = min(best, time.process_time() - start)
     assert best < 0.1
-
-
-def test_equal_listings_have_one_fingerprint_and_others_another() -> None:
-    base = listing({1: SEEN, 2: ("a", "b")})
-    assert fingerprint(base) == fingerprint(replace(base, uids=array("q", [1, 2])))
-    others = [
-        listing({1: SEEN, 2: ("a", "b")}, validity=2),
-        listing({1: SEEN, 3: ("a", "b")}),
-        listing({1: SEEN, 2: ("a",)}),
-        listing({1: ("\\Seen", "a"), 2: ("b",)}),
-        listing({1: SEEN}),
-        listing({}),
-        listing({1: ("\udcff",)}),
-    ]
-    assert len({fingerprint(one) for one in [base, *others]}) == 8

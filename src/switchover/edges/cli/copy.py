@@ -57,8 +57,11 @@ def copy(
         bool, typer.Option("--allow-plaintext", help="imap:// without STARTTLS is good enough.")
     ] = False,
     connections: Annotated[
-        int, typer.Option(min=1, max=16, help="Folders copied at a time, a connection each side.")
-    ] = 2,
+        int,
+        typer.Option(
+            min=1, max=16, help="Folders copied at a time at most, a connection each side."
+        ),
+    ] = 8,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     data: Data = None,
     output: Output = Format.TABLE,

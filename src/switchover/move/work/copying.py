@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
+from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
+from switchover.move import queries
 from switchover.move.canonical import Form
 from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import Choice, FolderPlan, SourceFolder, plan_folders
+from switchover.move.folder_plan import Choice, SourceFolder, plan_folders
+from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
-from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.both import both
+from switchover.move.work.folder import FolderResult
+from switchover.move.work.inventory import ask_statuses, take_inventory
+from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
-from switchover.move.work.mailbox import list_folders, open_mailbox
+from switchover.move.work.mailbox import sign_in
+from switchover.move.work.preparing import prepare_target
+from switchover.move.work.report import CopyReport
+from switchover.move.work.survey import fingerprints
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
+from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from switchover.move.folder_plan import FolderMapping
     from switchover.move.queries import CopyFolder
-    from switchover.move.work.mailbox import Account, Folder, Inventory
+    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
     from switchover.store.pool import Database
+    from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
-LANES = 2
-"""Folders copied at a time, each over connections of its own."""
+__all__ = ["LANES", "CopyOrder", "CopyReport", "Progress", "copy_alone", "copy_mailbox"]
+Progress: TypeAlias = "Callable[[str, int, int], None]"
+LANES = 8
+"""Folders copied at a time at most, each over connections of its own."""
+_LEFT_FREE = 2
+"""Connections of an account that stay for its user's own clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyOrder:
-    """What to copy; the keys name the two mailboxes in the ledger."""
+    """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit."""
 
     source: Account
     target: Account
@@ -44,29 +60,15 @@ class CopyOrder:
     rules: Rules = field(default_factory=Rules)
     form: Form = Form.EXACT
     lanes: int = LANES
-
-
-@dataclass(slots=True, kw_only=True)
-class CopyReport:
-    """What was done. ``failures`` are folders that could not be finished, each with its sentence."""
-
-    plan: FolderPlan
-    folders: list[FolderResult] = field(default_factory=list)
-    unchanged: int = 0
-    created: list[str] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_complete(self) -> bool:
-        """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or any(one.skips for one in self.folders))
+    with_acl: bool = False
+    with_metadata: bool = False
 
 
 async def copy_alone(
     settings: Settings,
     order: CopyOrder,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
@@ -79,7 +81,7 @@ async def copy_mailbox(
     database: Database,
     order: CopyOrder,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy what is not copied yet and return what was done; ``progress`` gets folder, mails, bytes.
@@ -89,129 +91,250 @@ async def copy_mailbox(
     """
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
-    source, target = await asyncio.gather(open_mailbox(order.source), open_mailbox(order.target))
+    begun = clock.monotonic()
+    (ends, there, here), known = await both(_look_around(order), _load(database, order))
+    work: _Work | None = None
     try:
-        there, here = await asyncio.gather(list_folders(source), list_folders(target))
         plan = plan_folders(
             [_source_folder(one) for one in there.folders],
-            _facts(here, target),
+            _facts(here, ends.target),
             source_prefix=there.prefix,
             choice=order.choice,
         )
-        report = CopyReport(plan=plan)
-        if dry_run:
-            return report
-        await _prepare(target, plan, report)
-        store = await LedgerStore.open(database, order.source_key, order.target_key)
-        async with store:
-            work = _Work(order=order, store=store, report=report, progress=progress)
-            await work.run(source, target, there)
+        report = CopyReport(plan=plan, connections=2)
+        if not dry_run:
+            work = _Work(
+                database=database, order=order, report=report, progress=progress, ends=ends,
+                there=there, here=here, known=known,
+            )  # fmt: skip
+            await work.run()
+        report.seconds = clock.monotonic() - begun
         return report
     finally:
-        await asyncio.gather(source.close(), target.close())
+        await (work.ends if work else ends).close()
+
+
+async def _look_around(order: CopyOrder) -> tuple[Ends, Inventory, Inventory]:
+    """Sign in on both sides and take both inventories, at once."""
+    sides = await asyncio.gather(_enter(order.source), _enter(order.target), return_exceptions=True)
+    good = [one for one in sides if not isinstance(one, BaseException)]
+    for one in sides:
+        if isinstance(one, BaseException):
+            for connection, _ in good:
+                await connection.close(politely=False)
+            raise one
+    (source, there), (target, here) = good
+    return Ends(source=source, target=target), there, here
+
+
+async def _enter(account: Account) -> tuple[Connection, Inventory]:
+    connection = await sign_in(account)
+    try:
+        return connection, await take_inventory(connection)
+    except BaseException:
+        await connection.close(politely=False)
+        raise
+
+
+async def _load(database: Database, order: CopyOrder) -> dict[bytes, CopyFolder]:
+    """Return what is known of the folders of this pair, by their names on the source."""
+    async with database.transaction() as connection:
+        pair = await queries.find_pair(connection, order.source_key, order.target_key)
+        return {} if pair is None else await queries.list_folders(connection, pair)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A folder with its place on the target."""
+
+    folder: Folder
+    mapping: FolderMapping
+    target_raw: bytes
+    target_status: MailboxStatus | None
 
 
 @dataclass(slots=True, kw_only=True)
 class _Work:
+    database: Database
     order: CopyOrder
-    store: LedgerStore
     report: CopyReport
-    progress: Callable[[str, int, int], None]
+    progress: Progress
+    ends: Ends
+    there: Inventory
+    here: Inventory
+    known: Mapping[bytes, CopyFolder]
 
-    async def run(self, source: Connection, target: Connection, there: Inventory) -> None:
-        by_name = {folder.name: folder for folder in there.folders}
-        pairs = [
-            (by_name[one.source], encode(one.target, NameEncoding.MODIFIED_UTF7))
-            for one in self.report.plan.mappings
-        ]
-        known = await self.store.add_folders([(folder.raw, raw) for folder, raw in pairs])
-        # Deleting looks into every folder: copies may be left of mails that went long ago.
-        looks_everywhere = self.order.rules.deletions is not Deletions.NEVER
-        changed = [
-            folder
-            for folder, _ in pairs
-            if looks_everywhere or not _is_unchanged(folder, known[folder.raw])
-        ]
+    async def run(self) -> None:
+        """Do everything that is to be done."""
+        pairs = self._pairs()
+        changed = await self._changed(pairs)
         self.report.unchanged = len(pairs) - len(changed)
-        # The largest first, so that no lane is left with it at the end.
-        changed.sort(key=lambda one: one.status.messages or 0 if one.status else 0)
-        lanes = max(1, min(self.order.lanes, len(changed)))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._lane(source, target, changed, known))
-            for _ in range(lanes - 1):
-                group.create_task(self._own_lane(changed, known))
+        refused = await prepare_target(self.ends.target, self.report.plan, self.report)
+        changed = [one for one in changed if one.mapping.target not in refused]
+        if not changed:
+            return
+        store = await LedgerStore.open(self.database, self.order.source_key, self.order.target_key)
+        async with store:
+            known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
+            jobs = [self._job(one, known) for one in changed]
+            await self._copy(store, jobs)
+            await self._save_standings(jobs)
 
-    async def _own_lane(self, waiting: list[Folder], known: dict[bytes, CopyFolder]) -> None:
-        source, target = await asyncio.gather(
-            open_mailbox(self.order.source), open_mailbox(self.order.target)
+    def _pairs(self) -> list[_Pair]:
+        by_name: dict[str, Folder] = {}
+        for folder in self.there.folders:
+            if by_name.setdefault(folder.name, folder) is not folder:
+                self.report.failures[folder.name] = (
+                    f"the source has two folders of this name ({by_name[folder.name].raw!r} and "
+                    f"{folder.raw!r}); only the first is copied: rename one"
+                )
+        at_target = {folder.name: folder for folder in self.here.folders}
+        pairs = []
+        for mapping in self.report.plan.mappings:
+            existing = at_target.get(mapping.target)
+            try:
+                raw = (
+                    existing.raw if existing else encode(mapping.target, NameEncoding.MODIFIED_UTF7)
+                )
+            except SwitchoverError as error:
+                self.report.failures[mapping.source] = str(error)
+                continue
+            pairs.append(
+                _Pair(
+                    folder=by_name[mapping.source],
+                    mapping=mapping,
+                    target_raw=raw,
+                    target_status=existing.status if existing else None,
+                )
+            )
+        return pairs
+
+    async def _changed(self, pairs: list[_Pair]) -> list[_Pair]:
+        """Return the folders that must be opened."""
+        stands = [self._standing(one) for one in pairs]
+        uncertain = [
+            one.folder.raw
+            for one, stand in zip(pairs, stands, strict=True)
+            if stand is Standing.UNCERTAIN
+        ]
+        now = await fingerprints(self.ends.source, uncertain)
+        same = {raw for raw in uncertain if now[raw] and now[raw] == self.known[raw].fingerprint}
+        return [
+            one
+            for one, stand in zip(pairs, stands, strict=True)
+            if stand is not Standing.UNCHANGED and one.folder.raw not in same
+        ]
+
+    def _standing(self, pair: _Pair) -> Standing:
+        known = self.known.get(pair.folder.raw)
+        if known is None or pair.mapping.is_new or known.target_name != pair.target_raw:
+            return Standing.CHANGED
+        if not do_terms_hold(known.terms, terms_of(self.order.rules)):
+            return Standing.CHANGED
+        return standing(
+            (
+                _state(pair.folder.status),
+                State(
+                    uid_validity=known.source_uid_validity,
+                    uid_next=known.source_uid_next,
+                    messages=known.source_messages,
+                    mod_seq=known.source_mod_seq,
+                ),
+            ),
+            (
+                _state(pair.target_status),
+                State(
+                    uid_validity=known.target_uid_validity,
+                    uid_next=known.target_uid_next,
+                    messages=known.target_messages,
+                    mod_seq=known.target_mod_seq,
+                ),
+            ),
+            deletions=self.order.rules.deletions,
+            fingerprint=known.fingerprint,
+        )
+
+    def _job(self, pair: _Pair, known: Mapping[bytes, CopyFolder]) -> Job:
+        row = known[pair.folder.raw]
+        return Job(
+            folder=pair.folder,
+            known=row,
+            # What was complete by other terms may have left mails out that nothing will tell of.
+            is_whole=not do_terms_hold(
+                row.terms, terms_of(replace(self.order.rules, deletions=Deletions.NEVER))
+            ),
+            result=FolderResult(name=pair.folder.name),
+        )
+
+    async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
+        lanes = Lanes(
+            order=self.order,
+            store=store,
+            report=self.report,
+            progress=self.progress,
+            round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
+            most=self._most_lanes(),
         )
         try:
-            await self._lane(source, target, waiting, known)
-        finally:
-            await asyncio.gather(source.close(), target.close())
+            await lanes.run(self.ends, jobs)
+        except* SwitchoverError as errors:
+            raise _first(errors) from None
+        self.ends = lanes.kept or self.ends
 
-    async def _lane(
-        self,
-        source: Connection,
-        target: Connection,
-        waiting: list[Folder],
-        known: dict[bytes, CopyFolder],
-    ) -> None:
-        while waiting:
-            folder = waiting.pop()
-            result = FolderResult(name=folder.name)
-            self.report.folders.append(result)
-            try:
-                copy = FolderCopy(
-                    source=source,
-                    target=target,
-                    store=self.store,
-                    folder=folder,
-                    rows=await self.store.load(known[folder.raw]),
-                    rules=self.order.rules,
-                    form=self.order.form,
-                    progress=partial(self.progress, folder.name),
-                    result=result,
+    def _most_lanes(self) -> int:
+        """Return how many lanes the limits allow."""
+        profiles = [one.conversation.profile for one in (self.ends.source, self.ends.target)]
+        allowed = min(one.connections for one in profiles) - _LEFT_FREE
+        return max(1, min(self.order.lanes, allowed))
+
+    async def _save_standings(self, jobs: list[Job]) -> None:
+        """Note by which terms folders are complete, and how the target stands where that will be asked."""
+        done = [one for one in jobs if one.folder.name not in self.report.failures]
+        told: dict[bytes, MailboxStatus] = {}
+        if self.order.rules.deletions is not Deletions.NEVER and self.ends.are_usable:
+            target = self.ends.target
+            if "UNSELECT" in target.conversation.capabilities:
+                await target.run(commands.UNSELECT)
+            told = await ask_statuses(target, [one.known.target_name for one in done])
+        terms = terms_of(self.order.rules)
+        rows = []
+        for job in done:
+            now = _state(told.get(job.known.target_name))
+            is_ours = now is not None and is_as_left(now, job.result.target_state)
+            state = now if now is not None and is_ours else _NOT_TOLD
+            rows.append(
+                replace(
+                    job.known, target_uid_next=state.uid_next, target_mod_seq=state.mod_seq,
+                    target_messages=state.messages, terms=terms,
                 )
-                await copy.run()
-            except SwitchoverError as error:
-                self.report.failures[folder.name] = str(error)
-                if not (source.conversation.is_idle and target.conversation.is_idle):
-                    return  # the lane's connections are of no use any more; others go on
+            )  # fmt: skip
+        async with self.database.transaction() as connection:
+            await queries.save_standings(connection, rows)
 
 
-async def _prepare(target: Connection, plan: FolderPlan, report: CopyReport) -> None:
-    """Create what is missing and subscribe as the source is."""
-    batch = []
-    for one in plan.mappings:
-        raw = encode(one.target, NameEncoding.MODIFIED_UTF7)
-        if one.is_new:
-            uses = [one.create_use] if one.create_use else []
-            batch.append(commands.create(raw, uses))
-            report.created.append(one.target)
-        if one.needs_subscription:
-            batch.append(commands.subscribe(raw))
-    batch += [
-        commands.subscribe(encode(name, NameEncoding.MODIFIED_UTF7)) for name in plan.subscriptions
-    ]
-    for request in await target.run_all(batch):
-        target.require(request)
+_NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
 
 
-def _is_unchanged(folder: Folder, known: CopyFolder) -> bool:
-    """Return whether the source says that nothing happened since the folder was complete.
-
-    Only where HIGHESTMODSEQ tells (RFC 7162): without it flags change unseen.
-    """
-    status = folder.status
-    return (
-        status is not None
-        and bool(status.highest_modseq)
-        and status.highest_modseq == known.source_mod_seq
-        and status.uid_validity == known.source_uid_validity
-        and status.uid_next == known.source_uid_next
-        and status.messages == known.source_messages
+def _state(status: MailboxStatus | None) -> State | None:
+    """Return what STATUS told, None where something is missing."""
+    if status is None or status.uid_validity is None or status.uid_next is None:
+        return None
+    if status.messages is None:
+        return None
+    return State(
+        uid_validity=status.uid_validity,
+        uid_next=status.uid_next,
+        messages=status.messages,
+        mod_seq=status.highest_modseq or 0,
     )
+
+
+def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
+    """Return one of the errors that ended the lanes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _source_folder(folder: Folder) -> SourceFolder:
@@ -225,6 +348,7 @@ def _source_folder(folder: Folder) -> SourceFolder:
 
 
 def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
+    profile = target.conversation.profile
     return TargetFacts(
         separator=inventory.separator,
         prefix=inventory.prefix,
@@ -237,5 +361,9 @@ def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
             )
             for one in inventory.folders
         ),
+        is_case_sensitive=Quirk.NAMES_WITHOUT_CASE not in profile.quirks,
+        forbidden=profile.forbidden_in_names,
+        is_blank_tidy=Quirk.NAMES_WITHOUT_OUTER_BLANKS in profile.quirks,
+        reserved=frozenset(name.lower() for name in profile.reserved_names),
         creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
     )

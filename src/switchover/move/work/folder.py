@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from switchover.errors import Conflict
+from switchover.errors import Conflict, Refused
 from switchover.move import sync_action
 from switchover.move.canonical import Form, digester
 from switchover.move.flags import PermanentFlags, spelled
@@ -30,6 +30,7 @@ from switchover.move.segment import (
     skipped,
     vanished,
 )
+from switchover.move.standing import State
 from switchover.move.sync_action import (
     Append,
     Delete,
@@ -39,8 +40,10 @@ from switchover.move.sync_action import (
     RecordVanished,
     StoreFlags,
 )
-from switchover.move.sync_plan import Listing, Rules, compare, fingerprint, plan_folder
+from switchover.move.sync_plan import Rules, compare, plan_folder
 from switchover.move.work.append import Batch, Pump
+from switchover.move.work.both import both
+from switchover.move.work.looking import look, with_details
 from switchover.move.work.mailbox import list_mails, open_folder
 from switchover.wire.imap import message_commands, uid_set
 from switchover.wire.imap.message_commands import FlagChange
@@ -75,6 +78,12 @@ class FolderResult:
     deleted: int = 0
     vanished: int = 0
     known: int = 0
+    listed: int = 0
+    seconds: float = 0.0
+    unread: int = 0
+    """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
+    target_state: State | None = None
+    """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
 
 
@@ -91,16 +100,20 @@ class FolderCopy:
     form: Form
     progress: Callable[[int, int], None]
     result: FolderResult
+    looks_at_all: bool = False
+    _highest: int = 0
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
-        there = await open_folder(self.source, self.folder.raw, to_write=False)
-        here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
+        seen, here = await both(
+            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
+            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+        )
+        there = seen.opened
+        self._require_writable(here)
         self._require_same(there, here)
         await self.store.save_validity(self.rows, there.uid_validity, here.uid_validity)
         await self._settle_doubts(here)
-        mails = await list_mails(self.source) if there.messages else None
-        listing = _listing(there, mails)
         rules = replace(
             self.rules,
             source_uid_validity=there.uid_validity,
@@ -109,8 +122,9 @@ class FolderCopy:
             if here.permanent_flags is not None
             else None,
         )
-        changes = compare(listing, self.rows.ledger)
-        sizes = dict(zip(mails.uids, mails.sizes, strict=True)) if mails else {}
+        changes = compare(seen.seen, self.rows.ledger)
+        mails = await with_details(self.source, seen.mails, (*changes.new, *changes.lost))
+        sizes = dict(zip(mails.uids, mails.sizes, strict=True))
         actions = plan_folder(changes, self.rows.ledger, rules, sizes=sizes)
         self.result.known = len(self.rows.ledger.source_uids)
         await self._append([one for one in actions if isinstance(one, Append)], mails, here)
@@ -120,12 +134,25 @@ class FolderCopy:
             replace(
                 self.rows.folder,
                 source_uid_next=there.uid_next,
-                source_mod_seq=there.mod_seq,
+                source_mod_seq=0 if self.result.unread else there.mod_seq,
                 source_messages=there.messages,
-                fingerprint=fingerprint(listing),
+                fingerprint=b"" if self.result.unread else seen.fingerprint,
             )
         )
+        self.result.listed = there.messages
+        self.result.target_state = State(
+            uid_validity=here.uid_validity,
+            uid_next=max(here.uid_next, self._highest + 1),
+            messages=here.messages + self.result.copied - self.result.deleted,
+        )
         return self.result
+
+    def _require_writable(self, here: Opened) -> None:
+        if here.is_read_only:
+            raise Refused(
+                f"the target lets nobody write into {self.folder.name} (READ-ONLY): give the target's "
+                "user the rights to it"
+            )
 
     def _require_same(self, there: Opened, here: Opened) -> None:
         known = self.rows.folder
@@ -143,8 +170,8 @@ class FolderCopy:
                 "pairing again by digest is not built yet"
             )
 
-    async def _append(self, appends: Sequence[Append], mails: Mails | None, here: Opened) -> None:
-        if not appends or mails is None:
+    async def _append(self, appends: Sequence[Append], mails: Mails, here: Opened) -> None:
+        if not appends:
             return
         pump = Pump(
             source=self.source,
@@ -193,6 +220,8 @@ class FolderCopy:
             self.store.write(self.rows, skipped(batch.refused))
             self.result.skips |= batch.refused
         self.result.copied += len(stored)
+        self.result.unread += len(batch.uids) - len(stored) - len(batch.refused)
+        self._highest = max((self._highest, *batch.stored.values()))
         self.result.copied_bytes += sum(one.size for one in sent)
 
     async def _settle_doubts(self, here: Opened) -> None:
@@ -292,14 +321,6 @@ class FolderCopy:
         if action.source_uids:
             self.store.write(self.rows, removed(action.source_uids))
         self.result.deleted += len(action.target_uids)
-
-
-def _listing(opened: Opened, mails: Mails | None) -> Listing:
-    return Listing(
-        uid_validity=opened.uid_validity,
-        uids=mails.uids if mails else (),
-        flags=mails.flags if mails else (),
-    )
 
 
 def _intended(action: Append, mails: Mails, places: dict[int, int]) -> list[LedgerMail]:

@@ -1,0 +1,243 @@
+"""Lanes: folders copied beside each other, each lane over a connection of its own on either side.
+
+A lane whose connection dies, or whose server says "not now", waits, signs in anew and goes on with the folder
+where it stands: the ledger settles what is in doubt. How many lanes there are follows what they measure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.errors import SwitchoverError, Unavailable
+from switchover.move.lane_count import LaneCount, amount, first_lanes, pause_seconds
+from switchover.move.work.both import both
+from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.mailbox import open_mailbox
+from switchover.wire.imap.conversation import Phase
+from switchover.wire.imap.errors import ConnectionLost, TryLater
+from switchover.wire.imap.failure import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from switchover.move.queries import CopyFolder
+    from switchover.move.work.copying import CopyOrder, Progress
+    from switchover.move.work.inventory import Folder
+    from switchover.move.work.ledger_store import LedgerStore
+    from switchover.move.work.report import CopyReport
+    from switchover.wire.imap.shell import Connection
+
+_MEASURE_SECONDS = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Ends:
+    """A connection on either side."""
+
+    source: Connection
+    target: Connection
+
+    @property
+    def are_usable(self) -> bool:
+        """True when neither is lost or in the middle of something."""
+        return all(
+            one.conversation.phase is Phase.SIGNED_IN and one.conversation.is_idle
+            for one in (self.source, self.target)
+        )
+
+    async def close(self) -> None:
+        """Sign out on both sides at once."""
+        await both(self.source.close(), self.target.close())
+
+
+async def open_ends(order: CopyOrder) -> Ends:
+    """Sign in on both sides; raises what either says."""
+    source, target = await asyncio.gather(
+        open_mailbox(order.source), open_mailbox(order.target), return_exceptions=True
+    )
+    if isinstance(source, BaseException) or isinstance(target, BaseException):
+        for one in (source, target):
+            if not isinstance(one, BaseException):
+                await one.close(politely=False)
+        raise source if isinstance(source, BaseException) else target  # type: ignore[misc]
+    return Ends(source=source, target=target)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """A folder to copy; ``tries`` are those that went wrong in a row."""
+
+    folder: Folder
+    known: CopyFolder
+    is_whole: bool
+    result: FolderResult
+    tries: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Lanes:
+    """Copies folders, the largest first, so that no lane is left with it at the end."""
+
+    order: CopyOrder
+    store: LedgerStore
+    report: CopyReport
+    progress: Progress
+    round_trip_seconds: float
+    most: int
+    kept: Ends | None = None
+    """Connections that are still good at the end."""
+    _waiting: deque[Job] = field(default_factory=deque)
+    _alive: int = 0
+    _count: LaneCount = field(default_factory=lambda: LaneCount(most=1, wanted=1))
+    _amount: int = 0
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, first: Ends, jobs: Iterable[Job]) -> None:
+        """Copy all of them, the first lane over ``first``; what fails is in the report."""
+        self._waiting.extend(sorted(jobs, key=_messages, reverse=True))
+        begin = first_lanes(len(self._waiting), self.round_trip_seconds, self.most)
+        self._count = LaneCount(most=self.most, wanted=begin)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._regulate(group))
+            self._start(group, first)
+            while self._alive < begin:
+                self._start(group, None)
+
+    def _start(self, group: asyncio.TaskGroup, ends: Ends | None) -> None:
+        self._alive += 1
+        self.report.lanes = max(self.report.lanes, self._alive)
+        group.create_task(self._lane(ends))
+
+    async def _regulate(self, group: asyncio.TaskGroup) -> None:
+        """Measure every now and then, and add a lane where one more is wanted and has work."""
+        while not self._over.is_set():
+            before, begun = self._amount, clock.monotonic()
+            try:
+                async with asyncio.timeout(_MEASURE_SECONDS):
+                    await self._over.wait()
+            except TimeoutError:
+                if self._waiting:
+                    self._count.measured((self._amount - before) / (clock.monotonic() - begun))
+                    if self._alive < min(self._count.wanted, self._alive + len(self._waiting)):
+                        self._start(group, None)
+
+    async def _lane(self, ends: Ends | None) -> None:
+        try:
+            while self._waiting and self._alive <= self._count.wanted:
+                job = self._waiting.popleft()
+                ends = await self._copy(job, ends)
+        finally:
+            self._alive -= 1
+            if not self._alive:
+                self._over.set()
+            if self.kept is None and ends is not None and ends.are_usable:
+                self.kept = ends
+            elif ends is not None:
+                await ends.close()
+
+    async def _copy(self, job: Job, ends: Ends | None) -> Ends | None:
+        """Copy a folder, with as many tries as it takes; return the connections if they are still good."""
+        if job.result not in self.report.folders:
+            self.report.folders.append(job.result)
+        while True:
+            done, begun = job.result.copied, clock.monotonic()
+            try:
+                ends = ends or await self._open(job)
+                if ends is None:
+                    return None
+                await self._copy_over(job, ends)
+            except SwitchoverError as error:
+                if ends is not None and not ends.are_usable:
+                    await ends.close()
+                    ends = None
+                if job.result.copied > done:
+                    job.tries = 0
+                if not await self._wait_after(job, error):
+                    if ends is None and job.tries > 1:
+                        self._give_up(error)
+                    return ends
+            else:
+                return ends
+            finally:
+                job.result.seconds += clock.monotonic() - begun
+
+    async def _open(self, job: Job) -> Ends | None:
+        """Return new connections; None when a server wants no more of them and other lanes go on."""
+        try:
+            ends = await open_ends(self.order)
+        except SwitchoverError:
+            if self._alive == 1 or job.tries:
+                raise
+            self._count.refused(self._alive)
+            self._waiting.append(job)
+            return None
+        self.report.connections += 2
+        return ends
+
+    async def _copy_over(self, job: Job, ends: Ends) -> None:
+        if job.tries:
+            await self.store.settled()
+            job.known = (await self.store.add_folders([]))[job.folder.raw]
+        copy = FolderCopy(
+            source=ends.source,
+            target=ends.target,
+            store=self.store,
+            folder=job.folder,
+            rows=await self.store.load(job.known),
+            rules=self.order.rules,
+            form=self.order.form,
+            progress=partial(self._tell, job.folder.name),
+            result=job.result,
+            looks_at_all=job.is_whole,
+        )
+        await copy.run()
+
+    def _give_up(self, error: SwitchoverError) -> None:
+        """Fail what waits: a server that can not be reached for so long is not asked for each folder."""
+        while self._waiting:
+            job = self._waiting.popleft()
+            self.report.folders.append(job.result)
+            self.report.failures[job.folder.name] = f"not begun: {error}"
+
+    def _tell(self, name: str, mails: int, octets: int) -> None:
+        self._amount += amount(mails, octets)
+        self.progress(name, mails, octets)
+
+    async def _wait_after(self, job: Job, error: SwitchoverError) -> bool:
+        """Wait before another try and return True, or note the failure and return False."""
+        job.tries += 1
+        wish = getattr(error, "back_off_seconds", None)
+        pause = pause_seconds(job.tries, wish) if _may_pass(error) else None
+        if pause is None:
+            self.report.failures[job.folder.name] = _sentence(error, job.tries, wish)
+            return False
+        if isinstance(error, TryLater) and self._alive > 1:
+            self._count.refused(self._alive)
+        self.report.retries += 1
+        self.report.waited_seconds += pause
+        await asyncio.sleep(pause)
+        return True
+
+
+def _may_pass(error: SwitchoverError) -> bool:
+    if isinstance(error, ConnectionLost):
+        return error.failure.retry is not Retry.NEVER
+    return isinstance(error, Unavailable)
+
+
+def _sentence(error: SwitchoverError, tries: int, wish_seconds: float | None) -> str:
+    if not _may_pass(error):
+        return str(error)
+    if wish_seconds:
+        return f"{error}; the server asks to come back in {wish_seconds:.0f} s"
+    return f"{error}; given up after {tries} tries, run the command again later"
+
+
+def _messages(job: Job) -> int:
+    status = job.folder.status
+    return status.messages or 0 if status else 0

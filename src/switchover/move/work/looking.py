@@ -1,0 +1,240 @@
+"""A source folder as it is now: what changed since its last complete run, or all of it.
+
+QRESYNC (RFC 7162 section 3.2.5) tells new flags and vanished mails in the answer to EXAMINE; with CONDSTORE
+alone a FETCH of what changed and a SEARCH of what is there say the same; else every mail is listed with its
+flags. Each way is one flight of commands. Sizes and dates are asked of mails alone that are new.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from switchover.move.fingerprint import Fingerprint
+from switchover.move.sync_plan import Delta, Listing
+from switchover.move.work.mail_columns import (
+    ALL_FIELDS,
+    DETAIL_FIELDS,
+    FLAG_FIELDS,
+    FlagGatherer,
+    MailGatherer,
+    Mails,
+)
+from switchover.move.work.mailbox import gather, open_folder, opened
+from switchover.wire.imap import commands, message_commands
+from switchover.wire.imap.message_commands import SearchResult
+from switchover.wire.imap.responses import ESearch, Search, Vanished
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from switchover.move.flags import FlagSet
+    from switchover.move.ledger import FolderLedger
+    from switchover.move.work.inventory import Folder
+    from switchover.move.work.ledger_store import FolderRows
+    from switchover.move.work.mailbox import Opened
+    from switchover.wire.imap.command import Command
+    from switchover.wire.imap.conversation import Request
+    from switchover.wire.imap.shell import Connection
+
+_ALL_UIDS = b"1:*"  # named, because iCloud invents UIDs where nothing is
+_MAILS_AT_A_TIME = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a folder shows; ``mails`` are those whose sizes and dates came: the new ones at least.
+
+    ``fingerprint`` is that of a whole listing where nothing else will tell that nothing changed.
+    """
+
+    opened: Opened
+    seen: Listing | Delta
+    mails: Mails
+    fingerprint: bytes = b""
+
+
+async def look(
+    connection: Connection, folder: Folder, rows: FolderRows, *, is_whole: bool = False
+) -> Look:
+    """Open a folder to read and return what it shows; ``is_whole`` demands every mail."""
+    known = rows.folder
+    capabilities = connection.conversation.capabilities
+    if not is_whole and known.source_mod_seq and {"QRESYNC", "CONDSTORE"} & capabilities:
+        found = await _look_since(connection, folder, rows)
+        return found or await _look_at_all(connection, folder, rows)
+    return await _look_at_all(connection, folder, rows)
+
+
+async def _look_since(connection: Connection, folder: Folder, rows: FolderRows) -> Look | None:
+    """Return what changed, or None where the server's account of it does not add up."""
+    known = rows.folder
+    floor = max(known.source_uid_next, _floor(rows.ledger))
+    gathered = MailGatherer()
+    if "QRESYNC" in connection.conversation.enabled:
+        resync = commands.Resync(
+            uid_validity=known.source_uid_validity, mod_seq=known.source_mod_seq
+        )
+        batch = [commands.examine(folder.raw, resync=resync)]
+    else:
+        batch = [
+            commands.examine(folder.raw, condstore=True),
+            *_changes_since(connection, known.source_mod_seq),
+        ]
+    batch.append(message_commands.uid_fetch(b"%d:*" % max(1, floor), ALL_FIELDS))
+    requests = await gather(connection, batch, gathered.take)
+    there = opened(requests[0])
+    if there.uid_validity != known.source_uid_validity or not there.mod_seq:
+        return None
+    present = _present(requests, there) if len(batch) > 2 else None
+    vanished = _vanished(requests, rows.ledger)
+    delta = Delta(
+        uid_validity=there.uid_validity,
+        changed=gathered.changed(),
+        vanished=vanished,
+        present=present,
+    )
+    if not _adds_up(delta, rows.ledger, there):
+        return None
+    return Look(opened=there, seen=delta, mails=gathered.details(dict(delta.changed)))
+
+
+def _changes_since(connection: Connection, mod_seq: int) -> list[Command]:
+    results = [SearchResult.ALL] if "ESEARCH" in connection.conversation.capabilities else []
+    return [
+        message_commands.uid_fetch(_ALL_UIDS, FLAG_FIELDS, changed_since=mod_seq),
+        message_commands.uid_search(message_commands.uid_key(_ALL_UIDS), results=results),
+    ]
+
+
+def _present(requests: Sequence[Request], there: Opened) -> list[int]:
+    """Return every UID that is there; nothing where a server names more than the folder can have."""
+    for request in requests:
+        for event in request.responses:
+            if isinstance(event, ESearch | Search) and event.numbers is not None:
+                # Mails may come between EXAMINE and SEARCH, but not without end.
+                is_possible = event.numbers.count <= 2 * there.messages + 10_000
+                return list(event.numbers.numbers()) if is_possible else []
+    return []
+
+
+def _vanished(requests: Sequence[Request], ledger: FolderLedger) -> list[int]:
+    """Return those of our UIDs that are in the ranges told, which may be of any size."""
+    told = [
+        one
+        for request in requests
+        for event in request.responses
+        if isinstance(event, Vanished)
+        for one in event.uids
+    ]
+    ours = sorted({*ledger.source_uids, *ledger.skipped}) if told else []
+    found: list[int] = []
+    last = 0
+    for first, end in sorted(told):
+        if end > last:
+            found += ours[bisect_left(ours, max(first, last + 1)) : bisect_right(ours, end)]
+            last = end
+    return found
+
+
+def _adds_up(delta: Delta, ledger: FolderLedger, there: Opened) -> bool:
+    """Return whether what we know and what changed make as many mails as the folder has."""
+    known = {*ledger.source_uids, *ledger.skipped} if delta.present is not None else None
+    ours = len(ledger.source_uids) + len(ledger.skipped)
+    gone = len(known - set(delta.present or ())) if known is not None else len(set(delta.vanished))
+    new = sum(
+        uid < there.uid_next and ledger.position(uid) is None and uid not in ledger.skipped
+        for uid in delta.changed
+    )
+    return ours - gone + new == there.messages
+
+
+async def _look_at_all(connection: Connection, folder: Folder, rows: FolderRows) -> Look:
+    floor = _floor(rows.ledger)
+    gathered = MailGatherer()
+    batch = [message_commands.uid_fetch(_ALL_UIDS, ALL_FIELDS)]
+    if floor > 1:
+        batch = [
+            message_commands.uid_fetch(_ALL_UIDS, FLAG_FIELDS),
+            message_commands.uid_fetch(b"%d:*" % floor, DETAIL_FIELDS),
+        ]
+    there = await _examine(connection, folder, batch, gathered)
+    uids, flags = gathered.columns()
+    begin = bisect_left(uids, floor)
+    mails = (
+        gathered.mails()
+        if begin == 0
+        else gathered.details(dict(zip(uids[begin:], flags[begin:], strict=True)))
+    )
+    return Look(
+        opened=there,
+        seen=Listing(uid_validity=there.uid_validity, uids=uids, flags=flags),
+        mails=mails,
+        fingerprint=b"" if there.mod_seq else _fingerprint(there.uid_validity, uids, flags),
+    )
+
+
+async def _examine(
+    connection: Connection, folder: Folder, batch: Sequence[Command], gathered: FlagGatherer
+) -> Opened:
+    """Open a folder and list its mails; an empty one is not listed, because some refuse that."""
+    if folder.status is not None and folder.status.messages:
+        condstore = "CONDSTORE" in connection.conversation.capabilities
+        opening = commands.examine(folder.raw, condstore=condstore)
+        return opened((await gather(connection, [opening, *batch], gathered.take))[0])
+    there = await open_folder(connection, folder.raw, to_write=False)
+    if there.messages:
+        await gather(connection, batch, gathered.take)
+    return there
+
+
+async def with_details(connection: Connection, mails: Mails, uids: Iterable[int]) -> Mails:
+    """Return the mails with those of ``uids`` among them; asks the selected folder for what is missing.
+
+    One that is gone meanwhile is in neither.
+    """
+    missing = sorted(set(uids).difference(mails.uids))
+    if not missing:
+        return mails
+    gathered = MailGatherer()
+    chunks = message_commands.in_chunks(
+        lambda text: message_commands.uid_fetch(text, ALL_FIELDS),
+        missing,
+        line_octets=connection.conversation.profile.line_octets,
+    )
+    await gather(connection, [one.command for one in chunks], gathered.take)
+    return joined(mails, gathered.mails())
+
+
+def joined(one: Mails, other: Mails) -> Mails:
+    """Return the mails of both, of which none is in both."""
+    order = sorted(range(len(one.uids) + len(other.uids)), key=(one.uids + other.uids).__getitem__)
+
+    def pick(column: Collection[int]) -> array[int]:
+        every = list(column)
+        return array("q", map(every.__getitem__, order))
+
+    flags = one.flags + other.flags
+    return Mails(
+        uids=pick(one.uids + other.uids),
+        flags=[flags[at] for at in order],
+        sizes=pick(one.sizes + other.sizes),
+        seconds=pick(one.seconds + other.seconds),
+        zones=pick(one.zones + other.zones),
+    )
+
+
+def _floor(ledger: FolderLedger) -> int:
+    """Return the UID from which on nothing is known."""
+    last = ledger.source_uids[-1] if ledger.source_uids else 0
+    return max(last, *ledger.skipped, *ledger.vanished, 0, 0) + 1
+
+
+def _fingerprint(uid_validity: int, uids: Sequence[int], flags: Sequence[FlagSet]) -> bytes:
+    made = Fingerprint(uid_validity)
+    for at in range(0, len(uids), _MAILS_AT_A_TIME):
+        end = at + _MAILS_AT_A_TIME
+        made.add(zip(uids[at:end], flags[at:end], strict=True))
+    return made.digest()
