@@ -61,7 +61,7 @@ def status(name: bytes, items: Sequence[bytes], folder: Folder) -> bytes:
         b"UIDVALIDITY": folder.uid_validity,
     }
     if b"UNSEEN" in items:
-        mails = folder.list_mails(None, with_sizes=False)
+        mails = folder.list_flags(None)
         known[b"UNSEEN"] = sum(b"\\Seen" not in mail.flags for mail in mails)
     told = [b"%b %d" % (item, known[item]) for item in items if item in known]
     return b"* STATUS %b (%b)\r\n" % (quoted(name), b" ".join(told))
@@ -77,7 +77,7 @@ def selected(folder: Folder) -> bytes:
     ) % (flags, permanent, len(folder.uids()), folder.uid_validity, folder.uid_next)
 
 
-def fetched(place: int, mail: Mail, items: Sequence[bytes]) -> bytes:
+def fetched(place: int, mail: Mail, items: Sequence[bytes], size: int) -> bytes:
     """Return the begin of a FETCH answer, without its last parenthesis."""
     told = []
     for item in items:
@@ -88,7 +88,7 @@ def fetched(place: int, mail: Mail, items: Sequence[bytes]) -> bytes:
         elif item == b"INTERNALDATE":
             told.append(b'INTERNALDATE "%b"' % InternalDate(mail.epoch_seconds, 0).encode())
         elif item == b"RFC822.SIZE":
-            told.append(b"RFC822.SIZE %d" % mail.size)
+            told.append(b"RFC822.SIZE %d" % size)
     return b"* %d FETCH (%b" % (place, b" ".join(told))
 
 

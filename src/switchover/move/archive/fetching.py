@@ -62,8 +62,13 @@ def fetch(folder: Folder, arguments: Sequence[Value], send: Callable[[bytes], No
     places = {uid: place for place, uid in enumerate(all_uids, 1)}
     waiting: list[bytes] = []
     octets = 0
-    for mail in folder.list_mails(uids, with_sizes=b"RFC822.SIZE" in items):
-        line = answers.fetched(places[mail.uid], mail, plain)
+    with_sizes = b"RFC822.SIZE" in items
+    mails = folder.list_mails(uids) if b"INTERNALDATE" in items else folder.list_flags(uids)
+    for mail in mails:
+        size = folder.size_of(mail.uid) if with_sizes else 0
+        if size is None:
+            continue
+        line = answers.fetched(places[mail.uid], mail, plain, size)
         if bodies:
             _send_body(folder, mail, line, bodies[0], send)
             continue

@@ -100,16 +100,35 @@ class MaildirFolder:
             self._uids.append(uid)
         self._stamp = None
 
-    def list_mails(self, uids: Collection[int] | None, *, with_sizes: bool) -> Iterator[Mail]:
+    def list_mails(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails; those that are gone are left out."""
+        for mail in self.list_flags(uids):
+            told = self._find(self._by_uid[mail.uid])
+            if told is not None:
+                yield mail._replace(epoch_seconds=told.st_mtime_ns // 10**9)
+
+    def list_flags(self, uids: Collection[int] | None) -> Iterator[Mail]:
+        """Yield mails without their dates."""
         for uid in list(self._uids) if uids is None else sorted(uids):
             unique = self._by_uid.get(uid)
-            told = self._find(unique) if unique is not None else None
-            if told is None or unique is None:
-                continue
-            flags = maildir_name.flags_of(self._places[unique].letters, self.ids.keywords)
-            size = (self._size(uid, unique, told.st_size) or 0) if with_sizes else 0
-            yield Mail(uid, flags, size, told.st_mtime_ns // 10**9)
+            if unique is not None:
+                letters = self._places[unique].letters
+                yield Mail(uid, maildir_name.flags_of(letters, self.ids.keywords), 0)
+
+    def size_of(self, uid: int) -> int | None:
+        """Return what the file's name says, if it says the size of the file right, else what is in it."""
+        unique = self._by_uid.get(uid)
+        told = self._find(unique) if unique is not None else None
+        if told is None or unique is None:
+            return None
+        announced = maildir_name.announced_size(unique, "W")
+        if announced is not None and maildir_name.announced_size(unique, "S") == told.st_size:
+            return announced
+        body = self.open_body(uid)
+        if body is None:
+            return None
+        body.close()
+        return body.size
 
     def open_body(self, uid: int) -> Body | None:
         """Return a mail to read; one that is renamed meanwhile is looked for."""
@@ -188,16 +207,6 @@ class MaildirFolder:
                 return told if stat.S_ISREG(told.st_mode) else None
             self._places |= self._scan()
         return None
-
-    def _size(self, uid: int, unique: str, octets: int) -> int | None:
-        announced = maildir_name.announced_size(unique, "W")
-        if announced is not None and maildir_name.announced_size(unique, "S") == octets:
-            return announced
-        body = self.open_body(uid)
-        if body is None:
-            return None
-        body.close()
-        return body.size
 
     def _scan(self) -> dict[str, Place]:
         found: dict[str, Place] = {}

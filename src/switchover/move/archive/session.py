@@ -254,7 +254,7 @@ class Session:
             raise BadCommand("STORE knows FLAGS, +FLAGS and -FLAGS")
         folder.refresh()
         uids = chosen(string(which) or b"", folder.uids())
-        former = {mail.uid: mail.flags for mail in folder.list_mails(uids, with_sizes=False)}
+        former = {mail.uid: mail.flags for mail in folder.list_flags(uids)}
         folder.set_flags({uid: _changed(old, mode, flags) for uid, old in former.items()})
         if not change.endswith(b".SILENT"):
             fetch(folder, [which, [b"UID", b"FLAGS"]], self._send)
@@ -269,7 +269,7 @@ class Session:
         asked = chosen(string(request.arguments[0]) or b"", before)
         deleted = [
             mail.uid
-            for mail in folder.list_mails(asked, with_sizes=False)
+            for mail in folder.list_flags(asked)
             if b"\\deleted" in {flag.lower() for flag in mail.flags}
         ]
         gone = set(folder.expunge(deleted))

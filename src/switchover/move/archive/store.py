@@ -17,11 +17,10 @@ SYSTEM_FLAGS = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft"
 
 
 class Mail(NamedTuple):
-    """A mail as a listing shows it: octets as a mail (lines end in CR LF), UTC seconds of its date."""
+    """A mail as a listing shows it; UTC seconds of its date."""
 
     uid: int
     flags: tuple[bytes, ...]
-    size: int
     epoch_seconds: int
 
 
@@ -83,8 +82,14 @@ class Folder(Protocol):
     def refresh(self) -> None:
         """Look again what is there."""
 
-    def list_mails(self, uids: Collection[int] | None, *, with_sizes: bool) -> Iterator[Mail]:
-        """Yield mails in the order of their UIDs, all or some; ``size`` is 0 unless asked for."""
+    def list_mails(self, uids: Collection[int] | None) -> Iterator[Mail]:
+        """Yield mails in the order of their UIDs, all or some."""
+
+    def list_flags(self, uids: Collection[int] | None) -> Iterator[Mail]:
+        """Yield mails as ``list_mails`` does, but for their dates, which may be 0: it is faster."""
+
+    def size_of(self, uid: int) -> int | None:
+        """Return the octets of a mail as it goes over the wire, None when it is there no more."""
 
     def open_body(self, uid: int) -> Body | None:
         """Return a mail to read, None when it is there no more."""
