@@ -16,7 +16,7 @@ from switchover.balance.lint import lint_reference
 from switchover.balance.shipped import shipped_templates
 from switchover.edges.api.access import least_role
 from switchover.edges.api.server import ROUTERS
-from switchover.edges.cli.main import app
+from switchover.edges.cli.main import build
 from switchover.model.platform_file.spec import json_schema
 from switchover.settings import VARIABLES, Settings
 
@@ -36,7 +36,7 @@ def cell(text: object) -> str:
 
 def commands() -> str:
     """Return the page of the command line."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(build())
     lines = ["# Command line", "", NOTE, _intro(), ""]
     for path, command in _walk(root, "switchover"):
         lines += [f"## {path}", "", _help(command), "", "```text", _usage(path, command), "```", ""]

@@ -46,6 +46,7 @@ from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.lock import DataLock
 from switchover.store.migrate import migrate
 from switchover.store.pool import Database
+from switchover.store.schema import latest_version
 from switchover.store.seal import Sealer
 from switchover.wire.haproxy.binary import find_binary, read_version
 from switchover.wire.haproxy.process import EngineProcess
@@ -103,7 +104,9 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
         stack.callback(_forget_sockets, settings)
         stack.enter_context(DataLock(settings.lock_file))
         sealer = Sealer.open(settings.key_file)
-        embedded = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
+        embedded = EmbeddedPostgres(
+            settings.postgres_dir, settings.postgres_socket_dir, contents=latest_version()
+        )
         given = settings.database_url
         dsn = given.reveal() if given else embedded.dsn()
         database = Database(

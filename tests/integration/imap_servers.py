@@ -1,5 +1,8 @@
 """A Dovecot from Debian for one test: on an address of its own, with its own certificate, mailboxes and log.
 
+``imap_server`` gives the same for any of the five kinds: Dovecot's formats, Cyrus and Courier
+(``unpacked_servers`` holds those two).
+
 It runs as a plain process with a configuration below a short directory; nothing of the machine's own mail
 system is read, started or changed. It needs root, as it does in real life.
 """
@@ -7,7 +10,6 @@ system is read, started or changed. It needs root, as it does in real life.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import pwd
 import shutil
@@ -18,16 +20,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.integration.server_certificate import make_certificate
 from tests.integration.suite import loopback
+from tests.integration.unpacked_servers import courier, cyrus, list_processes
 
-from switchover import clock
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
@@ -37,6 +37,56 @@ MASTER, MASTER_PASSWORD = "master", "battery staple"
 READY_SECONDS = 20.0
 MAIL_OWNER = "nobody"
 MECHANISMS = ("plain", "login", "scram-sha-1", "scram-sha-256")
+
+
+class Kind(StrEnum):
+    """The servers that tests know, and how Dovecot stores."""
+
+    MAILDIR = "maildir"
+    SDBOX = "sdbox"
+    MDBOX = "mdbox"
+    CYRUS = "cyrus"
+    COURIER = "courier"
+
+
+class ImapServer(Protocol):
+    """What every kind can do. Nothing is encrypted at ``port``; all users have one password."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def users(self) -> tuple[str, ...]: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def log(self) -> Path: ...
+    def said(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def restart(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+@contextlib.contextmanager
+def imap_server(
+    kind: Kind, users: Sequence[str] = (USER,), *, more: str = ""
+) -> Iterator[ImapServer]:
+    """Run a server of this kind until the block ends; ``more`` is configuration in its own words."""
+    match kind:
+        case Kind.CYRUS:
+            running: contextlib.AbstractContextManager[ImapServer] = cyrus(users, more=more)
+        case Kind.COURIER:
+            running = courier(users, more=more)
+        case _:
+            running = dovecot(Options(storage=kind.value, users=tuple(users), more=more))
+    with running as server:
+        yield server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,66 +113,6 @@ class Options:
     more: str = ""
 
 
-def make_certificate(directory: Path, names: Sequence[str], valid_days: tuple[int, int]) -> None:
-    """Write ``ca.pem``, ``server.crt`` and ``server.key``: an authority for this test, one certificate."""
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-    root = _certificate(authority, ca_key, (-400, 400), is_authority=True)
-    leaf = _certificate(subject, key, valid_days, is_authority=False)
-    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    leaf = leaf.issuer_name(authority).add_extension(alternatives, critical=False)
-    leaf = leaf.add_extension(issuer, critical=False)
-    pem = serialization.Encoding.PEM
-    (directory / "ca.pem").write_bytes(
-        root.issuer_name(authority).sign(ca_key, hashes.SHA256()).public_bytes(pem)
-    )
-    (directory / "server.crt").write_bytes(leaf.sign(ca_key, hashes.SHA256()).public_bytes(pem))
-    (directory / "server.key").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
-def _certificate(
-    subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    valid_days: tuple[int, int],
-    *,
-    is_authority: bool,
-) -> x509.CertificateBuilder:
-    now = clock.now()
-    usage = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
-    )
-    allowed = x509.KeyUsage(
-        digital_signature=not is_authority,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        encipher_only=False,
-        decipher_only=False,
-        **usage,
-    )
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + timedelta(days=valid_days[0]))
-        .not_valid_after(now + timedelta(days=valid_days[1]))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(allowed, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
 @dataclass(kw_only=True)
 class Dovecot:
     """One instance: ``start`` it, talk to it through ``target``, ``stop`` or ``kill`` it, start it again."""
@@ -131,6 +121,26 @@ class Dovecot:
     options: Options
     address: str = field(default_factory=loopback)
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.options.storage
+
+    @property
+    def port(self) -> int:
+        return PORT
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return self.options.users
+
+    @property
+    def user(self) -> str:
+        return self.options.users[0]
+
+    @property
+    def password(self) -> str:
+        return PASSWORD
 
     @property
     def log(self) -> Path:
@@ -197,7 +207,22 @@ class Dovecot:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
+        self._wait_for_children(self.process.pid)
         (self.directory / "run" / "master.pid").unlink(missing_ok=True)
+
+    @staticmethod
+    def _wait_for_children(group: int) -> None:
+        """Wait until nothing of it listens: its login processes outlive the master for a moment."""
+
+        def is_own(pid: Path) -> bool:
+            state, _, number = (pid / "stat").read_text().rpartition(")")[2].split()[:3]
+            return int(number) == group and state != "Z"
+
+        deadline = time.monotonic() + 3
+        while list_processes(is_own):
+            if time.monotonic() > deadline:
+                os.killpg(group, signal.SIGKILL)
+            time.sleep(0.01)
 
     def restart(self) -> None:
         """Stop it and start it again, with the mailboxes and the users that it has."""

@@ -19,7 +19,7 @@ chunks. Digests of different forms must not be compared.
 from __future__ import annotations
 
 from enum import StrEnum
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from switchover.move.lines import LineNormaliser
@@ -59,7 +59,7 @@ class ExactDigest:
 
     def __init__(self) -> None:
         """Start with an empty mail."""
-        self._hash = blake2b(digest_size=DIGEST_BYTES)
+        self._hash = sha256()
         self.size_bytes = 0
 
     def update(self, chunk: bytes) -> None:
@@ -69,7 +69,7 @@ class ExactDigest:
 
     def digest(self) -> bytes:
         """Return the digest of what was taken so far."""
-        return self._hash.digest()
+        return self._hash.digest()[:DIGEST_BYTES]
 
 
 class LinesDigest:
@@ -79,7 +79,7 @@ class LinesDigest:
 
     def __init__(self) -> None:
         """Start with an empty mail."""
-        self._hash = blake2b(digest_size=DIGEST_BYTES)
+        self._hash = sha256()
         self._lines = LineNormaliser()
 
     @property
@@ -96,7 +96,7 @@ class LinesDigest:
         """Return the digest of what was taken so far, the last line ended."""
         whole = self._hash.copy()
         whole.update(self._lines.end())
-        return whole.digest()
+        return whole.digest()[:DIGEST_BYTES]
 
 
 _DIGESTERS: dict[Form, Callable[[], Digester]] = {
@@ -111,10 +111,10 @@ def digester(form: Form) -> Digester:
     return _DIGESTERS[form]()
 
 
-def digest_of(form: Form, mail: bytes) -> bytes:
+def digest_of(form: Form, mail: bytes | memoryview) -> bytes:
     """Return the digest of a mail that is in memory."""
     if form is Form.EXACT:
-        return blake2b(mail, digest_size=DIGEST_BYTES).digest()
+        return sha256(mail).digest()[:DIGEST_BYTES]
     work = digester(form)
-    work.update(mail)
+    work.update(bytes(mail))
     return work.digest()

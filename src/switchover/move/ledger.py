@@ -44,6 +44,10 @@ _MOST_UNFOLDED = 64
 """Loose rows of a folder at which folding pays even in a huge one: replaying them costs more."""
 
 
+NO_UID = 1 << 40
+"""Above every UID (32 bits): names of mails that only the target has, since the source gave new UIDs."""
+
+
 class KnownMail(NamedTuple):
     """A mail of the ledger with its place on the target."""
 
@@ -95,6 +99,14 @@ class FolderLedger:
         places = [self.vanished_origin[uid] for uid in self.vanished]
         return self._pick(
             [at for at, _ in places], [flags for _, flags in places], self.vanished.values()
+        )
+
+    def knows(self, source_uid: int) -> bool:
+        """Return whether it is known what became of a mail: a copy on the target, or a reason why not."""
+        return (
+            source_uid in self.skipped
+            or source_uid in self.vanished
+            or self.position(source_uid) is not None
         )
 
     def digests(self) -> list[bytes]:

@@ -56,7 +56,8 @@ def _normal(text: bytes) -> bytes:
     if _NUL in text:
         text = text.replace(_NUL, _NUL_STAND_IN)
     # Nearly every mail is in the form already, and counting takes a third of the time of replacing.
-    if text.count(b"\n") != text.count(b"\r\n") or b"\r\r\n" in text:
+    ends = text.count(b"\n")
+    if ends != text.count(b"\r\n") or (ends != text.count(b"\r") and b"\r\r\n" in text):
         text = _RUN_AT_LINE_END.sub(b"\n", text).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return text
 

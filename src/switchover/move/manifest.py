@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -21,13 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from switchover.errors import InvalidInput, Refused
-from switchover.move.proof import (
-    Difference,
-    DifferenceKind,
-    FolderProof,
-    Level,
-    MailboxProof,
-)
+from switchover.move.difference import Difference, DifferenceKind, Level
+from switchover.move.proof import FolderProof, MailboxProof, roots_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,10 +42,20 @@ class SkippedMail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A folder that was not compared, and why."""
+
+    folder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What is signed. ``source`` and ``target`` are endpoints without secrets, ``form`` the canonical form.
 
     ``proved_at`` is UTC in ISO 8601; ``sampled`` the number of mails read at level 3, None for all.
+    ``has_ledger`` is whether a ledger of the copy was there: else mails are matched by what they show.
+    ``left_out`` are folders that were not to be compared, ``unfinished`` those that could not be.
     """
 
     source: str
@@ -60,6 +66,24 @@ class Manifest:
     proof: MailboxProof
     skipped: tuple[SkippedMail, ...] = ()
     sampled: int | None = None
+    has_ledger: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+    unfinished: tuple[LeftOut, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it all comes to."""
+        if any(not one.explanation for one in self.proof.differences):
+            return Verdict.DIFFERENT
+        return Verdict.UNFINISHED if self.unfinished else Verdict.SAME
+
+
+class Verdict(StrEnum):
+    """What a proof comes to; a difference that was found counts even where not all was looked at."""
+
+    SAME = "the same"
+    DIFFERENT = "not the same"
+    UNFINISHED = "not finished"
 
 
 def canonical_json(value: object) -> bytes:
@@ -72,7 +96,7 @@ def canonical_json(value: object) -> bytes:
 
 def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
     """Return the signed document."""
-    body = _as_value(manifest)
+    body = as_value(manifest)
     signature = {
         "algorithm": "ed25519",
         "key": _raw(key.public_key()).hex(),
@@ -84,9 +108,9 @@ def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
 def read_signed(document: bytes, trusted: Ed25519PublicKey | None = None) -> Manifest:
     """Return the manifest of a document whose signature holds.
 
-    InvalidInput when it is no such document, Refused when it was changed after signing, or signed
-    by another key than ``trusted``; with None any key that the document names will do, which proves
-    only that it is whole.
+    InvalidInput when it is no such document, Refused when it was changed after signing, signed by
+    another key than ``trusted``, or its roots are not those of its folders. With None any key that the
+    document names will do, which proves only that it is whole.
     """
     body, key, value = _parts(_parsed(document))
     if trusted is not None and _raw(trusted) != _raw(key):
@@ -96,9 +120,18 @@ def read_signed(document: bytes, trusted: Ed25519PublicKey | None = None) -> Man
     except InvalidSignature:
         raise Refused(_DAMAGED) from None
     try:
-        return _from_value(body)
-    except (KeyError, TypeError, ValueError) as error:
+        manifest = _from_value(body)
+        roots = roots_of(manifest.proof.folders)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput("the manifest is signed, but not of a form known here") from error
+    if manifest.proof.level and roots != (manifest.proof.source_root, manifest.proof.target_root):
+        raise Refused("the manifest is signed, but its roots are not those of its folders")
+    return manifest
+
+
+def key_of(document: bytes) -> Ed25519PublicKey:
+    """Return the key that a document names as its signer's; InvalidInput when it is no such document."""
+    return _parts(_parsed(document))[1]
 
 
 def fingerprint_of(key: Ed25519PublicKey) -> str:
@@ -161,9 +194,11 @@ def _parts(document: Any) -> tuple[Any, Ed25519PublicKey, bytes]:
         raise InvalidInput("the document is no signed manifest") from error
 
 
-def _as_value(manifest: Manifest) -> dict[str, Any]:
+def as_value(manifest: Manifest) -> dict[str, Any]:
+    """Return the manifest as the document holds it."""
     value = asdict(manifest)
     value["format"] = FORMAT
+    value["verdict"] = str(manifest.verdict)
     value["proof"]["level"] = int(manifest.proof.level)
     # Names hold lone surrogates where a server's bytes were no text; JSON escapes them, and back.
     return json.loads(json.dumps(value))  # type: ignore[no-any-return] # an object gives a dict
@@ -191,4 +226,7 @@ def _from_value(value: dict[str, Any]) -> Manifest:
         ),
         skipped=tuple(SkippedMail(**one) for one in value["skipped"]),
         sampled=value["sampled"],
+        has_ledger=value["has_ledger"],
+        left_out=tuple(LeftOut(**one) for one in value["left_out"]),
+        unfinished=tuple(LeftOut(**one) for one in value["unfinished"]),
     )

@@ -10,7 +10,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.move.mime_text import letters, text_of
 
@@ -24,7 +24,9 @@ _PARAMETER = re.compile(
     r""";\s*(boundary|charset|name|filename)\*?0?\*?\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]+))""",
     re.IGNORECASE,
 )
+_BETWEEN_WORDS = re.compile(r"\?=[ \t]+=\?")
 _LONGEST_FIELD = 8192
+_LONGEST_WORDS = 200
 _WANTED = frozenset(
     {
         b"content-type",
@@ -65,6 +67,25 @@ class PartHeader:
     def is_text(self) -> bool:
         """True for text that a reader shows as the mail itself."""
         return self.content_type in {"text/plain", "text/html"} and not self.is_attachment
+
+
+class MailWords(NamedTuple):
+    """What names a mail for people: decoded, on one line, and cut where it is long."""
+
+    subject: str
+    message_id: str
+
+
+def words_of(header: bytes) -> MailWords:
+    """Return what names a mail, from its header or the beginning of it."""
+    fields = _fields(header.replace(b"\r\n", b"\n"))
+    subject = _BETWEEN_WORDS.sub("?==?", fields.get(b"subject", ""))
+    return MailWords(_short(_decoded(subject)), _short(fields.get(b"message-id", "")))
+
+
+def _short(text: str) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= _LONGEST_WORDS else f"{one_line[:_LONGEST_WORDS]}..."
 
 
 def read_part_header(block: bytes) -> PartHeader:

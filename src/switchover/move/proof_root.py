@@ -1,7 +1,7 @@
 """One hash for all mails of a folder, and one for all folders of a mailbox. Pure.
 
-A folder is a sorted multiset of (canonical digest, internal date to the second, flags). Its root is
-the hash of a Merkle tree over these entries, built as in RFC 6962 section 2.1 so that no entry can
+A folder is a sorted multiset of (canonical digest, internal date to the second, size, flags). Its root
+is the hash of a Merkle tree over these entries, built as in RFC 6962 section 2.1 so that no entry can
 pass for an inner node; the root of the mailbox is such a tree over the folders' names and roots.
 Equal roots mean equal mailboxes, and two people who compare roots need not hold each other's mails.
 """
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 _ROOT_BYTES = 32
 _LEAF, _NODE = b"\0", b"\1"
+_NO_SIZE, _SIZE = b"\0", b"\1"
 
 
 class ProofMail(NamedTuple):
-    """A mail as one side shows it; ``size`` in bytes or None where a server's figure means nothing."""
+    """A mail as one side shows it; ``size`` in bytes, None where it is not compared."""
 
     uid: int
     digest: bytes
@@ -34,8 +35,9 @@ class ProofMail(NamedTuple):
 def entry(mail: ProofMail, permanent: PermanentFlags | None = None) -> bytes:
     """Return what a mail contributes to its folder's root."""
     seconds = mail.epoch_seconds.to_bytes(8, "big", signed=True)
+    size = _NO_SIZE if mail.size is None else _SIZE + mail.size.to_bytes(8, "big")
     flags = kept_flags(mail.flags, permanent)
-    return len(mail.digest).to_bytes(1, "big") + mail.digest + seconds + flags
+    return len(mail.digest).to_bytes(1, "big") + mail.digest + seconds + size + flags
 
 
 @lru_cache(maxsize=4096)

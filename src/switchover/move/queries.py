@@ -130,61 +130,70 @@ async def add_folders(
         )
 
 
-async def save_validity(
-    connection: AsyncConnection[Any], folder_id: int, source: int, target: int
+async def save_validities(
+    connection: AsyncConnection[Any], folders: Sequence[tuple[int, int, int]]
 ) -> None:
-    """Note the UIDVALIDITYs under which the ledger of a folder is written from now on."""
-    await connection.execute(
-        """
-        -- what UIDs mean; row lock
-        update copy_folder
-        set source_uid_validity = %s, target_uid_validity = %s
-        where id = %s
-        """,
-        (source, target, folder_id),
-    )
+    """Note the UIDVALIDITYs, source and target, under which the ledgers of folders are written from now on."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- what UIDs mean; row locks
+            update copy_folder
+            set source_uid_validity = %s, target_uid_validity = %s
+            where id = %s
+            """,
+            [(source, target, folder) for folder, source, target in folders],
+        )
 
 
 async def save_complete(
-    connection: AsyncConnection[Any], folder: CopyFolder, now: datetime
+    connection: AsyncConnection[Any], folders: Sequence[CopyFolder], now: datetime
 ) -> None:
     """Note where the source stood when everything up to there was copied."""
-    await connection.execute(
-        """
-        -- a folder is complete; row lock
-        update copy_folder
-        set source_uid_next = %s, source_mod_seq = %s, source_messages = %s, fingerprint = %s,
-            complete_at = %s
-        where id = %s
-        """,
-        (
-            folder.source_uid_next, folder.source_mod_seq, folder.source_messages,
-            folder.fingerprint, now, folder.id,
-        ),
-    )  # fmt: skip
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- folders are complete; row locks
+            update copy_folder
+            set source_uid_next = %s, source_mod_seq = %s, source_messages = %s, fingerprint = %b,
+                complete_at = %s
+            where id = %s
+            """,
+            [
+                (
+                    one.source_uid_next, one.source_mod_seq, one.source_messages, one.fingerprint,
+                    now, one.id,
+                )
+                for one in folders
+            ],
+        )  # fmt: skip
 
 
 async def load_rows(
     connection: AsyncConnection[Any], folder_id: int
 ) -> tuple[list[int], list[Row]]:
-    """Return the numbers and rows of a folder's ledger, in order."""
+    """Return the numbers and rows of a folder's ledger, in order; what is intended comes last."""
     cursor = await connection.execute(
         """
-        -- ledger of a folder; no lock
-        select number, kind, packed, target_uids, floor
+        -- ledger of a folder with what is on its way; no lock
+        select false as is_intent, number, kind, packed, target_uids, 0::bigint as floor
         from ledger_row
         where folder_id = %s
-        order by number
+        union all
+        select true, number, 1::smallint, packed, ''::bytea, floor
+        from ledger_intent
+        where folder_id = %s
+        order by 1, 2
         """,
-        (folder_id,),
+        (folder_id, folder_id),
         binary=True,
     )
     found = await cursor.fetchall()
     rows = [
         Row(_KINDS[kind - 1], bytes(packed), bytes(uids), floor)
-        for _, kind, packed, uids, floor in found
+        for _, _, kind, packed, uids, floor in found
     ]
-    return [row[0] for row in found], rows
+    return [row[1] for row in found], rows
 
 
 async def write_rows(
@@ -195,27 +204,89 @@ async def write_rows(
         await cursor.executemany(
             """
             -- ledger rows; row locks
-            insert into ledger_row (folder_id, number, kind, packed, target_uids, floor)
-            values (%s, %s, %s, %b, %b, %s)
+            insert into ledger_row (folder_id, number, kind, packed, target_uids)
+            values (%s, %s, %s, %b, %b)
             on conflict (folder_id, number) do update set
                 kind = excluded.kind,
                 packed = excluded.packed,
-                target_uids = excluded.target_uids,
-                floor = excluded.floor
+                target_uids = excluded.target_uids
             """,
             [
-                (folder, number, _NUMBER_OF[row.kind], row.packed, row.target_uids, row.floor)
+                (folder, number, _NUMBER_OF[row.kind], row.packed, row.target_uids)
                 for folder, number, row in rows
             ],
         )
 
 
-async def delete_rows(
-    connection: AsyncConnection[Any], folder_id: int, numbers: Sequence[int]
+async def write_intents(
+    connection: AsyncConnection[Any], intents: Sequence[tuple[int, int, Row]]
 ) -> None:
-    """Delete ledger rows whose contents stand in others now."""
+    """Write what is about to be sent, each as (folder id, number, row)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- mails about to be sent; row locks
+            insert into ledger_intent (folder_id, number, floor, packed)
+            values (%s, %s, %s, %b)
+            on conflict (folder_id, number) do nothing
+            """,
+            [(folder, number, row.floor, row.packed) for folder, number, row in intents],
+        )
+
+
+async def delete_intents(
+    connection: AsyncConnection[Any], intents: Sequence[tuple[int, int]]
+) -> None:
+    """Delete what is in doubt no more, each as (folder id, number)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "-- mails that arrived; row locks\n"
+            "delete from ledger_intent where folder_id = %s and number = %s",
+            intents,
+        )
+
+
+async def delete_rows(connection: AsyncConnection[Any], rows: Sequence[tuple[int, int]]) -> None:
+    """Delete ledger rows whose contents stand in others now, each as (folder id, number)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "-- folded ledger rows; row locks\n"
+            "delete from ledger_row where folder_id = %s and number = %s",
+            rows,
+        )
+
+
+async def commit_later(connection: AsyncConnection[Any]) -> None:
+    """Let this transaction end before it is on disk: what a crash of the database takes back is only in doubt."""
     await connection.execute(
-        "-- folded ledger rows; row locks\n"
-        "delete from ledger_row where folder_id = %s and number = any(%s)",
-        (folder_id, list(numbers)),
+        "-- a commit that nobody waits for; no lock\nset local synchronous_commit = off"
     )
+
+
+async def find_or_set_form(connection: AsyncConnection[Any], pair_id: int, form: str) -> str:
+    """Return the canonical form of a pair's digests: the one it has, else ``form`` from now on."""
+    cursor = await connection.execute(
+        """
+        -- canonical form of a pair, chosen once; row lock
+        update copy_pair
+        set form = case form when '' then %s else form end
+        where id = %s
+        returning form
+        """,
+        (form, pair_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - the pair was made before
+    return str(row[0])
+
+
+async def vacuum_intents(connection: AsyncConnection[Any]) -> None:
+    """Give back the room of intents that are gone; must stand outside of any transaction."""
+    await connection.set_autocommit(True)
+    try:
+        await connection.execute(
+            "-- room of finished batches; share update exclusive lock on ledger_intent\n"
+            "vacuum (skip_locked, truncate) ledger_intent"
+        )
+    finally:
+        await connection.set_autocommit(False)

@@ -14,9 +14,7 @@ with what was sent:
    it. Until then the bodies named in the answer have to be read, and the question asked again with
    their digests.
 
-The same matching pairs a folder again after its UIDVALIDITY changed on either side: then ``sent``
-is what the ledger holds, ``found`` the new listing, and every body is read
-(``Trust(is_alone=False)``).
+The same matching pairs a folder again after its UIDVALIDITY changed (module ``pairing``).
 """
 
 from __future__ import annotations
@@ -137,6 +135,7 @@ def reconcile(
     work.match_digests()
     if trust.keys_are_enough:
         work.match_keys()
+        work.match_gone()
     return work.answer()
 
 
@@ -191,6 +190,20 @@ class _Matching:
             is_one_mail = len(positions) == 1 or (len(digests) == 1 and b"" not in digests)
             if is_one_mail and len(uids) <= len(positions) and None not in key:
                 self._pair_copies(positions, uids, self.unread)
+
+    def match_gone(self) -> None:
+        """Pair what can not be read any more with what was read and is nobody's, by size and date.
+
+        Only once nothing else can claim it: then a copy that nobody but us can have put there has no
+        other explanation, and forgetting it would leave it behind for good.
+        """
+        if self.unread or self._without_digest():
+            return
+        lost = {at for at in self.open.keys() & self.gone if not self.sent[at].digest}
+        ours = _grouped((self.trust.key(self.sent[at]), at) for at in sorted(lost))
+        theirs = _grouped((self.trust.key(one), uid) for uid, one in self.read.items())
+        for key in ours.keys() & theirs.keys():
+            self._pair_copies(ours[key], theirs[key], self.read)
 
     def _pair(self, at: int, uid: int) -> None:
         self.stored[at] = uid

@@ -1,15 +1,14 @@
 """Ledger rows: what is known of the mails of one folder, a batch of mails to a row. Pure.
 
-A row is written once, when a batch is *intended*: source UIDs, sizes, dates, flags and, where the
-bodies were read before, digests, all packed. When the server has acknowledged the batch the row
-becomes *stored* by filling its second field, the target UIDs, which for one MULTIAPPEND are a
-single run of some 20 bytes. The large first field, which PostgreSQL keeps out of line, must not be
-assigned again, not even to the same value: that would write it anew and leave the old one behind
-(measured: 63 bytes a mail instead of 32).
+Before mails are sent an *intended* row is written with their source UIDs, sizes, dates and flags.
+It lives in a table of its own and is deleted as soon as it is known what became of all its mails.
+What is on the target goes into a *stored* row, with the digests that were taken while the bodies
+streamed and the target UIDs, which are a single run of some 20 bytes mostly. No large row is ever
+written again: PostgreSQL would keep the old one (measured: 63 bytes a mail instead of 32).
 
-``settle`` turns a batch that went only partly well into rows for what was stored and what is
-skipped; what is in neither is simply not in the ledger, and will be found in the next listing of
-the source.
+A mail is in doubt when an intended row names it and no other does. ``settle`` turns what was found
+out about such mails into rows for what is stored and what is skipped; what is in neither is simply
+not in the ledger, and will be found in the next listing of the source.
 
 Later changes do not touch a stored row. They are small rows of their own, later rows win:
 
@@ -72,6 +71,14 @@ class SkipReason(StrEnum):
     REFUSED = "refused by the target"
     UNREADABLE = "the source does not deliver it"
     EMPTY = "has no bytes at all"
+    NO_ROOM = "the target has no room left for it"
+    NOT_NOW = "the target could not take it at the time"
+    DELETED_THERE = "was deleted on the target"
+
+    @property
+    def may_pass(self) -> bool:
+        """True when the same mail may be taken next time, without anybody asking for it."""
+        return self in {SkipReason.NO_ROOM, SkipReason.NOT_NOW}
 
 
 class Skip(NamedTuple):

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from switchover.move.append_batches import BatchLimits, batches
-from switchover.move.flags import FlagSet, PermanentFlags, storable
+from switchover.move.flags import FlagSet, PermanentFlags, comparable, storable
 from switchover.move.segment import Skip, SkipReason
 from switchover.move.sync_action import (
     Action,
@@ -76,6 +76,8 @@ class Delta:
 class Rules:
     """What the user asked for and what the target can.
 
+    ``retries_skipped``: mails that were skipped are tried again, whatever the reason.
+
     ``source_uid_validity`` and ``target_uid_validity`` are those under which the ledger was
     written, 0 when it is new. ``permanent_flags`` None: the target keeps every flag.
     ``largest_bytes`` (APPENDLIMIT) 0: no limit.
@@ -85,6 +87,7 @@ class Rules:
     target_uid_validity: int = 0
     is_in_use: bool = False
     deletions: Deletions = Deletions.NEVER
+    retries_skipped: bool = False
     permanent_flags: PermanentFlags | None = None
     largest_bytes: int = 0
     limits: BatchLimits = field(default_factory=BatchLimits)
@@ -112,18 +115,22 @@ class Changes:
         return not differs
 
 
-def obstacle(
-    source: Listing | Delta, target: Listing | None, ledger: FolderLedger, rules: Rules
-) -> Reconcile | PairAgain | None:
-    """Return what must be done before the folder can be planned at all, or None.
+def obstacles(
+    source_uid_validity: int, target_uid_validity: int, ledger: FolderLedger, rules: Rules
+) -> tuple[Reconcile | PairAgain, ...]:
+    """Return what must be done, in this order, before the folder can be planned.
 
-    Pairing comes first: a batch in doubt is looked for under the UIDs of the target as it is now.
+    The UIDVALIDITYs are those of now. A batch in doubt is looked for on the target as it is now, under
+    the UIDs that the source meant; pairing with the target looks for it as well.
     """
-    if rules.source_uid_validity not in {0, source.uid_validity}:
-        return PairAgain(side=Side.SOURCE)
-    if target is not None and rules.target_uid_validity not in {0, target.uid_validity}:
-        return PairAgain(side=Side.TARGET)
-    return Reconcile() if ledger.open_rows else None
+    found: list[Reconcile | PairAgain] = []
+    if rules.target_uid_validity not in {0, target_uid_validity}:
+        found.append(PairAgain(side=Side.TARGET))
+    elif ledger.open_rows:
+        found.append(Reconcile())
+    if rules.source_uid_validity not in {0, source_uid_validity}:
+        found.append(PairAgain(side=Side.SOURCE))
+    return tuple(found)
 
 
 def compare(
@@ -198,6 +205,28 @@ def _compare_target(target: Listing, ledger: FolderLedger) -> tuple[Uids, Uids]:
     return tuple(source for source, uid in pairs if uid in missing), tuple(sorted(foreign))
 
 
+def wanted_mails(changes: Changes, ledger: FolderLedger, rules: Rules) -> Uids:
+    """Return the source UIDs of the mails to send: new ones, and those that are to be sent again.
+
+    What somebody deleted on a target in use is not sent again, unless the target is to be a mirror.
+    """
+    is_mirror = rules.deletions is Deletions.MIRROR
+    lost = changes.lost if is_mirror or not rules.is_in_use else ()
+    gone = set(changes.gone) if ledger.skipped else set()
+    again = [
+        uid
+        for uid, skip in ledger.skipped.items()
+        if uid not in gone and _is_retried(skip.reason, rules)
+    ]
+    return tuple(sorted({*changes.new, *lost, *again})) if lost or again else changes.new
+
+
+def _is_retried(reason: SkipReason, rules: Rules) -> bool:
+    if reason is SkipReason.DELETED_THERE:
+        return rules.deletions is Deletions.MIRROR
+    return rules.retries_skipped or reason.may_pass
+
+
 def plan_folder(
     changes: Changes,
     ledger: FolderLedger,
@@ -208,22 +237,45 @@ def plan_folder(
 ) -> tuple[Action, ...]:
     """Return the actions for one folder, in order.
 
-    ``sizes`` are RFC822.SIZE of the new and lost mails by source UID; without them batches are
-    bounded by count alone. New UIDs that are moved on the target instead (``moves``) must be taken
-    out of ``changes`` before.
+    ``sizes`` are RFC822.SIZE of the ``wanted_mails`` by source UID; without them batches are bounded
+    by count alone. New UIDs that are moved on the target instead (``moves``) must be taken out of
+    ``changes`` before.
     """
-    if changes.are_none and rules.deletions is Deletions.NEVER:
+    wanted = wanted_mails(changes, ledger, rules)
+    if changes.are_none and not wanted and rules.deletions is Deletions.NEVER:
         return ()
-    lost = () if rules.is_in_use else changes.lost
-    wanted = tuple(sorted({*changes.new, *lost})) if lost else changes.new
     skips = _too_large(wanted, sizes or {}, rules.largest_bytes)
     sent = tuple(uid for uid in wanted if uid not in skips) if skips else wanted
     return (
         *([LeaveOut(skips=skips)] if skips else []),
         *batches(sent, sizes, rules.limits),
+        *_mirror_actions(changes, ledger, rules, target),
         *_flag_actions({**changes.reflagged, **changes.back}, ledger, rules),
         *_gone_actions(changes, ledger, rules, target),
     )
+
+
+def _mirror_actions(
+    changes: Changes, ledger: FolderLedger, rules: Rules, target: Listing | None
+) -> list[Action]:
+    """Return what gives copies their flags back that somebody changed, where the target is a mirror."""
+    if target is None or rules.deletions is not Deletions.MIRROR or rules.is_in_use:
+        return []
+    there = dict(zip(target.uids, target.flags, strict=True))
+    merged: defaultdict[FlagSet, list[int]] = defaultdict(list)
+    for source, uid, flags in zip(
+        ledger.source_uids, ledger.target_uids, ledger.flags, strict=True
+    ):
+        seen = there.get(uid, flags)
+        # Compared as they are first: that is quick, and nearly always enough.
+        if seen != flags and source not in changes.reflagged:
+            wanted = storable(flags, rules.permanent_flags)
+            if comparable(seen) != comparable(wanted):
+                merged[wanted].append(uid)
+    return [
+        StoreFlags(target_uids=tuple(sorted(uids)), change=FlagChange.SET, flags=flags)
+        for flags, uids in sorted(merged.items())
+    ]
 
 
 def _too_large(uids: Uids, sizes: Mapping[int, int], largest: int) -> dict[int, Skip]:

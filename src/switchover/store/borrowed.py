@@ -18,7 +18,7 @@ from switchover.store.data_directory import prepare_data_directory
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.lock import DataLock
 from switchover.store.pool import Database
-from switchover.store.schema import is_current
+from switchover.store.schema import is_current, latest_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -31,10 +31,13 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
     """Give the database of a data directory, migrated, to a command that needs no running switchover."""
     prepare_data_directory(settings)
     async with AsyncExitStack() as stack:
+        server: EmbeddedPostgres | None = None
         if settings.database_url is not None:
             dsn = settings.database_url.reveal()
         else:
-            server = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
+            server = EmbeddedPostgres(
+                settings.postgres_dir, settings.postgres_socket_dir, contents=latest_version()
+            )
             await stack.enter_async_context(_borrowed(settings, server))
             dsn = server.dsn()
         if not await is_current(dsn):
@@ -42,6 +45,8 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
             from switchover.store.migrate import migrate  # noqa: PLC0415 - start-up time
 
             await migrate(dsn)
+            if server is not None:
+                await server.keep_as_template()
         yield await stack.enter_async_context(
             Database(
                 dsn,

@@ -26,7 +26,7 @@ from tests.integration.suite import (
 )
 from typer.testing import CliRunner
 
-from switchover.edges.cli.main import app
+from switchover.edges.cli.main import build
 from switchover.practice.clients import LineConnection
 from switchover.practice.stories import Door
 
@@ -45,7 +45,7 @@ def run(running: Suite) -> Run:
 
     def call(*arguments: str, **environment: str) -> Ended:
         given = {"SWITCHOVER_DATA": str(running.data), **environment}
-        done = runner.invoke(app, arguments, env=given)
+        done = runner.invoke(build(), arguments, env=given)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ended(code=done.exit_code, out=done.stdout, err=done.stderr)
@@ -68,7 +68,7 @@ def commands() -> dict[str, click.Command]:
         for name, sub in inner.items():
             yield from walk(sub, (*words, name))
 
-    return dict(walk(typer.main.get_command(app), ()))
+    return dict(walk(typer.main.get_command(build()), ()))
 
 
 def test_every_command_has_json_output_and_an_explanation() -> None:
@@ -270,7 +270,7 @@ async def test_an_operator_s_day_from_change_to_roll_back(
     assert "PRIVATE KEY" not in whole.out
 
     asked = CliRunner().invoke(
-        app, ["rollback", str(first["number"])], input="n\n",
+        build(), ["rollback", str(first["number"])], input="n\n",
         env={"SWITCHOVER_DATA": str(running.data)},
     )  # fmt: skip
     assert asked.exit_code == 1
@@ -295,6 +295,6 @@ def test_a_fault_of_ours_ends_with_70(tmp_path: Path) -> None:
 
 
 def test_version_and_help_need_nothing_that_runs() -> None:
-    version: Any = CliRunner().invoke(app, ["--version"])
+    version: Any = CliRunner().invoke(build(), ["--version"])
     assert re.fullmatch(r"switchover \S+\n", version.stdout)
-    assert "Real servers" in CliRunner().invoke(app, ["server", "--help"]).stdout
+    assert "Real servers" in CliRunner().invoke(build(), ["server", "--help"]).stdout

@@ -14,7 +14,7 @@ from tests.integration.suite import Ended, Suite, run_cli
 from typer.testing import CliRunner
 
 from switchover.balance.statistics.columns import COUNTERS, KEYS, TOPS, VALUES
-from switchover.edges.cli.main import app
+from switchover.edges.cli.main import build
 
 pytestmark = pytest.mark.xdist_group("edges")
 Run = Callable[..., Ended]
@@ -25,7 +25,7 @@ def run(running: Suite) -> Run:
     runner = CliRunner()
 
     def call(*arguments: str) -> Ended:
-        done = runner.invoke(app, arguments, env={"SWITCHOVER_DATA": str(running.data)})
+        done = runner.invoke(build(), arguments, env={"SWITCHOVER_DATA": str(running.data)})
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ended(code=done.exit_code, out=done.stdout, err=done.stderr)

@@ -19,6 +19,7 @@ TABLES = {
     "document",
     "engine",
     "event",
+    "ledger_intent",
     "ledger_row",
     "revision",
     "revision_asset",

@@ -11,41 +11,57 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.errors import InvalidInput, Refused
+from switchover.move.difference import Level
 from switchover.move.manifest import (
     FORMAT,
+    LeftOut,
     Manifest,
     SkippedMail,
+    Verdict,
+    as_value,
     canonical_json,
     fingerprint_of,
+    key_of,
     read_signed,
     sign,
 )
-from switchover.move.proof import FolderContents, Level, prove
+from switchover.move.proof import FolderContents, MailboxProof, prove, prove_folder
 from switchover.move.proof_root import ProofMail
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 MAIL = ProofMail(1, b"x" * 16, 1, ("\\Seen",))
+
+
+def proof_of(*contents: FolderContents, level: Level = Level.BODIES) -> MailboxProof:
+    outcomes = [prove_folder(one, level=level) for one in contents]
+    return prove(
+        [proof for proof, _ in outcomes],
+        [one for _, found in outcomes for one in found],
+        level=level,
+    )
+
+
 MANIFEST = Manifest(
     source="imaps://ann@old.contoso.example",
     target="imaps://ann@new.contoso.example",
     proved_at="2026-01-02T12:00:00Z",
     program="switchover 0.1.0",
     form="lines",
-    proof=prove(
-        [
-            FolderContents(
-                folder="Grüße \udcff",
-                source=[MAIL, MAIL._replace(uid=2)],
-                target=[MAIL],
-                skipped={2: "refused"},
-            ),
-            FolderContents(folder="INBOX", source=[], target=[MAIL]),
-        ],
-        level=Level.BODIES,
+    proof=proof_of(
+        FolderContents(
+            folder="Grüße \udcff",
+            source=[MAIL, MAIL._replace(uid=2)],
+            target=[MAIL],
+            skipped={2: "refused"},
+        ),
+        FolderContents(folder="INBOX", source=[], target=[MAIL]),
     ),
     skipped=(SkippedMail(folder="Grüße \udcff", source_uid=2, reason="refused"),),
     sampled=100,
+    has_ledger=True,
+    left_out=(LeftOut(folder="Junk", reason="excluded"),),
+    unfinished=(LeftOut(folder="Broken", reason="no answer"),),
 )
 
 
@@ -155,3 +171,28 @@ def test_a_key_is_shown_in_groups() -> None:
 
 def test_manifests_that_differ_are_signed_differently() -> None:
     assert sign(replace(MANIFEST, sampled=None), KEY) != sign(MANIFEST, KEY)
+
+
+def test_roots_that_are_not_those_of_the_folders_are_refused() -> None:
+    proof = replace(MANIFEST.proof, source_root="ab" * 32)
+    with pytest.raises(Refused, match="roots"):
+        read_signed(sign(replace(MANIFEST, proof=proof), KEY))
+
+
+def test_roots_that_are_no_hex_are_no_manifest() -> None:
+    folder = replace(MANIFEST.proof.folders[0], source_root="no hex")
+    proof = replace(MANIFEST.proof, folders=(folder,))
+    with pytest.raises(InvalidInput):
+        read_signed(sign(replace(MANIFEST, proof=proof), KEY))
+
+
+def test_the_verdict_counts_faults_before_what_is_not_finished() -> None:
+    same = proof_of(FolderContents(folder="a", source=[MAIL], target=[MAIL]))
+    assert MANIFEST.verdict is Verdict.DIFFERENT
+    assert replace(MANIFEST, proof=same).verdict is Verdict.UNFINISHED
+    assert replace(MANIFEST, proof=same, unfinished=()).verdict is Verdict.SAME
+    assert as_value(MANIFEST)["verdict"] == "not the same"
+
+
+def test_a_document_names_its_key() -> None:
+    assert key_of(sign(MANIFEST, KEY)) == KEY.public_key()

@@ -6,11 +6,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.unit.move.test_manifest import KEY, MAIL, MANIFEST
+from tests.unit.move.test_manifest import KEY, MAIL, MANIFEST, proof_of
 
+from switchover.move.difference import Level
 from switchover.move.manifest import Manifest, SkippedMail, sign
 from switchover.move.manifest_page import manifest_page
-from switchover.move.proof import FolderContents, Level, prove
+from switchover.move.proof import FolderContents
 from switchover.move.proof_root import ProofMail
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\n\udcff"
@@ -40,7 +41,16 @@ def parsed(manifest: Manifest) -> Tags:
 
 
 def proved(*contents: FolderContents, level: Level = Level.BODIES) -> Manifest:
-    return replace(MANIFEST, proof=prove(contents, level=level), skipped=(), sampled=None)
+    proof = proof_of(*contents, level=level)
+    return replace(
+        MANIFEST,
+        proof=proof,
+        skipped=(),
+        sampled=None,
+        left_out=(),
+        unfinished=(),
+        has_ledger=False,
+    )
 
 
 def test_nothing_is_loaded_and_nothing_runs() -> None:
@@ -75,7 +85,7 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         (proved(FolderContents(folder="a", source=[MAIL], target=[MAIL])), "Nothing differs."),
         (
             proved(FolderContents(folder="a", source=[MAIL], target=[], skipped={1: "refused"})),
-            "1 differences are explained below.",
+            "1 difference explained below.",
         ),
     ],
 )
@@ -94,6 +104,8 @@ def test_every_difference_and_skipped_mail_is_on_the_page() -> None:
         "Gr\u00fc\u00dfe \\udcff",
         "abcd 1234",
         "in a sample of 100 mails",
+        "excluded",
+        "no answer",
     ):
         assert any(wanted in word for word in words), wanted
 

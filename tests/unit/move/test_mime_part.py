@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.move.mime_part import PartHeader, read_part_header
+from switchover.move.mime_part import MailWords, PartHeader, read_part_header, words_of
 
 
 def part(*lines: str) -> PartHeader:
@@ -134,3 +134,17 @@ def test_headers_made_to_be_slow_are_read_in_proportion(
     piece: bytes, proportional: Callable[..., None]
 ) -> None:
     proportional(lambda count: read_part_header(piece * count), 3_000)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"", ("", "")),
+        (b"Subject: a\r\n b\r\nMessage-ID: <x@y>\r\n\r\n", ("a b", "<x@y>")),
+        (b"subject: =?utf-8?q?Gr=C3=BC?= =?utf-8?q?=C3=9Fe?=\n", ("Gr\u00fc\u00dfe", "")),
+        (b"Subject: \xc3\xa4\n", ("\u00e4", "")),
+        (b"Subject: " + b"x" * 300, ("x" * 200 + "...", "")),
+    ],
+)
+def test_a_mail_is_named_by_its_header(header: bytes, words: tuple[str, str]) -> None:
+    assert words_of(header) == MailWords(*words)

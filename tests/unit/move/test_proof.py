@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import PermanentFlags
+from switchover.move.folder_mails import not_delivered, pair_marks
 from switchover.move.proof import (
     Allowance,
-    Difference,
-    DifferenceKind,
     FolderContents,
-    Level,
-    by_pairs,
-    compare_folder,
+    MailboxProof,
     compare_subscriptions,
     prove,
+    prove_folder,
+    roots_of,
     sample,
 )
 from switchover.move.proof_root import ProofMail, folder_root
@@ -31,7 +31,7 @@ MAILS = st.lists(
         digest=st.sampled_from([A, B, C]),
         epoch_seconds=st.integers(-2, 2),
         flags=st.sampled_from([(), SEEN, ("$x", "\\Seen")]),
-        size=st.sampled_from([None, 10]),
+        size=st.sampled_from([10, 12]),
     ),
     max_size=8,
     unique_by=lambda mail: mail.uid,
@@ -41,9 +41,18 @@ MAILS = st.lists(
 def differences(
     source: list[ProofMail], target: list[ProofMail], **kwargs: object
 ) -> list[Difference]:
-    allowance = kwargs.pop("allowance", Allowance())
+    level = kwargs.pop("level", Level.BODIES)
     contents = FolderContents(folder="f", source=source, target=target, **kwargs)  # type: ignore[arg-type] # tests
-    return compare_folder(contents, level=Level.BODIES, allowance=allowance)  # type: ignore[arg-type] # tests
+    return prove_folder(contents, level=level)[1]  # type: ignore[arg-type] # tests
+
+
+def proved(*contents: FolderContents, level: Level = Level.BODIES) -> MailboxProof:
+    outcomes = [prove_folder(one, level=level) for one in contents]
+    return prove(
+        [proof for proof, _ in outcomes],
+        [one for _, found in outcomes for one in found],
+        level=level,
+    )
 
 
 def kinds(
@@ -64,8 +73,7 @@ def test_order_and_uids_are_no_difference(mails: list[ProofMail]) -> None:
 def test_roots_are_equal_exactly_when_nothing_differs(
     source: list[ProofMail], target: list[ProofMail]
 ) -> None:
-    sizeless = [[mail._replace(size=None) for mail in side] for side in (source, target)]
-    are_same = not differences(*sizeless)
+    are_same = not differences(source, target)
     assert (folder_root(source) == folder_root(target)) is are_same
 
 
@@ -85,7 +93,7 @@ def test_every_mail_is_paired_or_named_once(
 
 def test_each_kind_of_difference_is_named() -> None:
     source = [
-        ProofMail(1, A, 5, SEEN, 10),
+        ProofMail(1, A, 5, ("\\Seen", "work"), 10),
         ProofMail(2, B, 6),
         ProofMail(3, C, 7),
         ProofMail(4, A, 9),
@@ -97,8 +105,9 @@ def test_each_kind_of_difference_is_named() -> None:
         ProofMail(15, B, 1),
     ]
     assert kinds(source, target) == [
-        (DifferenceKind.FLAGS, 1, 11),
         (DifferenceKind.SIZE, 1, 11),
+        (DifferenceKind.FLAGS, 1, 11),
+        (DifferenceKind.KEYWORDS, 1, 11),
         (DifferenceKind.DATE, 2, 12),
         (DifferenceKind.MISSING, 3, None),
         (DifferenceKind.EXTRA, None, 15),
@@ -111,8 +120,8 @@ def test_a_difference_says_what_stands_on_both_sides() -> None:
         "1970-01-01 00:00:00 UTC",
         "253402300800 seconds after 1970",
     )
-    (flags,) = differences([ProofMail(1, A, 0, ("\\Seen", "x"))], [ProofMail(2, A, 0)])
-    assert (flags.source, flags.target) == ("\\Seen x", "")
+    flags, words = differences([ProofMail(1, A, 0, ("\\Seen", "x"))], [ProofMail(2, A, 0)])
+    assert (flags.source, flags.target, words.source) == ("\\Seen", "", "x")
 
 
 def test_of_alike_mails_the_most_alike_are_paired() -> None:
@@ -120,17 +129,24 @@ def test_of_alike_mails_the_most_alike_are_paired() -> None:
     assert kinds(source, [ProofMail(3, A, 5, SEEN)]) == [(DifferenceKind.MISSING, 1, None)]
 
 
-def test_flags_compare_without_case_and_without_what_the_target_can_not_keep() -> None:
+def test_flags_compare_without_case() -> None:
     source, target = [ProofMail(1, A, 5, ("$X", "\\Seen"))], [ProofMail(1, A, 5, ("$x",))]
     assert kinds(source, target) == [(DifferenceKind.FLAGS, 1, 1)]
+
+
+def test_what_the_target_can_not_keep_is_told_once_and_explained() -> None:
+    source = [ProofMail(uid, A, 5, ("$X", "\\Seen", "y")) for uid in (1, 2)]
+    target = [ProofMail(uid, A, 5, ("$x",)) for uid in (1, 2)]
     keeps = Allowance(permanent_flags=PermanentFlags.read(["$x"]))
-    assert kinds(source, target, allowance=keeps) == []
-    proof = prove(
-        [FolderContents(folder="f", source=source, target=target)],
-        level=Level.BODIES,
-        allowance=keeps,
-    )
+    contents = FolderContents(folder="f", source=source, target=target, allowance=keeps)
+    proof = proved(contents)
+    assert [(one.kind, one.source, bool(one.explanation)) for one in proof.differences] == [
+        (DifferenceKind.FLAGS, "\\Seen on 2 mails", True),
+        (DifferenceKind.KEYWORDS, "y on 2 mails", True),
+    ]
+    assert proof.is_complete
     assert proof.source_root == proof.target_root
+    assert (proof.folders[0].faults, proof.folders[0].explained) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +168,14 @@ def test_folders_of_one_side_only_are_named() -> None:
         FolderContents(folder="b", source=None, target=[]),
         FolderContents(folder="a", source=[ProofMail(1, A, 1)], target=None),
     ]
-    proof = prove(contents, level=Level.BODIES)
+    proof = proved(*contents)
     assert [(one.kind, one.folder) for one in proof.differences] == [
         (DifferenceKind.FOLDER_MISSING, "a"),
         (DifferenceKind.FOLDER_EXTRA, "b"),
     ]
-    assert [(one.folder, one.source_mails, one.is_same) for one in proof.folders] == [
-        ("a", 1, False),
-        ("b", 0, False),
+    assert [(one.folder, one.source_mails, one.target_root) for one in proof.folders] == [
+        ("a", 1, ""),
+        ("b", 0, folder_root([]).hex()),
     ]
     assert not proof.is_complete
     assert proof.source_root != proof.target_root
@@ -167,9 +183,10 @@ def test_folders_of_one_side_only_are_named() -> None:
 
 def test_a_proof_without_difference_is_complete() -> None:
     mails = [ProofMail(1, A, 1)]
-    proof = prove([FolderContents(folder="a", source=mails, target=mails)], level=Level.HEADERS)
-    assert (proof.is_complete, proof.differences, proof.folders[0].is_same) == (True, (), True)
+    proof = proved(FolderContents(folder="a", source=mails, target=mails), level=Level.HEADERS)
+    assert (proof.is_complete, proof.differences, proof.folders[0].faults) == (True, (), 0)
     assert len(proof.source_root) == 64
+    assert roots_of(proof.folders) == (proof.source_root, proof.target_root)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +194,7 @@ def test_a_proof_without_difference_is_complete() -> None:
     [
         (3, 3, {}, []),
         (3, 2, {}, [""]),
-        (3, 2, {1: "x"}, ["1 mails were skipped"]),
+        (3, 2, {1: "x"}, ["1 mails were skipped, 0 are kept that the source has no more"]),
         (3, 1, {1: "x"}, [""]),
     ],
 )
@@ -187,7 +204,7 @@ def test_counts_are_compared_at_level_0(
     contents = FolderContents(
         folder="a", source=[], target=[], skipped=skipped, source_mails=source, target_mails=target
     )
-    proof = prove([contents], level=Level.COUNTS)
+    proof = proved(contents, level=Level.COUNTS)
     assert [one.explanation for one in proof.differences] == expected
     assert (proof.source_root, proof.folders[0].source_root) == ("", "")
     assert proof.folders[0].source_mails == source
@@ -195,7 +212,7 @@ def test_counts_are_compared_at_level_0(
 
 def test_counts_are_taken_from_lists_too() -> None:
     contents = FolderContents(folder="a", source=[ProofMail(1, A, 1)], target=[])
-    assert [one.kind for one in compare_folder(contents, level=Level.COUNTS)] == [
+    assert [one.kind for one in proved(contents, level=Level.COUNTS).differences] == [
         DifferenceKind.COUNT
     ]
 
@@ -203,17 +220,69 @@ def test_counts_are_taken_from_lists_too() -> None:
 def test_level_1_compares_by_the_pairs_of_the_ledger() -> None:
     source = [ProofMail(1, b"", 5, SEEN, 10), ProofMail(2, b"", 6), ProofMail(3, b"", 7)]
     target = [ProofMail(11, b"", 5, SEEN, 10), ProofMail(13, b"", 7, SEEN), ProofMail(99, b"", 6)]
-    left, right = by_pairs(source, target, {1: 11, 2: 12, 3: 13})
-    assert kinds(left, right) == [
+    pairs = {1: 11, 2: 12, 3: 13}
+    marks = pair_marks([1, 2, 3], [11, 13, 99], pairs)
+    left = [mail._replace(digest=mark) for mail, mark in zip(source, marks[0], strict=True)]
+    right = [mail._replace(digest=mark) for mail, mark in zip(target, marks[1], strict=True)]
+    found = differences(left, right, pairs=pairs, level=Level.PAIRS)
+    assert [(one.kind, one.source_uid, one.target_uid) for one in found] == [
         (DifferenceKind.MISSING, 2, None),
         (DifferenceKind.FLAGS, 3, 13),
         (DifferenceKind.EXTRA, None, 99),
     ]
-    # A mail that the ledger does not know is paired with none, whatever the numbers.
-    assert kinds(*by_pairs([ProofMail(5, b"", 1)], [ProofMail(5, b"", 1)], {})) == [
+    assert found[0].hint == "it was copied as UID 12, which is gone"
+
+
+def test_mails_that_the_ledger_does_not_know_are_paired_with_none() -> None:
+    (left,), (right,) = pair_marks([5], [5], {})
+    assert kinds([ProofMail(5, left, 1)], [ProofMail(5, right, 2)]) == [
         (DifferenceKind.MISSING, 5, None),
         (DifferenceKind.EXTRA, None, 5),
     ]
+
+
+def test_without_ledger_and_digest_only_mails_that_share_something_are_paired() -> None:
+    source = [ProofMail(1, b"", 5, (), 10), ProofMail(2, b"", 6, (), 20)]
+    target = [ProofMail(1, b"", 5, SEEN, 11), ProofMail(2, b"", 60, (), 21)]
+    found = differences(source, target, level=Level.PAIRS)
+    assert [one.kind for one in found] == [
+        DifferenceKind.SIZE,
+        DifferenceKind.FLAGS,
+        DifferenceKind.MISSING,
+        DifferenceKind.EXTRA,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "kind"),
+    [(Level.HEADERS, DifferenceKind.HEADER), (Level.BODIES, DifferenceKind.BYTES)],
+)
+def test_a_changed_mail_is_known_by_the_ledger(level: Level, kind: DifferenceKind) -> None:
+    source, target = [ProofMail(1, A, 5, (), 10)], [ProofMail(7, B, 5)]
+    (one,) = differences(source, target, pairs={1: 7}, level=level)
+    assert (one.kind, one.source, one.target) == (kind, f"{A.hex()}, 10 bytes", B.hex())
+
+
+def test_mails_that_no_server_hands_out_are_equal_to_nothing() -> None:
+    left, right = not_delivered(5, is_target=False), not_delivered(5, is_target=True)
+    (one,) = differences([ProofMail(5, left, 1)], [ProofMail(5, right, 1)], pairs={5: 5})
+    assert (one.kind, one.source) == (DifferenceKind.BYTES, "not delivered by the server")
+
+
+def test_of_twins_the_one_that_the_ledger_lost_is_missing_and_the_unknown_one_extra() -> None:
+    twins = [ProofMail(uid, A, 5) for uid in (1, 2, 3)]
+    assert kinds(
+        twins, [ProofMail(11, A, 5), ProofMail(13, A, 5)], pairs={1: 11, 2: 12, 3: 13}
+    ) == [(DifferenceKind.MISSING, 2, None)]
+    target = [ProofMail(uid, A, 5) for uid in (9, 11, 12)]
+    assert kinds(twins[:2], target, pairs={1: 11, 2: 12}) == [(DifferenceKind.EXTRA, None, 9)]
+
+
+def test_kept_and_new_mails_say_why() -> None:
+    (extra,) = differences([], [ProofMail(8, A, 5)], kept={8: "kept"})
+    assert extra.explanation == "kept"
+    new, lost = differences([ProofMail(4, A, 1), ProofMail(5, B, 1)], [], known_up_to=5)
+    assert (new.hint, lost.hint) == ("", "it came after the last copy; copy again")
 
 
 def test_subscriptions_are_compared_by_name() -> None:

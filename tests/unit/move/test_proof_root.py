@@ -19,6 +19,7 @@ MAILS = st.lists(
         digest=st.sampled_from([A, B, C]),
         epoch_seconds=st.integers(-2, 2),
         flags=st.sampled_from([(), SEEN, ("$x", "\\Seen")]),
+        size=st.sampled_from([None, 0, 10]),
     ),
     max_size=8,
 )
@@ -53,7 +54,9 @@ def test_a_name_belongs_to_the_root_of_a_mailbox() -> None:
 
 def test_entries_of_different_mails_differ() -> None:
     assert entry(ProofMail(1, A, 5, SEEN)) != entry(ProofMail(1, A, 5))
-    assert entry(ProofMail(1, A, 5)) == entry(ProofMail(2, A, 5, (), 99))
+    assert entry(ProofMail(1, A, 5)) != entry(ProofMail(1, A, 5, (), 0))
+    assert entry(ProofMail(1, A, 5, (), 9)) != entry(ProofMail(1, A, 5, (), 8))
+    assert entry(ProofMail(1, A, 5, (), 9)) == entry(ProofMail(2, A, 5, (), 9))
 
 
 @given(MAILS, st.randoms(use_true_random=False))

@@ -170,7 +170,7 @@ def test_a_mail_that_the_source_has_no_more_is_not_asked_for() -> None:
     sent, found = [Sent(10, 1), Sent(10, 1, b"b")], [Found(5, 10, 1, b"a")]
     assert reconcile(sent, found, trust=ALONE).read_source == (0,)
     answer = reconcile(sent, found, trust=ALONE, gone=[0])
-    assert (answer.is_settled, answer.not_stored, answer.others) == (True, (0, 1), (5,))
+    assert (answer.is_settled, answer.stored, answer.not_stored) == (True, {0: 5}, (1,))
 
 
 def test_mails_of_other_batches_are_left_aside() -> None:
@@ -205,6 +205,15 @@ def test_a_renumbered_folder_is_paired_by_digest_alone() -> None:
     ]
     answer = reconcile(ledger, listing, trust=SHARED)
     assert (answer.stored, answer.not_stored, answer.others) == ({0: 2, 2: 3, 3: 1}, (1,), (4,))
+
+
+def test_a_copy_that_only_a_mail_gone_from_the_source_can_explain_is_taken_for_it() -> None:
+    sent = [Sent(10, 1), Sent(10, 1, b"b")]
+    listing = [Found(5, 10, 1, b"a"), Found(6, 10, 1, b"b"), Found(7, 11, 1, b"c")]
+    answer = reconcile(sent, listing, trust=ALONE, gone=[0])
+    assert (answer.stored, answer.others) == ({0: 5, 1: 6}, (7,))
+    shared = reconcile(sent, listing, trust=SHARED, gone=[0])
+    assert (shared.stored, shared.not_stored) == ({1: 6}, (0,))
 
 
 @pytest.mark.parametrize("is_switched", [False, True])

@@ -45,8 +45,9 @@ from switchover.move.sync_plan import (
     Rules,
     compare,
     flag_changes,
-    obstacle,
+    obstacles,
     plan_folder,
+    wanted_mails,
 )
 
 SEEN = ("\\Seen",)
@@ -130,22 +131,64 @@ def test_listing_and_delta_find_the_same(
     assert compare(delta, ledger(*rows)) == compare(listing(now), ledger(*rows))
 
 
+SOURCE, TARGET = PairAgain(side=Side.SOURCE), PairAgain(side=Side.TARGET)
+
+
 @pytest.mark.parametrize(
-    ("rules", "has_target", "doubt", "expected"),
+    ("rules", "doubt", "expected"),
     [
-        (Rules(), True, False, None),
-        (Rules(source_uid_validity=1, target_uid_validity=1), True, False, None),
-        (Rules(), True, True, Reconcile()),
-        (Rules(source_uid_validity=7), True, True, PairAgain(side=Side.SOURCE)),
-        (Rules(target_uid_validity=7), True, True, PairAgain(side=Side.TARGET)),
-        (Rules(target_uid_validity=7), False, False, None),
+        (Rules(), False, ()),
+        (Rules(source_uid_validity=1, target_uid_validity=1), False, ()),
+        (Rules(), True, (Reconcile(),)),
+        # The source's new UIDs say nothing of what was sent: that is looked for before.
+        (Rules(source_uid_validity=7), True, (Reconcile(), SOURCE)),
+        # Under the target's new UIDs a floor means nothing: what is in doubt is paired too.
+        (Rules(target_uid_validity=7), True, (TARGET,)),
+        (Rules(source_uid_validity=7, target_uid_validity=7), False, (TARGET, SOURCE)),
     ],
 )
 def test_doubt_is_cleared_before_anything_is_planned(
-    rules: Rules, has_target: bool, doubt: bool, expected: Action | None
+    rules: Rules, doubt: bool, expected: tuple[Action, ...]
 ) -> None:
     known = ledger(intend([mail(1)], floor=1)) if doubt else ledger()
-    assert obstacle(listing({}), listing({}) if has_target else None, known, rules) == expected
+    assert obstacles(1, 1, known, rules) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "rules", "is_tried"),
+    [
+        (SkipReason.NO_ROOM, Rules(), True),
+        (SkipReason.NOT_NOW, Rules(), True),
+        (SkipReason.REFUSED, Rules(), False),
+        (SkipReason.REFUSED, Rules(retries_skipped=True), True),
+        (SkipReason.DELETED_THERE, Rules(retries_skipped=True), False),
+        (SkipReason.DELETED_THERE, MIRROR, True),
+    ],
+)
+def test_a_skipped_mail_is_tried_again_when_its_reason_may_have_passed_or_when_asked(
+    reason: SkipReason, rules: Rules, is_tried: bool
+) -> None:
+    known = ledger(skipped({4: Skip(reason)}))
+    changes = compare(listing({4: SEEN}), known)
+    assert wanted_mails(changes, known, rules) == ((4,) if is_tried else ())
+    actions = plan_folder(changes, known, rules)
+    assert actions == ((Append(source_uids=(4,), size_bytes=0),) if is_tried else ())
+    gone = compare(listing({}), known)
+    assert wanted_mails(gone, known, rules) == ()
+
+
+def test_a_mirror_gets_back_what_was_deleted_there_and_the_flags_that_were_changed() -> None:
+    known = ledger(stored([1, 2, 3, 4], first_target=11, flags=SEEN))
+    target = listing({11: SEEN, 12: (), 13: ("\\SEEN",)})
+    changes = compare(listing(dict.fromkeys((1, 2, 3, 4), SEEN)), known, target)
+    assert plan_folder(changes, known, MIRROR, target=target) == (
+        Append(source_uids=(4,), size_bytes=0),
+        StoreFlags(target_uids=(12,), change=FlagChange.SET, flags=SEEN),
+    )
+    in_use = replace(MIRROR, is_in_use=True)
+    assert plan_folder(changes, known, in_use, target=target) == (
+        Append(source_uids=(4,), size_bytes=0),
+    )
 
 
 def test_new_and_lost_mails_are_sent_in_order() -> None:

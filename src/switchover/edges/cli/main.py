@@ -1,36 +1,53 @@
-"""All commands, put together."""
+"""All commands, put together: one of them, or all where a person asks what there is.
+
+Each command's module is loaded only for that command, so that none waits for what the others need.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from switchover.edges.cli import (
-    changes,
-    copy,
-    demo,
-    offline,
-    practice,
-    running,
-    seeing,
-    servers,
-    statistics,
-    tokens,
-)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-app = typer.Typer(
-    name="switchover",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Keeps a mail platform reachable while its servers fail.\n\n"
-    "Start with [bold]switchover demo[/bold], or: [bold]switchover check farm.yaml[/bold], "
-    "[bold]switchover serve[/bold], [bold]switchover apply farm.yaml[/bold].",
-)
+COMMANDS: Final = {
+    "running": ("serve",),
+    "demo": ("demo",),
+    "offline": ("check", "what-if", "schema", "explain"),
+    "changes": ("apply", "diff", "export", "history", "rollback", "drift"),
+    "seeing": ("status", "events", "terminations", "service"),
+    "statistics": ("statistics",),
+    "servers": ("server",),
+    "tokens": ("token",),
+    "copy": ("copy",),
+    "verify": ("verify",),
+    "probe": ("probe-endpoint",),
+    "practice": ("practice",),
+}
+"""Which module brings which commands, in the order of the help."""
+
+
+def build(modules: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
+    """Return the command line with the commands of these modules."""
+    app = typer.Typer(
+        name="switchover",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Keeps a mail platform reachable while its servers fail.\n\n"
+        "Start with [bold]switchover demo[/bold], or: [bold]switchover check farm.yaml[/bold], "
+        "[bold]switchover serve[/bold], [bold]switchover apply farm.yaml[/bold].",
+    )
+    app.callback()(options)
+    for module in modules:
+        import_module(f"switchover.edges.cli.{module}").register(app)
+    return app
 
 
 def _show_version(value: bool) -> None:
@@ -39,7 +56,6 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     _version: Annotated[
         bool,
@@ -49,18 +65,8 @@ def options(
     """Options before the command."""
 
 
-running.register(app)
-demo.register(app)
-offline.register(app)
-changes.register(app)
-seeing.register(app)
-statistics.register(app)
-servers.register(app)
-tokens.register(app)
-copy.register(app)
-practice.register(app)
-
-
 def run() -> None:
     """Run the command line."""
-    app()
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    modules = [module for module, names in COMMANDS.items() if wanted in names]
+    build(modules or tuple(COMMANDS))()

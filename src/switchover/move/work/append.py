@@ -1,28 +1,27 @@
 """Mails on their way: bodies come from the source and go into APPEND while they come, never held.
 
 The source is asked for several batches ahead, and may answer them mixed: Dovecot goes on with the next FETCH
-while the last one's output is stuck. So a mail belongs to the batch that named its UID, and what goes out
-together is a group of its own: one MULTIAPPEND where the target knows that (RFC 3502: all of it is stored or
-nothing), else one mail, several commands in flight. A group that is refused is sent again mail by mail.
+while the last one's output is stuck. So a mail belongs to the batch that named its UID.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from switchover.errors import Unavailable
-from switchover.move.canonical import digester
-from switchover.move.flags import normalise
-from switchover.move.segment import Skip, SkipReason
+from switchover.move.canonical import digest_of, digester
+from switchover.move.flags import normalise, spelled
+from switchover.move.segment import Segment, Skip, SkipReason
+from switchover.move.work.outbox import Batch, Outbox, Sent
 from switchover.wire.imap import message_commands, uid_set
-from switchover.wire.imap.command import Command, Wait, encode_parts, is_flag
+from switchover.wire.imap.command import flag_list, is_flag
 from switchover.wire.imap.conversation import Answered
+from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.failure import Scope
 from switchover.wire.imap.internal_date import InternalDate
-from switchover.wire.imap.message_commands import NewMessage
-from switchover.wire.imap.response_codes import AppendUid
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
+from switchover.wire.imap.message_commands import FetchField, NewMessage
+from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,59 +29,24 @@ if TYPE_CHECKING:
     from switchover.move.append_batches import BatchLimits
     from switchover.move.canonical import Form
     from switchover.move.flags import FlagSet
-    from switchover.move.segment import Row
-    from switchover.wire.imap.conversation import Request
+    from switchover.wire.imap.conversation import Happening, Request
+    from switchover.wire.imap.fetch import FetchItem
     from switchover.wire.imap.shell import Connection
 
-FLUSH_BYTES = 256 * 1024
-ASKED_AHEAD = 3
-UNANSWERED_GROUPS = 4
-UNANSWERED_SINGLES = 32
+__all__ = ["Batch", "Pump", "Sent"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A mail that went out, as it turned out to be while it streamed."""
-
-    uid: int
-    size: int
-    digest: bytes
-    flags: FlagSet
-    date: InternalDate
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Batch:
-    """Source UIDs with one ledger row; every UID ends in ``stored``, in ``refused`` or in neither (gone)."""
-
-    uids: tuple[int, ...]
-    number: int
-    row: Row
-    sent: dict[int, Sent] = field(default_factory=dict)
-    stored: dict[int, int] = field(default_factory=dict)
-    refused: dict[int, Skip] = field(default_factory=dict)
-    is_read: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        """True when nothing more can come of it."""
-        return self.is_read and len(self.stored) + len(self.refused) == len(self.sent)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Group:
-    """Mails of one command, in its order."""
-
-    request: Request
-    mails: list[tuple[Batch, Sent]] = field(default_factory=list)
-    octets: int = 0
+ASKED_AHEAD = 4
+"""Batches asked of the source and not yet read: so many that a distance is never waited for."""
+_UNDATED = InternalDate(0, 0)
 
 
 @dataclass(slots=True, kw_only=True)
 class Pump:
-    """Moves batches from the selected folder of ``source`` to the folder ``raw`` of ``target``.
+    """Moves batches from the selected folder of ``source`` to the selected folder ``raw`` of ``target``.
 
-    ``finished`` is called with each batch once all its mails are stored, refused or gone.
+    ``finished`` is called with each batch once all its mails are stored, refused or gone. ``progress`` gets
+    mails and bytes that went out. ``pause`` gets the same and returns how many seconds to wait, for whoever
+    asked for less than full speed.
     """
 
     source: Connection
@@ -92,28 +56,35 @@ class Pump:
     limits: BatchLimits
     progress: Callable[[int, int], None]
     finished: Callable[[Batch], None]
+    pause: Callable[[int, int], float] | None = None
+    unreadable: dict[int, Skip] = field(default_factory=dict)
+    """The mail that broke the connection to the source, if one did: it would do so again."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
     _owner: dict[int, Batch] = field(default_factory=dict)
-    _group: _Group | None = None
-    _unanswered: deque[_Group] = field(default_factory=deque)
-    _again: list[tuple[Batch, int]] = field(default_factory=list)
-    _unflushed: int = 0
+    _spellings: dict[tuple[bytes, ...], tuple[FlagSet, bytes]] = field(default_factory=dict)
+    _missing: list[Batch] = field(default_factory=list)
+    _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
+    _names_late: bool = False  # the source says behind a body whose it is
+    _mail: int | None = None  # comes at the moment
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Move everything that ``batches`` gives."""
-        groups = "MULTIAPPEND" in self.target.conversation.capabilities
-        await self._move_all(batches, in_groups=groups)
-        again, self._again = self._again, []
-        for batch, uid in again:
-            # A mail was refused with others that did nothing wrong; alone it tells.
-            batch.sent.pop(uid)
-            batch.is_read = False
-            self._owner[uid] = batch
-            await self._ask(batch, (uid,))
-            await self._read_until_answered(in_groups=False)
-            await self._collect(all_of_them=True)
+        conversation = self.source.conversation
+        outbox = Outbox(target=self.target, raw=self.raw, limits=self.limits, told=self._tell)
+        outbox.in_groups = "MULTIAPPEND" in self.target.conversation.capabilities
+        conversation.whole_bodies = True
+        try:
+            await self._move_all(batches, outbox)
+            await self._move_missing(outbox)
+            await self._move_again(outbox)
+        except ConnectionLost as error:
+            if error.failure.scope is Scope.MESSAGE and self._mail is not None:
+                self.unreadable[self._mail] = Skip(SkipReason.UNREADABLE, str(error))
+            raise
+        finally:
+            conversation.whole_bodies = False
 
-    async def _move_all(self, batches: AsyncIterator[Batch], *, in_groups: bool) -> None:
+    async def _move_all(self, batches: AsyncIterator[Batch], outbox: Outbox) -> None:
         is_more = True
         while is_more or self._asked:
             while is_more and len(self._asked) < ASKED_AHEAD:
@@ -122,156 +93,202 @@ class Pump:
                     is_more = False
                     break
                 self._owner |= dict.fromkeys(batch.uids, batch)
-                await self._ask(batch, batch.uids)
+                if self._names_late:
+                    self._missing.append(batch)
+                else:
+                    await self._ask(batch, batch.uids)
             if self._asked:
-                await self._take(await self.source.next_event(), in_groups=in_groups)
-        await self._collect(all_of_them=True)
+                await self._take(await self.source.next_event(), outbox)
+        await outbox.finish()
 
-    async def _read_until_answered(self, *, in_groups: bool) -> None:
+    async def _move_missing(self, outbox: Outbox) -> None:
+        """Ask once more, one by one, for mails whose bodies did not come though they are there."""
+        missing, self._missing = self._missing, []
+        for batch in missing:
+            for uid in await self._existing([uid for uid in batch.uids if uid not in batch.sent]):
+                self._alone = batch, uid
+                await self._ask(batch, (uid,))
+                await self._read_all(outbox)
+                if uid not in batch.sent:
+                    self._refuse(batch, uid, SkipReason.UNREADABLE)
+            self._alone = None
+            batch.is_read = True
+            await outbox.finish()
+            self._tell(batch)
+
+    async def _move_again(self, outbox: Outbox) -> None:
+        """Send mails alone that were refused with others, of which some did nothing wrong."""
+        outbox.in_groups = False
+        again: dict[Batch, list[int]] = {}
+        for batch, uid in outbox.again:
+            again.setdefault(batch, []).append(uid)
+        outbox.again.clear()
+        for batch, uids in again.items():
+            for uid in uids:
+                batch.sent.pop(uid, None)
+            batch.is_read = False
+            self._owner |= dict.fromkeys(uids, batch)
+            await self._ask(batch, tuple(sorted(uids)))
+            await self._read_all(outbox)
+            batch.is_read = True
+            await outbox.finish()
+            self._tell(batch)
+
+    async def _existing(self, uids: list[int]) -> list[int]:
+        if not uids:
+            return []
+        command = message_commands.uid_fetch(uid_set.encode(uids), (FetchField.UID,))
+        request = await self.source.send(command)
+        there: set[int] = set()
+        while request.answer is None:
+            if isinstance(event := await self.source.next_event(), Fetch):
+                there |= {item.uid for item in event.items if item.uid is not None}
+        self.source.require(request)
+        return [uid for uid in uids if uid in there]
+
+    async def _read_all(self, outbox: Outbox) -> None:
         while self._asked:
-            await self._take(await self.source.next_event(), in_groups=in_groups)
+            await self._take(await self.source.next_event(), outbox)
 
     async def _ask(self, batch: Batch, uids: tuple[int, ...]) -> None:
         command = message_commands.uid_fetch(uid_set.encode(uids), message_commands.body_fields())
         self._asked[await self.source.send(command)] = batch
 
-    async def _take(self, event: object, *, in_groups: bool) -> None:
-        if isinstance(event, BodyStart):
-            await self._move_mail(event, in_groups=in_groups)
-            await self._collect(all_of_them=False)
+    async def _take(self, event: Happening, outbox: Outbox) -> None:
+        if isinstance(event, Bodies):
+            await self._move_whole(event, outbox)
+        elif isinstance(event, BodyStart):
+            await self._move_streaming(event, outbox)
         elif isinstance(event, Answered) and event.request in self._asked:
             self.source.require(event.request)
             batch = self._asked.pop(event.request)
-            batch.is_read = True
+            if len(batch.sent) < len(batch.uids) and self._alone is None:
+                self._missing.append(batch)
+            else:
+                batch.is_read = True
+                self._tell(batch)
             if not self._asked:
-                await self._close_group()
-            self._tell(batch)
+                outbox.close_group()
 
-    async def _move_mail(self, start: BodyStart, *, in_groups: bool) -> None:
-        item = start.item
-        batch = self._owner.get(item.uid or 0)
-        if item.uid is None or item.flags is None:
-            raise Unavailable(
-                f"{self.source.target.host} names UID and flags behind the body, which is not handled yet"
-            )
-        if batch is None or item.uid in batch.sent or start.size == 0:
-            await self._skim()
-            if batch is not None and start.size == 0:
-                self._refuse_empty(batch, item.uid)
-            return
+    async def _move_whole(self, bodies: Bodies, outbox: Outbox) -> None:
+        """Pass on mails that lie in memory as they came."""
+        mails = octets = 0
+        for item, content in zip(bodies.items, bodies.contents, strict=True):
+            batch = self._batch_of(item)
+            if batch is None:
+                continue
+            mails += 1
+            octets += len(content)
+            if not outbox.takes_at_once(len(content)):
+                await self._move_slowly(batch, item, len(content), _given(content), outbox)
+                continue
+            mail, opening = self._describe(item, len(content), digest_of(self.form, content))
+            outbox.put(batch, mail, opening, content)
+            if outbox.is_due:
+                await outbox.relieve()
+        await self._moved(mails, octets)
+
+    async def _move_streaming(self, start: BodyStart, outbox: Outbox) -> None:
+        """Pass on a mail while it comes."""
+        item = self._complete(start.item)
+        self._mail = item.uid
+        batch = self._batch_of(item)
+        if batch is not None and start.size == 0 and item.uid is not None:
+            self._refuse(batch, item.uid, SkipReason.EMPTY)
+            batch = None
+        if batch is None:
+            self._names_late = self._names_late or item.uid is None
+            async for _ in self._coming():
+                pass
+        else:
+            await self._move_slowly(batch, item, start.size, self._coming(), outbox)
+            await self._moved(1, start.size)
+        self._mail = None
+
+    async def _move_slowly(
+        self,
+        batch: Batch,
+        item: FetchItem,
+        size: int,
+        content: AsyncIterator[memoryview],
+        outbox: Outbox,
+    ) -> None:
         date = item.internal_date
-        flags = tuple(flag for flag in item.flags if is_flag(flag))
-        when = date.encode() if date else b""
-        group = await self._announce(
-            NewMessage(start.size, flags=flags, internal_date=when), in_groups=in_groups
+        message = NewMessage(
+            size,
+            flags=tuple(flag for flag in item.flags or () if is_flag(flag)),
+            internal_date=date.encode() if date else b"",
         )
-        mail = Sent(
-            uid=item.uid,
-            size=start.size,
-            digest=await self._stream(),
-            flags=normalise(item.flags),
-            date=date or InternalDate(0, 0),
-        )
-        batch.sent[mail.uid] = mail
-        group.mails.append((batch, mail))
-        group.octets += start.size
-        self.progress(1, start.size)
-        is_full = (
-            len(group.mails) >= self.limits.mails_at_most
-            or group.octets >= self.limits.bytes_at_most
-        )
-        if is_full or not in_groups:
-            await self._close_group()
-
-    def _refuse_empty(self, batch: Batch, uid: int) -> None:
-        batch.sent[uid] = Sent(uid=uid, size=0, digest=b"", flags=(), date=InternalDate(0, 0))
-        batch.refused[uid] = Skip(SkipReason.EMPTY)
-
-    async def _skim(self) -> None:
-        while not isinstance(await self.source.next_event(), BodyEnd):
-            pass
-
-    async def _stream(self) -> bytes:
-        """Pass a body on and return its digest."""
+        is_taken = await outbox.announce(message)
         digest = digester(self.form)
+        async for piece in content:
+            if is_taken:
+                await outbox.write(piece)
+            digest.update(bytes(piece))
+        mail, _ = self._describe(item, size, digest.digest())
+        if is_taken:
+            outbox.close_mail(batch, mail)
+        else:
+            batch.sent[mail.uid] = mail
+            outbox.refuse_mail(batch, mail.uid)
+        await outbox.relieve()
+
+    async def _coming(self) -> AsyncIterator[memoryview]:
+        """Yield the body that began, up to its end and the proof that it was one.
+
+        What a server sends behind a body shows whether its size was a lie, so a mail is not complete before.
+        """
         while not isinstance(event := await self.source.next_event(), BodyEnd):
             if isinstance(event, BodyChunk):
-                self.target.write(event.data)
-                digest.update(bytes(event.data))
-                self._unflushed += len(event.data)
-                if self._unflushed >= FLUSH_BYTES:
-                    await self.target.flush()
-                    self._unflushed = 0
-        return digest.digest()
+                yield event.data
+        while not isinstance(await self.source.next_event(), Fetch):
+            pass
 
-    async def _announce(self, message: NewMessage, *, in_groups: bool) -> _Group:
-        """Begin a mail, in a new command where one is needed, and return its group."""
-        is_large = message.size > self.limits.alone_bytes
-        if self._group is not None and (is_large or not in_groups):
-            await self._close_group()
-        if self._group is None:
-            opening = Command(name="APPEND", parts=message_commands.append_opening(self.raw))
-            request = self.target.conversation.begin(opening)
-            self._group = _Group(request=request)
-            for step in request.steps:
-                if isinstance(step, bytes):
-                    self.target.write(step.removesuffix(b"\r\n"))
-        group = self._group
-        parts = message_commands.append_message(message)
-        for step in encode_parts(parts, self.target.conversation.literals):
-            if isinstance(step, bytes):
-                self.target.write(step)
-            elif step is Wait.CONTINUATION:
-                await self.target.flush()
-                if not await self.target.wait_for_leave(group.request):
-                    raise Unavailable(
-                        f"{self.target.target.host} refused a mail before it was sent: "
-                        f"{group.request.answer.text if group.request.answer else ''}"
-                    )
-        return group
+    def _batch_of(self, item: FetchItem) -> Batch | None:
+        """Return the batch that waits for this mail; None where nobody asked, or it came already."""
+        if item.uid is None or item.flags is None:
+            return None
+        batch = self._owner.get(item.uid)
+        return None if batch is None or item.uid in batch.sent else batch
 
-    async def _close_group(self) -> None:
-        if self._group is None:
-            return
-        self.target.write(b"\r\n")
-        await self.target.flush()
-        self._unflushed = 0
-        self._unanswered.append(self._group)
-        self._group = None
+    def _complete(self, item: FetchItem) -> FetchItem:
+        """Return the item with what the ledger knows where the server tells it only behind the body."""
+        if self._alone is None or (item.uid is not None and item.flags is not None):
+            return item
+        batch, uid = self._alone
+        known = next(mail for mail in Segment(batch.row.packed).mails() if mail.source_uid == uid)
+        date = InternalDate(known.epoch_seconds, known.zone_minutes).encode()
+        return item._replace(uid=uid, flags=tuple(map(spelled, known.flags)), date=date)
 
-    async def _collect(self, *, all_of_them: bool) -> None:
-        """Take the answers of the oldest groups, as many as keeps few enough in flight."""
-        if all_of_them:
-            await self._close_group()
-        singles = all(len(group.mails) == 1 for group in self._unanswered)
-        most = 0 if all_of_them else UNANSWERED_SINGLES if singles else UNANSWERED_GROUPS
-        while len(self._unanswered) > most:
-            group = self._unanswered.popleft()
-            await self.target.wait(group.request)
-            self._settle(group)
-            for batch in {id(batch): batch for batch, _ in group.mails}.values():
-                self._tell(batch)
+    def _describe(self, item: FetchItem, size: int, digest: bytes) -> tuple[Sent, bytes]:
+        """Return the mail for the ledger, and what stands before its literal."""
+        raw = item.flags or ()
+        known = self._spellings.get(raw)
+        if known is None:
+            sendable = tuple(flag for flag in raw if is_flag(flag))
+            known = self._spellings[raw] = normalise(raw), flag_list(sendable)
+        flags, words = known
+        date = item.internal_date
+        if date is None:
+            return Sent(item.uid or 0, size, digest, flags, _UNDATED), b" %b " % words
+        return Sent(item.uid or 0, size, digest, flags, date), b' %b "%b" ' % (words, date.encode())
 
-    def _settle(self, group: _Group) -> None:
-        answer = group.request.answer
-        if answer is not None and group.request.is_ok:
-            uids = list(answer.code.uids.numbers()) if isinstance(answer.code, AppendUid) else []
-            if len(uids) != len(group.mails):
-                raise Unavailable(
-                    f"{self.target.target.host} did not tell where it put {len(group.mails)} mails "
-                    "(no UIDPLUS); they are looked for at the next run"
-                )
-            for (batch, mail), uid in zip(group.mails, uids, strict=True):
-                batch.stored[mail.uid] = uid
-        elif len(group.mails) == 1:
-            batch, mail = group.mails[0]
-            words = answer.text if answer else ""
-            batch.refused[mail.uid] = Skip(SkipReason.REFUSED, words)
-        else:
-            self._again += [(batch, mail.uid) for batch, mail in group.mails]
+    def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
+        batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
+        batch.refused[uid] = Skip(reason)
+
+    async def _moved(self, mails: int, octets: int) -> None:
+        self.progress(mails, octets)
+        if self.pause is not None and (seconds := self.pause(mails, octets)) > 0:
+            await self.target.flush()
+            await asyncio.sleep(seconds)
 
     def _tell(self, batch: Batch) -> None:
         if batch.is_over:
             for uid in batch.uids:
                 self._owner.pop(uid, None)
             self.finished(batch)
+
+
+async def _given(content: memoryview) -> AsyncIterator[memoryview]:
+    yield content

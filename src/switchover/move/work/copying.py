@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
-from switchover.move.canonical import Form
-from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import Choice, SourceFolder, plan_folders
+from switchover.move.beliefs import form_of
+from switchover.move.folder_plan import Choice, plan_folders
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
 from switchover.move.work.folder import FolderResult
+from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.inventory import ask_statuses, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
@@ -26,7 +26,6 @@ from switchover.move.work.survey import fingerprints
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
-from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +57,6 @@ class CopyOrder:
     target_key: str
     choice: Choice = field(default_factory=Choice)
     rules: Rules = field(default_factory=Rules)
-    form: Form = Form.EXACT
     lanes: int = LANES
     with_acl: bool = False
     with_metadata: bool = False
@@ -96,8 +94,8 @@ async def copy_mailbox(
     work: _Work | None = None
     try:
         plan = plan_folders(
-            [_source_folder(one) for one in there.folders],
-            _facts(here, ends.target),
+            [source_folder(one) for one in there.folders],
+            target_facts(here, ends.target),
             source_prefix=there.prefix,
             choice=order.choice,
         )
@@ -173,7 +171,14 @@ class _Work:
         changed = [one for one in changed if one.mapping.target not in refused]
         if not changed:
             return
-        store = await LedgerStore.open(self.database, self.order.source_key, self.order.target_key)
+        store = await LedgerStore.open(
+            self.database,
+            self.order.source_key,
+            self.order.target_key,
+            form=form_of(
+                *(one.conversation.profile for one in (self.ends.source, self.ends.target))
+            ),
+        )
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             jobs = [self._job(one, known) for one in changed]
@@ -335,35 +340,3 @@ def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _source_folder(folder: Folder) -> SourceFolder:
-    return SourceFolder(
-        name=folder.name,
-        separator=folder.separator,
-        is_selectable=folder.is_selectable,
-        is_subscribed=folder.is_subscribed,
-        special_use=folder.special_use,
-    )
-
-
-def _facts(inventory: Inventory, target: Connection) -> TargetFacts:
-    profile = target.conversation.profile
-    return TargetFacts(
-        separator=inventory.separator,
-        prefix=inventory.prefix,
-        folders=tuple(
-            TargetFolder(
-                name=one.name,
-                is_selectable=one.is_selectable,
-                is_subscribed=one.is_subscribed,
-                special_use=one.special_use,
-            )
-            for one in inventory.folders
-        ),
-        is_case_sensitive=Quirk.NAMES_WITHOUT_CASE not in profile.quirks,
-        forbidden=profile.forbidden_in_names,
-        is_blank_tidy=Quirk.NAMES_WITHOUT_OUTER_BLANKS in profile.quirks,
-        reserved=frozenset(name.lower() for name in profile.reserved_names),
-        creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
-    )

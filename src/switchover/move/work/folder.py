@@ -1,69 +1,55 @@
-"""One folder brought up to date: look, plan, act, record.
-
-What is in doubt from an earlier run is settled first. Intents are durable before the first byte of their
-batch goes out (research D.3): a group of batches is written in one transaction, and the next group while
-this one streams, so the database costs no waiting.
-"""
+"""One folder brought up to date: look, settle what is in doubt, plan, act, record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from switchover.errors import Conflict, Refused
-from switchover.move import sync_action
-from switchover.move.canonical import Form, digester
-from switchover.move.flags import PermanentFlags, spelled
-from switchover.move.mail_state import MailEvent
-from switchover.move.reconcile import Found, Trust, reconcile
-from switchover.move.reconcile import Sent as SentBefore
-from switchover.move.segment import (
-    LedgerMail,
-    Outcome,
-    Segment,
-    Skip,
-    acknowledge,
-    intend,
-    reflagged,
-    removed,
-    settle,
-    skipped,
-    vanished,
-)
+from switchover.errors import Refused
+from switchover.move.beliefs import largest_mail
+from switchover.move.flags import PermanentFlags
+from switchover.move.ledger import replay
+from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
 from switchover.move.sync_action import (
     Append,
     Delete,
     Forget,
     LeaveOut,
+    PairAgain,
     RecordFlags,
     RecordVanished,
+    Side,
     StoreFlags,
 )
-from switchover.move.sync_plan import Rules, compare, plan_folder
-from switchover.move.work.append import Batch, Pump
+from switchover.move.sync_plan import (
+    Deletions,
+    Listing,
+    Rules,
+    compare,
+    obstacles,
+    plan_folder,
+    wanted_mails,
+)
+from switchover.move.work.append import Pump
 from switchover.move.work.both import both
+from switchover.move.work.doubts import Doubts
 from switchover.move.work.looking import look, with_details
-from switchover.move.work.mailbox import list_mails, open_folder
-from switchover.wire.imap import message_commands, uid_set
-from switchover.wire.imap.message_commands import FlagChange
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
+from switchover.move.work.mailbox import Mails, list_mails, open_folder
+from switchover.move.work.recording import Recorder
+from switchover.move.work.target_changes import delete_mails, store_flags
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from switchover.move.canonical import Form
+    from switchover.move.segment import Skip
     from switchover.move.sync_action import Action
+    from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
-    from switchover.move.work.mailbox import Folder, Mails, Opened
+    from switchover.move.work.looking import Look
+    from switchover.move.work.mailbox import Opened
     from switchover.wire.imap.shell import Connection
-
-_CHANGES = {
-    sync_action.FlagChange.SET: FlagChange.REPLACE,
-    sync_action.FlagChange.ADD: FlagChange.ADD,
-    sync_action.FlagChange.REMOVE: FlagChange.REMOVE,
-}
-INTENTS = 16
-"""Batches whose intents are made durable together."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,9 +60,15 @@ class FolderResult:
     copied: int = 0
     copied_bytes: int = 0
     found: int = 0
+    paired: int = 0
+    """Mails known again after a side gave new UIDs."""
     reflagged: int = 0
     deleted: int = 0
+    marked: int = 0
+    """Mails that are only marked as deleted, because the server can not remove single ones."""
     vanished: int = 0
+    moved: int = 0
+    """Mails that the target had in another folder and did not need again."""
     known: int = 0
     listed: int = 0
     seconds: float = 0.0
@@ -101,7 +93,6 @@ class FolderCopy:
     progress: Callable[[int, int], None]
     result: FolderResult
     looks_at_all: bool = False
-    _highest: int = 0
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
@@ -109,28 +100,40 @@ class FolderCopy:
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
             open_folder(self.target, self.rows.folder.target_name, to_write=True),
         )
-        there = seen.opened
         self._require_writable(here)
-        self._require_same(there, here)
-        await self.store.save_validity(self.rows, there.uid_validity, here.uid_validity)
-        await self._settle_doubts(here)
-        rules = replace(
-            self.rules,
-            source_uid_validity=there.uid_validity,
-            target_uid_validity=here.uid_validity,
-            permanent_flags=PermanentFlags.read(here.permanent_flags)
-            if here.permanent_flags is not None
-            else None,
-        )
-        changes = compare(seen.seen, self.rows.ledger)
-        mails = await with_details(self.source, seen.mails, (*changes.new, *changes.lost))
+        doubts = await self._clear(seen.opened, here)
+        here = doubts.here
+        if not seen.adds_up(self.rows.ledger):
+            seen = await look(self.source, self.folder, self.rows, is_whole=True)
+        target = await self._list_target(here)
+        rules, ledger = self._rules_for(here), self.rows.ledger
+        changes = compare(seen.seen, ledger, target)
+        mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
         sizes = dict(zip(mails.uids, mails.sizes, strict=True))
-        actions = plan_folder(changes, self.rows.ledger, rules, sizes=sizes)
-        self.result.known = len(self.rows.ledger.source_uids)
-        await self._append([one for one in actions if isinstance(one, Append)], mails, here)
+        actions = plan_folder(changes, ledger, rules, sizes=sizes, target=target)
+        self.result.known = len(ledger.source_uids)
+        highest = await self._append(
+            [one for one in actions if isinstance(one, Append)], mails, doubts
+        )
+        await self._remove_surplus(doubts)
         for action in actions:
             await self._do(action)
-        await self.store.save_complete(
+        self._save(seen)
+        self.result.target_state = State(
+            uid_validity=here.uid_validity,
+            uid_next=max(here.uid_next, highest + 1),
+            messages=here.messages + self.result.copied - self.result.deleted,
+        )
+        return self.result
+
+    def _save(self, seen: Look) -> None:
+        there = seen.opened
+        self.result.listed = there.messages
+        self.store.fold(self.rows)
+        # What may be taken next time must be tried next time, though the source shows no change.
+        if any(skip.reason.may_pass for skip in self.result.skips.values()):
+            return
+        self.store.save_complete(
             replace(
                 self.rows.folder,
                 source_uid_next=there.uid_next,
@@ -139,13 +142,6 @@ class FolderCopy:
                 fingerprint=b"" if self.result.unread else seen.fingerprint,
             )
         )
-        self.result.listed = there.messages
-        self.result.target_state = State(
-            uid_validity=here.uid_validity,
-            uid_next=max(here.uid_next, self._highest + 1),
-            messages=here.messages + self.result.copied - self.result.deleted,
-        )
-        return self.result
 
     def _require_writable(self, here: Opened) -> None:
         if here.is_read_only:
@@ -154,25 +150,77 @@ class FolderCopy:
                 "user the rights to it"
             )
 
-    def _require_same(self, there: Opened, here: Opened) -> None:
+    def _rules_for(self, here: Opened) -> Rules:
+        conversation = self.target.conversation
+        kept = here.permanent_flags
+        return replace(
+            self.rules,
+            permanent_flags=None if kept is None else PermanentFlags.read(kept),
+            largest_bytes=self.rules.largest_bytes
+            or largest_mail(conversation.capabilities, conversation.profile),
+        )
+
+    async def _list_target(self, here: Opened) -> Listing | None:
+        """Return what the target has, where somebody else's doings there count."""
+        if self.rules.deletions is Deletions.NEVER:
+            return None
+        return _listing(here, await list_mails(self.target) if here.messages else Mails())
+
+    async def _clear(self, there: Opened, here: Opened) -> Doubts:
+        """Find out what earlier runs left in doubt and what new UIDs mean; note what UIDs mean now."""
         known = self.rows.folder
-        changed = [
-            side
-            for side, before, now in (
-                ("source", known.source_uid_validity, there.uid_validity),
-                ("target", known.target_uid_validity, here.uid_validity),
-            )
-            if before not in {0, now}
-        ]
-        if changed:
-            raise Conflict(
-                f"the {' and the '.join(changed)} gave {self.folder.name} new UIDs (UIDVALIDITY changed); "
-                "pairing again by digest is not built yet"
+        rules = replace(
+            self.rules,
+            source_uid_validity=known.source_uid_validity,
+            target_uid_validity=known.target_uid_validity,
+        )
+        hold = known.source_uid_validity in {0, there.uid_validity}
+        doubts = Doubts(
+            source=self.source,
+            target=self.target,
+            store=self.store,
+            rows=self.rows,
+            here=here,
+            form=self.form,
+            is_in_use=self.rules.is_in_use,
+            source_uids_hold=hold,
+        )
+        found = obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules)
+        if found:
+            self._reopen()
+        for one in found:
+            if not isinstance(one, PairAgain):
+                self.result.found += await doubts.settle()
+            elif one.side is Side.SOURCE:
+                mails = await list_mails(self.source) if there.messages else Mails()
+                self.result.paired += await doubts.pair_source(mails)
+            else:
+                is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR
+                paired = await doubts.pair_target(is_lost_for_good=is_final)
+                self.result.paired += paired
+                self.store.save_validity(self.rows, known.source_uid_validity, here.uid_validity)
+        self.store.save_validity(self.rows, there.uid_validity, here.uid_validity)
+        doubts.source_uids_hold = True
+        return doubts
+
+    def _reopen(self) -> None:
+        """Note that the folder is not complete: what is taken out of the ledger, no change will tell of."""
+        folder = self.rows.folder
+        if folder.source_uid_next:
+            self.store.save_complete(
+                replace(folder, source_uid_next=0, source_mod_seq=0, fingerprint=b"")
             )
 
-    async def _append(self, appends: Sequence[Append], mails: Mails, here: Opened) -> None:
+    async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
+        """Send mails and return the highest UID that the target named."""
         if not appends:
-            return
+            return 0
+        # Sent again: the intent alone must say what is known of them.
+        again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
+        if again:
+            self._reopen()
+            self.store.write(self.rows, removed(again))
+        recorder = Recorder(store=self.store, rows=self.rows, floor=doubts.here.uid_next)
         pump = Pump(
             source=self.source,
             target=self.target,
@@ -180,111 +228,29 @@ class FolderCopy:
             form=self.form,
             limits=self.rules.limits,
             progress=self.progress,
-            finished=self._record,
+            finished=recorder.take,
         )
-        await pump.run(self._intend(appends, mails, here))
+        try:
+            await pump.run(recorder.intended(appends, mails))
+        finally:
+            recorder.flush()
+            self.result.copied += recorder.copied
+            self.result.copied_bytes += recorder.copied_bytes
+            self.result.unread += recorder.unread
+            self.result.skips |= recorder.refused
+        if recorder.unknown:
+            self.rows.ledger = replay(self.rows.rows)
+            self.result.copied += await doubts.settle(recorder.unknown)
+        return recorder.highest
 
-    async def _intend(
-        self, appends: Sequence[Append], mails: Mails, here: Opened
-    ) -> AsyncIterator[Batch]:
-        """Yield the batches, each when its intent is durable; groups of them become so together."""
-        places = {uid: place for place, uid in enumerate(mails.uids)}
-        for begin in range(0, len(appends), INTENTS):
-            group = []
-            for action in appends[begin : begin + INTENTS]:
-                row = intend(_intended(action, mails, places), floor=here.uid_next)
-                number = self.store.write(self.rows, row)
-                group.append(Batch(uids=action.source_uids, number=number, row=row))
-            await self.store.settled()
-            for batch in group:
-                yield batch
-
-    def _record(self, batch: Batch) -> None:
-        """Have written what became of a batch; a mail that is in neither was gone before it was read."""
-        stored = sorted(batch.stored)
-        sent = [batch.sent[uid] for uid in stored]
-        if stored:
-            ledger = [
-                LedgerMail(
-                    one.uid, one.size, one.date.epoch_seconds, one.date.zone_minutes, one.flags,
-                    one.digest,
-                )
-                for one in sent
-            ]  # fmt: skip
-            row = intend(ledger, floor=batch.row.floor)
-            row = acknowledge(row, [batch.stored[uid] for uid in stored])
-            self.store.write(self.rows, row, number=batch.number)
-        else:
-            self.store.write(self.rows, removed(batch.uids), number=batch.number)
-        if batch.refused:
-            self.store.write(self.rows, skipped(batch.refused))
-            self.result.skips |= batch.refused
-        self.result.copied += len(stored)
-        self.result.unread += len(batch.uids) - len(stored) - len(batch.refused)
-        self._highest = max((self._highest, *batch.stored.values()))
-        self.result.copied_bytes += sum(one.size for one in sent)
-
-    async def _settle_doubts(self, here: Opened) -> None:
-        """Look for the mails of batches that an earlier run did not see the end of."""
-        ledger = self.rows.ledger
-        if not ledger.open_rows:
+    async def _remove_surplus(self, doubts: Doubts) -> None:
+        """Remove copies of ours that a session stored after we had given it up (research D.3 point 5)."""
+        if self.rules.is_in_use:
             return
-        rows = [self.rows.rows[at] for at in ledger.open_rows]
-        segments = [Segment(row.packed) for row in rows]
-        floor = min(row.floor for row in rows)
-        mails = [mail for segment in segments for mail in segment.mails()]
-        listed = await list_mails(self.target, b"%d:*" % max(1, floor)) if here.messages else None
-        known = set(ledger.target_uids) | set(ledger.vanished.values())
-        found = (
-            [
-                Found(uid, size, date.epoch_seconds, flags=flags)
-                for uid, size, date, flags in zip(
-                    listed.uids, listed.sizes, listed.dates, listed.flags, strict=True
-                )
-                if uid >= floor
-            ]
-            if listed
-            else []
-        )
-        sent = [SentBefore(m.size, m.epoch_seconds, m.digest, m.flags) for m in mails]
-        answer = reconcile(sent, found, trust=Trust(), known=known)
-        gone: set[int] = set()
-        while not answer.is_settled:
-            theirs = await _digests(self.target, answer.read_target, self.form)
-            wanted = {at: mails[at].source_uid for at in answer.read_source}
-            ours = await self._source_digests(list(wanted.values()))
-            # What the source has no more can not be read, and need not be found.
-            gone |= {at for at, uid in wanted.items() if uid not in ours}
-            found = [one._replace(digest=theirs.get(one.uid, one.digest)) for one in found]
-            sent = [
-                one._replace(digest=ours.get(mail.source_uid, one.digest))
-                for one, mail in zip(sent, mails, strict=True)
-            ]
-            answer = reconcile(sent, found, trust=Trust(), known=known, gone=gone)
-        await self._record_doubts(segments, answer.stored)
-        self.result.found = len(answer.stored)
-
-    async def _source_digests(self, uids: Sequence[int]) -> dict[int, bytes]:
-        return await _digests(self.source, tuple(sorted(uids)), self.form) if uids else {}
-
-    async def _record_doubts(self, segments: Sequence[Segment], places: Mapping[int, int]) -> None:
-        at = 0
-        for index, segment in zip(self.rows.ledger.open_rows, segments, strict=True):
-            outcomes = {
-                place: Outcome(MailEvent.FOUND, places[at + place])
-                if at + place in places
-                else Outcome(MailEvent.NOT_FOUND)
-                for place in range(segment.count)
-            }
-            at += segment.count
-            settled = settle(self.rows.rows[index], outcomes)
-            number = self.rows.numbers[index]
-            for row in settled:
-                self.store.write(self.rows, row, number=number)
-            if not settled:
-                await self.store.delete(self.rows, [number])
-        await self.store.settled()
-        self.rows = await self.store.load(self.rows.folder)
+        surplus = await doubts.late_copies()
+        if surplus:
+            await delete_mails(self.target, surplus, is_alone=True)
+            self.result.deleted += len(surplus)
 
     async def _do(self, action: Action) -> None:
         match action:
@@ -292,13 +258,7 @@ class FolderCopy:
                 self.store.write(self.rows, skipped(action.skips))
                 self.result.skips |= action.skips
             case StoreFlags():
-                flags = tuple(map(spelled, action.flags))
-                change = _CHANGES[action.change]
-                await self.target.run(
-                    message_commands.uid_store(
-                        uid_set.encode(action.target_uids), change, flags, is_silent=True
-                    )
-                )
+                await store_flags(self.target, action)
             case RecordFlags():
                 self.store.write(self.rows, reflagged(action.changes))
                 self.result.reflagged += len(action.changes)
@@ -313,47 +273,19 @@ class FolderCopy:
                 pass
 
     async def _delete(self, action: Delete) -> None:
-        uids = uid_set.encode(action.target_uids)
-        await self.target.run(
-            message_commands.uid_store(uids, FlagChange.ADD, (b"\\Deleted",), is_silent=True)
-        )
-        await self.target.run(message_commands.uid_expunge(uids))
-        if action.source_uids:
-            self.store.write(self.rows, removed(action.source_uids))
-        self.result.deleted += len(action.target_uids)
+        is_alone = not self.rules.is_in_use
+        if await delete_mails(self.target, action.target_uids, is_alone=is_alone):
+            self.result.deleted += len(action.target_uids)
+            if action.source_uids:
+                self.store.write(self.rows, removed(action.source_uids))
+        else:
+            self.result.marked += len(action.target_uids)
+            # Their copies are there still: the next run tries again.
+            ledger = self.rows.ledger
+            fresh = [uid for uid in action.source_uids if uid not in ledger.vanished]
+            if fresh:
+                self.store.write(self.rows, vanished(fresh))
 
 
-def _intended(action: Append, mails: Mails, places: dict[int, int]) -> list[LedgerMail]:
-    found = []
-    for uid in action.source_uids:
-        at = places[uid]
-        date = mails.dates[at]
-        found.append(
-            LedgerMail(
-                uid, mails.sizes[at], date.epoch_seconds, date.zone_minutes, mails.flags[at], b""
-            )
-        )
-    return found
-
-
-async def _digests(connection: Connection, uids: Sequence[int], form: Form) -> dict[int, bytes]:
-    """Read mails of the selected folder and return their digests by UID."""
-    if not uids:
-        return {}
-    request = await connection.send(
-        message_commands.uid_fetch(uid_set.encode(uids), message_commands.body_fields())
-    )
-    found: dict[int, bytes] = {}
-    uid, work = 0, digester(form)
-    while request.answer is None:
-        match await connection.next_event():
-            case BodyStart(item=item):
-                uid, work = item.uid or 0, digester(form)
-            case BodyChunk(data):
-                work.update(bytes(data))
-            case BodyEnd():
-                found[uid] = work.digest()
-            case _:
-                pass
-    connection.require(request)
-    return found
+def _listing(opened: Opened, mails: Mails) -> Listing:
+    return Listing(uid_validity=opened.uid_validity, uids=mails.uids, flags=mails.flags)

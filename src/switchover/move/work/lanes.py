@@ -181,7 +181,7 @@ class Lanes:
 
     async def _copy_over(self, job: Job, ends: Ends) -> None:
         if job.tries:
-            await self.store.settled()
+            await self.store.durable()
             job.known = (await self.store.add_folders([]))[job.folder.raw]
         copy = FolderCopy(
             source=ends.source,
@@ -190,7 +190,7 @@ class Lanes:
             folder=job.folder,
             rows=await self.store.load(job.known),
             rules=self.order.rules,
-            form=self.order.form,
+            form=self.store.form,
             progress=partial(self._tell, job.folder.name),
             result=job.result,
             looks_at_all=job.is_whole,

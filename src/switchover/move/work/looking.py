@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.move.fingerprint import Fingerprint
+from switchover.move.ledger import NO_UID
 from switchover.move.sync_plan import Delta, Listing
 from switchover.move.work.mail_columns import (
     ALL_FIELDS,
@@ -55,6 +56,24 @@ class Look:
     mails: Mails
     fingerprint: bytes = b""
 
+    def adds_up(self, ledger: FolderLedger) -> bool:
+        """Return whether what is known and what changed make as many mails as the folder has.
+
+        If not, the server told less than all, or the ledger has doubts that no change will tell of.
+        """
+        delta, there = self.seen, self.opened
+        if isinstance(delta, Listing):
+            return True
+        if delta.present is None:
+            gone = len(set(delta.vanished))
+        else:
+            gone = len({*ledger.source_uids, *ledger.skipped}.difference(delta.present))
+        new = sum(
+            uid < there.uid_next and ledger.position(uid) is None and uid not in ledger.skipped
+            for uid in delta.changed
+        )
+        return len(ledger.source_uids) + len(ledger.skipped) - gone + new == there.messages
+
 
 async def look(
     connection: Connection, folder: Folder, rows: FolderRows, *, is_whole: bool = False
@@ -96,8 +115,6 @@ async def _look_since(connection: Connection, folder: Folder, rows: FolderRows) 
         vanished=vanished,
         present=present,
     )
-    if not _adds_up(delta, rows.ledger, there):
-        return None
     return Look(opened=there, seen=delta, mails=gathered.details(dict(delta.changed)))
 
 
@@ -137,18 +154,6 @@ def _vanished(requests: Sequence[Request], ledger: FolderLedger) -> list[int]:
             found += ours[bisect_left(ours, max(first, last + 1)) : bisect_right(ours, end)]
             last = end
     return found
-
-
-def _adds_up(delta: Delta, ledger: FolderLedger, there: Opened) -> bool:
-    """Return whether what we know and what changed make as many mails as the folder has."""
-    known = {*ledger.source_uids, *ledger.skipped} if delta.present is not None else None
-    ours = len(ledger.source_uids) + len(ledger.skipped)
-    gone = len(known - set(delta.present or ())) if known is not None else len(set(delta.vanished))
-    new = sum(
-        uid < there.uid_next and ledger.position(uid) is None and uid not in ledger.skipped
-        for uid in delta.changed
-    )
-    return ours - gone + new == there.messages
 
 
 async def _look_at_all(connection: Connection, folder: Folder, rows: FolderRows) -> Look:
@@ -229,7 +234,8 @@ def joined(one: Mails, other: Mails) -> Mails:
 def _floor(ledger: FolderLedger) -> int:
     """Return the UID from which on nothing is known."""
     last = ledger.source_uids[-1] if ledger.source_uids else 0
-    return max(last, *ledger.skipped, *ledger.vanished, 0, 0) + 1
+    gone = [uid for uid in ledger.vanished if uid < NO_UID]
+    return max(last, *ledger.skipped, *gone, 0, 0) + 1
 
 
 def _fingerprint(uid_validity: int, uids: Sequence[int], flags: Sequence[FlagSet]) -> bytes:

@@ -58,6 +58,8 @@ class Account:
 
     def find_barrier(self, path: Path) -> Path | None:
         """Return the first directory on the way to ``path`` that this user cannot enter."""
+        if self.can_enter(path):  # then there is none on the way
+            return None
         way = [*reversed(path.parents), path]
         return next((step for step in way if not self.can_enter(step)), None)
 

@@ -42,6 +42,11 @@ def bundled_installation() -> Path:
     )
 
 
+def bundled_version() -> str:
+    """Return the version of the wheel that carries the programs."""
+    return version(_WHEEL)
+
+
 def installation_for(account: Account, bundled: Path, directory: Path) -> Path:
     """Return an installation that ``account`` can run: ``bundled``, or a copy below ``directory``.
 

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,15 +20,27 @@ from psycopg.conninfo import make_conninfo
 
 from switchover import clock
 from switchover.errors import Conflict, Refused, SwitchoverError, Unavailable
-from switchover.store.embedded import binaries, configuration, postmaster
+from switchover.store.embedded import binaries, configuration, postmaster, template
 from switchover.store.embedded.account import Account, get_account
+from switchover.store.embedded.server_log import ServerLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-_LOG_LIMIT_BYTES = 8 * 1024 * 1024
 _POLL_SECONDS = 0.05
+_FIRST_POLL_SECONDS = 0.004  # most starts and stops take a few of these
+# The C locale sorts the same on every machine: an upgrade of the C library breaks no index.
+_INITDB_OPTIONS = (
+    "--auth-local=peer",
+    "--auth-host=reject",
+    "--encoding=UTF8",
+    "--data-checksums",
+    "--locale=C",
+    "--no-instructions",
+    "--wal-segsize=4",
+    f"--username={configuration.SUPERUSER}",
+)
 # Our own environment stays behind: it may hold passwords, and PG* variables would steer the server.
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 # The shell leaves the server in the background, says its process id and goes.
@@ -45,21 +57,33 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, directory: Path, socket_directory: Path, *, installation: Path | None = None
+        self,
+        directory: Path,
+        socket_directory: Path,
+        *,
+        installation: Path | None = None,
+        contents: str = "",
     ) -> None:
-        """Name the places; ``installation`` replaces the bundled programs. Nothing happens yet."""
+        """Name the places; ``installation`` replaces the bundled programs. Nothing happens yet.
+
+        With ``contents``, which names what a new cluster holds once it is set up (the version of its
+        tables), a new one is a copy of an earlier one that ``keep_as_template`` put by, if there is any.
+        """
         self._directory = directory
         self._sockets = socket_directory
         self._installation = installation
+        self._contents = contents if installation is None else ""
+        self._is_new = False
+        self._has_database = False
         self._cluster = directory / "cluster"
         self._is_wanted = False
-        self._log_start_bytes = 0  # where the newest server's part of the log begins
+        self._log = ServerLog(directory / "postgresql.log")
         self._turn = asyncio.Lock()  # keep_running starts it too
 
     @property
     def log_file(self) -> Path:
         """The server's log: this file and ``.1``, 8 MiB each at most while ``keep_running`` runs."""
-        return self._directory / "postgresql.log"
+        return self._log.file
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +123,19 @@ class EmbeddedPostgres:
         async with self._turn:
             await self._end(timeout_seconds)
 
+    async def keep_as_template(self) -> None:
+        """Put a cluster that was made from nothing by for the next one; call it before anything is kept.
+
+        The server is restarted for that. Does nothing to a cluster that was there before.
+        """
+        if not self._is_new or not self._contents:
+            return
+        self._is_new = False
+        await self.stop()
+        account = await asyncio.to_thread(get_account)
+        await asyncio.to_thread(template.keep_template, self._cluster, self._template(account))
+        await self.start()
+
     async def keep_running(self, *, every_seconds: float = 2.0) -> None:
         """Start the server again whenever it died, and keep its log small, until cancelled.
 
@@ -108,7 +145,7 @@ class EmbeddedPostgres:
         while True:
             await asyncio.sleep(every_seconds)
             with suppress(OSError):
-                await asyncio.to_thread(self._shorten_log)
+                await asyncio.to_thread(self._log.shorten)
             if not self._is_wanted or self.pid is not None:
                 continue
             if not last_words:
@@ -129,8 +166,9 @@ class EmbeddedPostgres:
         else:  # nobody there, or dying while we looked
             process_id, how = await self._launch_new(account), "started"
             if not await self._wait_until_ready(process_id, deadline):
-                raise Unavailable(f"PostgreSQL did not start: {self._last_words()}")
-        await self._ensure_database()
+                raise Unavailable(f"PostgreSQL did not start: {self._log.last_words()}")
+        if not self._has_database:
+            await self._ensure_database()
         logger.info("postgresql=%s pid=%d", how, process_id)
         return self.dsn()
 
@@ -217,14 +255,18 @@ class EmbeddedPostgres:
         for path in self._directory.glob("cluster.new-*"):
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         draft = self._directory / f"cluster.new-{clock.new_id()[:8]}"
+        if self._contents:
+            is_copied = await asyncio.to_thread(
+                template.use_template, self._template(account), draft
+            )
+            if is_copied:
+                draft.rename(self._cluster)
+                return
         draft.mkdir(mode=0o700)
         if account.is_other:
             os.chown(draft, account.user_id, account.group_id)
-        options = ["--auth-local=peer", "--auth-host=reject", "--encoding=UTF8", "--data-checksums"]
-        # The C locale sorts the same on every machine: an upgrade of the C library breaks no index.
-        options += ["--locale=C", "--no-instructions", f"--username={configuration.SUPERUSER}"]
-        command = [str(installation / "bin" / "initdb"), "-D", str(draft), *options]
-        with self._open_log() as log:
+        command = [str(installation / "bin" / "initdb"), "-D", str(draft), *_INITDB_OPTIONS]
+        with self._log.open() as log:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -237,8 +279,13 @@ class EmbeddedPostgres:
             )
             code = await process.wait()
         if code != 0:
-            raise Unavailable(f"PostgreSQL could not make its cluster: {self._last_words()}")
+            raise Unavailable(f"PostgreSQL could not make its cluster: {self._log.last_words()}")
         draft.rename(self._cluster)
+        self._is_new = True
+
+    def _template(self, account: Account) -> Path:
+        what = (binaries.bundled_version(), *_INITDB_OPTIONS, account.name, self._contents)
+        return template.template_path(what)
 
     def _write_configuration(self, account: Account) -> None:
         """Write the three files, readable for the server and not writable for it."""
@@ -263,7 +310,7 @@ class EmbeddedPostgres:
             *("-c", f"config_file={self._directory / 'postgresql.conf'}"),
             *("-c", f"cluster_name={postmaster.mark_of(self._cluster)}"),
         ]
-        with self._open_log() as log:
+        with self._log.open() as log:
             shell = await asyncio.create_subprocess_exec(
                 *("/bin/sh", "-c", _LAUNCH, "sh", *command),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -280,7 +327,7 @@ class EmbeddedPostgres:
 
     async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
         """Return True when the server answers, False when its process is gone."""
-        while True:
+        async for _ in _looks():
             if not postmaster.read_arguments(process_id):
                 return False
             found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
@@ -289,19 +336,19 @@ class EmbeddedPostgres:
             if clock.monotonic() > deadline:
                 raise Unavailable(
                     f"PostgreSQL (process id {process_id}) is not ready yet; after a crash it repairs "
-                    f"itself first, so try again. It said last: {self._last_words()}"
+                    f"itself first, so try again. It said last: {self._log.last_words()}"
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+        return False
 
     async def _answers(self) -> bool:
-        try:
-            connection = await psycopg.AsyncConnection.connect(
-                self.superuser_dsn, connect_timeout=2, autocommit=True
-            )
-        except psycopg.OperationalError:
-            return False
-        await connection.close()
-        return True
+        # Nearly always our database is there, and then there is nothing to ensure.
+        for dsn in (self.dsn(), self.superuser_dsn):
+            with suppress(psycopg.OperationalError):
+                connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=2)
+                await connection.close()
+                self._has_database = dsn == self.dsn()
+                return True
+        return False
 
     async def _ensure_database(self) -> None:
         """Make our role, which owns one database and may do nothing to the machine, and that."""
@@ -325,47 +372,28 @@ class EmbeddedPostgres:
 
     async def _wait_until_gone(self, process_id: int, patience_seconds: float) -> bool:
         deadline = clock.monotonic() + patience_seconds
-        while postmaster.read_arguments(process_id):
+        async for _ in _looks():
+            if not postmaster.read_arguments(process_id):
+                return True
             if clock.monotonic() > deadline:
-                return False
-            await asyncio.sleep(_POLL_SECONDS)
-        return True
+                break
+        return False
 
     async def _wait_until_alone(self) -> None:
         """Wait until killed workers are gone: PostgreSQL refuses to start beside them."""
         mark = postmaster.mark_of(self._cluster)
         deadline = clock.monotonic() + 5.0
-        while await asyncio.to_thread(postmaster.list_processes, mark):
+        async for _ in _looks():
+            if not await asyncio.to_thread(postmaster.list_processes, mark):
+                return
             if clock.monotonic() > deadline:
                 raise Unavailable("processes of an earlier PostgreSQL do not end; try again")
-            await asyncio.sleep(_POLL_SECONDS)
 
-    @contextmanager
-    def _open_log(self) -> Iterator[int]:
-        self._shorten_log()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(self.log_file, flags, 0o600)
-        self._log_start_bytes = os.fstat(descriptor).st_size
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
-    def _shorten_log(self) -> None:
-        """Move a long log aside. The server keeps writing: it appends, so the file can be cut."""
-        with suppress(FileNotFoundError):
-            if self.log_file.stat().st_size > _LOG_LIMIT_BYTES:
-                shutil.copy2(self.log_file, self.log_file.with_suffix(".log.1"))
-                os.truncate(self.log_file, 0)
-
-    def _last_words(self) -> str:
-        with suppress(OSError):
-            with self.log_file.open("rb") as log:
-                log.seek(max(self._log_start_bytes, self.log_file.stat().st_size - 4096))
-                lines = log.read().decode("utf-8", "replace").split("\n")
-            words = [
-                line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error"))
-            ]
-            last = (words or [line for line in lines if line.strip()] or [""])[-1]
-            return f"{last.strip()} ({self.log_file})"
-        return f"see {self.log_file}"
+async def _looks() -> AsyncIterator[None]:
+    """Yield at once and then again and again, in pauses that grow: most things take milliseconds."""
+    seconds = _FIRST_POLL_SECONDS
+    while True:
+        yield
+        await asyncio.sleep(seconds)
+        seconds = min(2 * seconds, _POLL_SECONDS)

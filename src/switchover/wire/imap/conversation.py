@@ -32,6 +32,7 @@ from switchover.wire.imap.reader import Limits, Reader
 from switchover.wire.imap.response_codes import CapabilityCode, CodeName
 from switchover.wire.imap.response_weight import weight
 from switchover.wire.imap.responses import (
+    Bodies,
     BodyChunk,
     BodyEnd,
     BodyStart,
@@ -78,7 +79,7 @@ _CHANGES_CAPABILITIES: Final = frozenset({"LOGIN", "AUTHENTICATE", "UNAUTHENTICA
 _CHANGES_STREAM: Final = frozenset({"STARTTLS", "COMPRESS DEFLATE"})
 # These bring FETCH responses, as many as there are mails: they pass by and are not counted.
 _BRINGS_FETCH: Final = frozenset({"UID FETCH", "UID STORE", "SELECT", "EXAMINE"})
-_PASSING: Final = frozenset({Fetch, BodyStart, BodyChunk, BodyEnd})
+_PASSING: Final = frozenset({Fetch, Bodies, BodyStart, BodyChunk, BodyEnd})
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -148,9 +149,9 @@ class Conversation:
         self._host = host
         self._kept_bytes = kept_bytes
         self._reader = Reader(limits)
-        self._announced: frozenset[str] = frozenset()
+        self.announced: frozenset[str] = frozenset()
         self._is_announced_anew = False  # since the last command that makes the former worthless
-        self._identity: Mapping[str, str] = {}
+        self.identity: Mapping[str, str] = {}
         self._under_way: deque[Request] = deque()
         self._unsent: Request | None = None  # goes out now: nothing else may
         self._waiting: Request | None = None  # has asked for leave to go on
@@ -170,7 +171,16 @@ class Conversation:
     @property
     def knows_capabilities(self) -> bool:
         """False when the server has to be asked (CAPABILITY)."""
-        return bool(self._announced)
+        return bool(self.announced)
+
+    @property
+    def whole_bodies(self) -> bool:
+        """True where small messages come as Bodies; see ``Reader``."""
+        return self._reader.whole_bodies
+
+    @whole_bodies.setter
+    def whole_bodies(self, wanted: bool) -> None:
+        self._reader.whole_bodies = wanted
 
     @property
     def is_idle(self) -> bool:
@@ -344,7 +354,7 @@ class Conversation:
         elif isinstance(event, Enabled):
             self.enabled |= frozenset(event.capabilities)
         else:
-            self._identity = event.fields
+            self.identity = event.fields
         self._recognise()
         return self._note(event)
 
@@ -371,18 +381,18 @@ class Conversation:
         return self._fail(f"answers to {request.command.name} take more than {most}", Retry.NEVER)
 
     def _learn(self, capabilities: tuple[str, ...]) -> None:
-        self._announced = frozenset(capabilities)
+        self.announced = frozenset(capabilities)
         self._is_announced_anew = True
         self._recognise()
 
     def _recognise(self) -> None:
         self.profile = recognise(
             greeting=self.greeting.text if self.greeting else "",
-            identity=self._identity,
-            capabilities=self._announced,
+            identity=self.identity,
+            capabilities=self.announced,
             host=self._host,
         )
-        self.capabilities = self.profile.usable(self._announced, self.enabled)
+        self.capabilities = self.profile.usable(self.announced, self.enabled)
         self.literals = literal_mode(self.capabilities)
 
 

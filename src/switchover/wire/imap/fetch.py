@@ -103,6 +103,7 @@ class _Shape:
         items = rb"\* [0-9]{1,10} FETCH \(" + b" ".join(map(_PATTERNS.__getitem__, names))
         self.row = re.compile(rb"%b\)\r?\n" % items)
         self.head = re.compile(rb"%b BODY\[\] ?" % items)
+        self.body = re.compile(rb"%b BODY\[\] ?\{([0-9]{1,10})\}\r\n" % items)
         self.width = len(names) + 1
         places = {name: place for place, name in enumerate(names, 1)}
         self._columns = [
@@ -190,6 +191,34 @@ class FetchLines:
                 self._remember(shape)
                 return shape.items([b"", *found.groups()])[0]
         return None
+
+    def whole_bodies(
+        self, data: bytes, at: int, *, largest_bytes: int
+    ) -> tuple[list[FetchItem], list[memoryview], int]:
+        """Return the messages that are wholly in ``data`` from ``at`` on, their bodies, and where they end.
+
+        Only those of one shape, with ``BODY[]`` as the last item, non-empty and of at most
+        ``largest_bytes``; bodies are views. All others, and all that is odd, is left to the slow way.
+        """
+        found: list[FetchItem] = []
+        bodies: list[memoryview] = []
+        shape = self._shapes[0] if self._shapes else None
+        if shape is None:
+            return found, bodies, at
+        groups: list[bytes] = []
+        view, length = memoryview(data), len(data)
+        head = shape.body.match(data, at)
+        while head is not None:
+            *told, digits = head.groups()
+            size, begin = int(digits), head.end()
+            end = begin + size
+            if not 0 < size <= largest_bytes or end + 3 > length or data[end : end + 3] != b")\r\n":
+                break
+            groups += (b"", *told)
+            bodies.append(view[begin:end])
+            at = end + 3
+            head = shape.body.match(data, at)
+        return shape.items(groups), bodies, at
 
     def _candidates(self, text: bytes, at: int) -> Iterator[_Shape]:
         """Yield the shapes known, then the one that the line at ``at`` seems to have."""

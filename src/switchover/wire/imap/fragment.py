@@ -108,6 +108,17 @@ class Fragmenter:
             return self._line()
         return self._block()
 
+    @property
+    def unread(self) -> tuple[bytes, int] | None:
+        """What was received, and where in it the next response begins; None within a response."""
+        if self._left is not None or self._open or self._partial or self._at >= len(self._data):
+            return None
+        return self._data, self._at
+
+    def skip_to(self, at: int) -> None:
+        """Go on at ``at`` in what ``unread`` gave: somebody else has read the responses before it."""
+        self._at = at
+
     def take_rest(self) -> bytes:
         """Return and forget everything received that no fragment has told of yet."""
         rest = bytes(self._partial) + self._data[self._at :]

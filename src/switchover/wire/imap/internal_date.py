@@ -26,6 +26,7 @@ _LONGEST = 64
 _STRICT_BYTES = len("17-Jul-1996 02:44:25 -0700")
 _STRICT_DAY = re.compile(rb"[ 0-9][0-9]-[A-Za-z]{3}-[0-9]{4}")
 _MINUTES = {b" %02d:%02d" % divmod(minute, 60): minute for minute in range(1440)}
+_MINUTE_TEXTS = list(_MINUTES)
 _SECONDS = {b":%02d" % second: second for second in range(61)}
 _UNIVERSAL = frozenset({b"", b"Z", b"UT", b"UTC", b"GMT"})
 
@@ -41,18 +42,10 @@ class InternalDate(NamedTuple):
 
         Raises ValueError where the year in that zone is not within 1 to 9999.
         """
-        local = self.epoch_seconds + 60 * self.zone_minutes
-        day = date.fromordinal(_EPOCH_DAY + local // _DAY_SECONDS)
-        minutes, seconds = divmod(local % _DAY_SECONDS, 60)
-        return b"%02d-%s-%04d %02d:%02d:%02d %s%02d%02d" % (
-            day.day,
-            _MONTHS[day.month - 1].title(),
-            day.year,
-            *divmod(minutes, 60),
-            seconds,
-            b"-" if self.zone_minutes < 0 else b"+",
-            *divmod(abs(self.zone_minutes), 60),
-        )
+        day, second = divmod(self.epoch_seconds + 60 * self.zone_minutes, _DAY_SECONDS)
+        minute, second = divmod(second, 60)
+        words = (_day_text(day), _MINUTE_TEXTS[minute], second, _zone_text(self.zone_minutes))
+        return b"%b%b:%02d %b" % words
 
 
 def parse(text: bytes) -> InternalDate | None:
@@ -78,6 +71,17 @@ def _parse_odd(text: bytes) -> InternalDate | None:
     # A leap second (60) comes out as the first of the next minute: our clock has no name for it.
     seconds = int(hour) * 3600 + int(minute) * 60 + int(second or 0)
     return InternalDate(days * _DAY_SECONDS + seconds - 60 * zone_minutes, zone_minutes)
+
+
+@lru_cache(maxsize=4096)
+def _day_text(epoch_day: int) -> bytes:
+    day = date.fromordinal(_EPOCH_DAY + epoch_day)
+    return b"%02d-%b-%04d" % (day.day, _MONTHS[day.month - 1].title(), day.year)
+
+
+@lru_cache(maxsize=4096)
+def _zone_text(minutes: int) -> bytes:
+    return b"%b%02d%02d" % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60))
 
 
 @lru_cache(maxsize=4096)  # a mailbox spans some thousand days

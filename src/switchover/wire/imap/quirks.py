@@ -59,6 +59,8 @@ class Quirk(StrEnum):
     DATES_BEFORE_1970_WRAP = (
         "an internal date before 1970 becomes one in the next century"  # Dovecot
     )
+    FUTURE_DATES_BECOME_NOW = "an internal date in the future becomes the present one"  # Dovecot
+    ZONES_NOT_KEPT = "internal dates come back in UTC, not in the zone given"  # Dovecot
     FLAGGED_ONLY_BY_STORE = "\\Flagged must be set by STORE to be seen elsewhere"  # Exchange
     READ_RECEIPTS_SENT_AGAIN = (
         "an unread mail that asks for a receipt may send it again"  # Exchange
@@ -206,6 +208,8 @@ _PROFILES = (
                 Quirk.NUL_BECOMES_0X80,
                 Quirk.EMPTY_MAIL_REFUSED,
                 Quirk.DATES_BEFORE_1970_WRAP,
+                Quirk.FUTURE_DATES_BECOME_NOW,
+                Quirk.ZONES_NOT_KEPT,
                 Quirk.DOTS_MAKE_LEVELS,
                 Quirk.MASTER_LOGIN,
             }

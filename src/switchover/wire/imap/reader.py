@@ -5,7 +5,8 @@ the event that switches the stream's form (OK to STARTTLS or COMPRESS) ``take_re
 behind it.
 
 A message's body is handed out while it comes (BodyStart, BodyChunk ..., BodyEnd) and then its Fetch; all
-other literals are short and become part of their response.
+other literals are short and become part of their response. Who sets ``whole_bodies`` gets the messages that
+lie wholly in what was received as one event (Bodies): ten times quicker for the small ones, which are most.
 """
 
 from __future__ import annotations
@@ -27,7 +28,14 @@ from switchover.wire.imap.fragment import (
     TooLong,
 )
 from switchover.wire.imap.parse import parse_response
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart, Fetch, Unparsed
+from switchover.wire.imap.responses import (
+    Bodies,
+    BodyChunk,
+    BodyEnd,
+    BodyStart,
+    Fetch,
+    Unparsed,
+)
 from switchover.wire.imap.tokens import LiteralRef
 
 if TYPE_CHECKING:
@@ -107,6 +115,7 @@ class Reader:
 
     def __init__(self, limits: Limits | None = None) -> None:
         """Begin before the greeting."""
+        self.whole_bodies = False
         self._limits = limits or Limits()
         self._fragments = Fragmenter(
             line_bytes=self._limits.line_bytes, literal_bytes=self._limits.literal_bytes
@@ -131,6 +140,8 @@ class Reader:
                 return self._ready.popleft()
             if self._at < len(self._block):
                 event = self._from_block()
+            elif self.whole_bodies and (bodies := self._whole_bodies()) is not None:
+                return bodies
             else:
                 fragment = self._fragments.next_fragment()
                 if fragment is None:
@@ -146,6 +157,20 @@ class Reader:
         rest = self._block[self._at :] + self._fragments.take_rest()
         self._block, self._at = b"", 0
         return rest
+
+    def _whole_bodies(self) -> Bodies | None:
+        """Take all messages that begin and end in what was received, from here on."""
+        unread = self._fragments.unread
+        if unread is None:
+            return None
+        items, contents, end = self._fetch_lines.whole_bodies(
+            *unread, largest_bytes=self._limits.literal_bytes
+        )
+        if not items:
+            return None
+        self._fragments.skip_to(end)
+        self._unparsed = 0
+        return Bodies(items, contents)
 
     def _from_block(self) -> Event | None:
         """Take the next line, or all FETCH lines of one shape, from the present block."""

@@ -270,6 +270,16 @@ class BodyEnd:
     """The body is complete; the Fetch with its item follows, unless there are more sections."""
 
 
+class Bodies(NamedTuple):
+    """Whole messages, as many as came together: ``contents`` are views, one for each of ``items``.
+
+    Only for who asked for them (``Reader.whole_bodies``), and no Fetch follows.
+    """
+
+    items: Sequence[FetchItem]
+    contents: Sequence[memoryview]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unparsed:
     """A response that we can not read, or do not know; ``{n}`` stands for each of its literals."""
@@ -302,4 +312,4 @@ Response: TypeAlias = (
     | Fetch
     | Unparsed
 )
-Event: TypeAlias = "Response | BodyStart | BodyChunk | BodyEnd | Failure"
+Event: TypeAlias = "Response | BodyStart | BodyChunk | BodyEnd | Bodies | Failure"

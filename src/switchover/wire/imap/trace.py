@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from switchover.wire.imap.conversation import Answered, Closing, Ready
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart, Fetch, Status
+from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,9 +48,9 @@ def show(event: Happening) -> str | None:
             return f"* FETCH (UID {item.uid} {section.decode('ascii', 'replace')} {{{size}}}"
         case BodyChunk() | BodyEnd():
             return None
-        case Fetch():
-            first, last = event.items[0].uid, event.items[-1].uid
-            return f"* FETCH {len(event.items)} mails, UID {first} to {last}"
+        case Fetch(items=items) | Bodies(items, _):
+            what = "mails with bodies" if isinstance(event, Bodies) else "mails"
+            return f"* FETCH {len(items)} {what}, UID {items[0].uid} to {items[-1].uid}"
         case _:
             return repr(event)[:_LONGEST]
 

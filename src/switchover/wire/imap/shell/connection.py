@@ -21,7 +21,7 @@ from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import append_opening
 from switchover.wire.imap.quirks import meaning
 from switchover.wire.imap.response_codes import back_off_seconds, is_throttling
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart, Fetch, Status
+from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch, Status
 from switchover.wire.imap.shell.append import Append
 from switchover.wire.imap.shell.sign_in import sign_in
 from switchover.wire.imap.shell.stream import lost
@@ -42,7 +42,7 @@ _IN_FLIGHT_BYTES = 64 * 1024
 """Of commands sent together and not answered: enough for any distance, and no server's buffer is full."""
 _LOGOUT_SECONDS = 2.0
 # What tells that a server gets on with what we asked; any number of others may come without end.
-_PROGRESS = (Answered, Fetch, BodyStart, BodyChunk, BodyEnd)
+_PROGRESS = (Answered, Fetch, Bodies, BodyStart, BodyChunk, BodyEnd)
 
 
 class Connection:

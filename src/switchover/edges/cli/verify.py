@@ -1,0 +1,326 @@
+"""``switchover verify``: the proof that a copy holds what its source holds, signed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from switchover.edges.cli.copy import PasswordFile, _password
+from switchover.edges.cli.options import Data, Output
+from switchover.edges.cli.output import (
+    Format,
+    console,
+    errors,
+    escape,
+    exits,
+    print_json,
+    print_table,
+)
+from switchover.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from switchover.move.difference import Difference
+    from switchover.move.manifest import Manifest
+    from switchover.settings import Settings
+
+_SHOWN = 200
+"""Differences of each sort in the table; the manifest has all."""
+DIFFERENT, UNFINISHED = 1, 75
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(verify)
+
+
+def verify(
+    source: Annotated[
+        str, typer.Argument(help="What was copied, written as for copy.", show_default=False)
+    ] = "",
+    target: Annotated[str, typer.Argument(help="The copy.", show_default=False)] = "",
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level",
+            "-l",
+            min=0,
+            max=3,
+            help="0: numbers of mails; 1: each mail's copy with flags, date and size; "
+            "2: headers too; 3: every byte of every mail.",
+        ),
+    ] = 1,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --level 3: read only so many mails, chosen by chance."),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            help="What two copies of a mail must share: exact (every byte), lines (line ends and NUL "
+            "in one form), structure (what a server that rewrites mails keeps), or auto."
+        ),
+    ] = "auto",
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write the signed proof (JSON).", show_default=False)
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the proof for people (HTML).", show_default=False)
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Check the signature of a manifest instead.", show_default=False),
+    ] = None,
+    key: Annotated[
+        str, typer.Option(help="With --check: the key that must have signed, in hex.")
+    ] = "",
+    source_password_file: PasswordFile = None,
+    target_password_file: PasswordFile = None,
+    folder: Annotated[list[str], typer.Option("--folder", help="Only these folders (globs).")] = [],  # noqa: B006 - Typer copies it
+    exclude: Annotated[
+        list[str], typer.Option("--exclude", help="All but these folders (globs).")
+    ] = [],  # noqa: B006 - Typer copies it
+    allow_plaintext: Annotated[
+        bool, typer.Option("--allow-plaintext", help="imap:// without STARTTLS is good enough.")
+    ] = False,
+    connections: Annotated[
+        int, typer.Option(min=1, max=16, help="Connections to each server.")
+    ] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    data: Data = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Prove that a copy holds what its source holds, and name every difference.
+
+    Levels promise: 0 finds missing and surplus mails by their number, folders, subscriptions and special
+    uses; 1 also which mail is missing or surplus, and its flags, keywords, date and size; 2 also changed
+    headers; 3 every changed byte. Exit code 0: the same, or every difference is explained; 1: not the same;
+    75: something could not be compared.
+
+    Example: switchover verify imaps://ann@old.contoso.example imaps://ann@new.contoso.example --level 3 --page proof.html
+    """
+    with exits():
+        if check is not None:
+            _check(check, key, data, output)
+            return
+        if not (source and target):
+            raise InvalidInput("give SOURCE and TARGET, or a manifest with --check FILE")
+        from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
+
+        settings = read_settings(os.environ, data=data)
+        ends, order = _order(
+            (source, target), (source_password_file, target_password_file),
+            allow_plaintext=allow_plaintext, folders=tuple(folder), excluded=tuple(exclude),
+            level=level, form=form, sample=sample, lanes=connections,
+        )  # fmt: skip
+        found = asyncio.run(_verify(settings, ends, order, is_quiet=quiet or output is Format.JSON))
+        document = _write(settings, found, manifest, page)
+        _show(found, document, output)
+        raise SystemExit(_exit_code(found))
+
+
+def _order(
+    texts: tuple[str, str],
+    files: tuple[Path | None, Path | None],
+    *,
+    allow_plaintext: bool,
+    folders: tuple[str, ...],
+    excluded: tuple[str, ...],
+    level: int,
+    form: str,
+    sample: int | None,
+    lanes: int,
+) -> tuple[list[Any], Any]:
+    from switchover.move.canonical import Form  # noqa: PLC0415 - start-up time
+    from switchover.move.difference import Level  # noqa: PLC0415 - start-up time
+    from switchover.move.endpoint import parse_endpoint  # noqa: PLC0415 - start-up time
+    from switchover.move.folder_plan import Choice  # noqa: PLC0415 - start-up time
+    from switchover.move.work.order import Side, account_of  # noqa: PLC0415 - start-up time
+    from switchover.move.work.verifying import VerifyOrder  # noqa: PLC0415 - start-up time
+
+    if form not in {"auto", *Form}:
+        raise InvalidInput(f"--form {form}: write {', '.join(Form)} or auto")
+    if sample is not None and level != Level.BODIES:
+        raise InvalidInput("--sample goes with --level 3, which reads whole mails")
+    ends = [parse_endpoint(text, allow_plaintext=allow_plaintext) for text in texts]
+    sides = [
+        account_of(Side(endpoint=end, password=_password(name, str(end), file)))
+        for name, end, file in zip(("source", "target"), ends, files, strict=True)
+    ]
+    return ends, VerifyOrder(
+        source=sides[0],
+        target=sides[1],
+        source_key=ends[0].key,
+        target_key=ends[1].key,
+        choice=Choice(folders=folders, excluded=excluded),
+        level=Level(level),
+        form=None if form == "auto" else Form(form),
+        sample=sample,
+        lanes=lanes,
+    )
+
+
+async def _verify(settings: Settings, ends: list[Any], order: Any, *, is_quiet: bool) -> Manifest:
+    from switchover import clock  # noqa: PLC0415 - start-up time
+    from switchover.move.manifest import Manifest  # noqa: PLC0415 - start-up time
+    from switchover.move.work.verifying import verify_alone  # noqa: PLC0415 - start-up time
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(), console=errors, disable=is_quiet, transient=True,
+    ) as shown:  # fmt: skip
+        task = shown.add_task("comparing", total=None, said="")
+        counts = [0, 0]
+
+        def tell(folder: str, mails: int, octets: int) -> None:
+            counts[0] += mails
+            counts[1] += octets
+            said = f"{counts[0]:,} mails, {counts[1] / 1e6:,.1f} MB of both sides"
+            shown.update(task, description=escape(folder), said=said)
+
+        report = await verify_alone(settings, order, progress=tell)
+    return Manifest(
+        source=str(ends[0]),
+        target=str(ends[1]),
+        proved_at=clock.now().replace(microsecond=0).isoformat().replace("+00:00", "Z"),
+        program=f"switchover {version('switchover')}",
+        form=str(report.form),
+        proof=report.proof,
+        skipped=report.skipped,
+        sampled=report.sampled,
+        has_ledger=report.has_ledger,
+        left_out=report.left_out,
+        unfinished=report.unfinished,
+    )
+
+
+def _write(settings: Settings, found: Manifest, manifest: Path | None, page: Path | None) -> str:
+    """Write what is asked for and return the fingerprint of the key, "" when nothing is."""
+    if manifest is None and page is None:
+        return ""
+    from switchover.move.manifest import fingerprint_of, sign  # noqa: PLC0415 - start-up time
+    from switchover.move.manifest_page import manifest_page  # noqa: PLC0415 - start-up time
+    from switchover.move.work.signing import (  # noqa: PLC0415 - start-up time
+        signing_key,
+        write_document,
+    )
+
+    key = signing_key(settings)
+    document, fingerprint = sign(found, key), fingerprint_of(key.public_key())
+    if manifest is not None:
+        write_document(manifest, document)
+    if page is not None:
+        write_document(page, manifest_page(found, document, fingerprint).encode())
+    return fingerprint
+
+
+def _exit_code(found: Manifest) -> int:
+    from switchover.move.manifest import Verdict  # noqa: PLC0415 - start-up time
+
+    return {Verdict.SAME: 0, Verdict.DIFFERENT: DIFFERENT, Verdict.UNFINISHED: UNFINISHED}[
+        found.verdict
+    ]
+
+
+def _check(file: Path, key: str, data: Path | None, output: Format) -> None:
+    from switchover.move.manifest import fingerprint_of, key_of, read_signed  # noqa: PLC0415
+    from switchover.move.work.signing import (  # noqa: PLC0415 - start-up time
+        own_public_key,
+        public_key,
+        read_document,
+    )
+    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
+
+    document = read_document(file)
+    found = read_signed(document, public_key(key) if key else None)
+    signer = key_of(document)
+    own = own_public_key(read_settings(os.environ, data=data))
+    is_own = own is not None and fingerprint_of(own) == fingerprint_of(signer)
+    if output is Format.JSON:
+        print_json({"signed_by": fingerprint_of(signer), "own_key": is_own, **_json(found)})
+        return
+    _show(found, fingerprint_of(signer), output)
+    whose = (
+        "the key of this data directory" if is_own else "a key that is not of this data directory"
+    )
+    if key:
+        whose = "the key that you named"
+    console.print(
+        f"[green]whole[/green]: signed by {whose}, nothing changed since; the roots are right",
+        highlight=False,
+    )
+
+
+def _show(found: Manifest, fingerprint: str, output: Format) -> None:
+    if output is Format.JSON:
+        print_json({**_json(found), "signed_by": fingerprint or None})
+        return
+    print_table(
+        ["folder", "source", "target", "differences", "explained", "root"],
+        [
+            (
+                escape(one.folder), f"{one.source_mails:,}", f"{one.target_mails:,}",
+                str(one.faults or ""), str(one.explained or ""),
+                one.source_root[:16] if one.source_root == one.target_root else "differs",
+            )
+            for one in found.proof.folders
+        ],
+    )  # fmt: skip
+    _show_differences([one for one in found.proof.differences if not one.explanation], "red")
+    _show_differences([one for one in found.proof.differences if one.explanation], "yellow")
+    for one in found.left_out:
+        console.print(f"[dim]not compared[/dim] {escape(one.folder)}: {escape(one.reason)}")
+    for one in found.unfinished:
+        console.print(f"[red]not finished[/red] {escape(one.folder)}: {escape(one.reason)}")
+    _show_verdict(found)
+    if fingerprint:
+        console.print(f"[dim]key of the signature: {fingerprint}[/dim]", highlight=False)
+
+
+def _show_differences(found: list[Difference], style: str) -> None:
+    for one in found[:_SHOWN]:
+        console.print(f"[{style}]{one.kind}[/{style}] {escape(_sentence(one))}", highlight=False)
+    if len(found) > _SHOWN:
+        console.print(f"... and {len(found) - _SHOWN:,} more; --manifest FILE holds all of them")
+
+
+def _sentence(one: Difference) -> str:
+    uids = [
+        f"UID {uid} on the {side}"
+        for uid, side in ((one.source_uid, "source"), (one.target_uid, "target"))
+        if uid is not None
+    ]
+    where = f"{one.folder}: {', '.join(uids)}" if uids else one.folder
+    words = f" {one.subject!r} {one.message_id}" if one.subject or one.message_id else ""
+    texts = f" [{one.source or '-'} / {one.target or '-'}]" if one.source or one.target else ""
+    why = one.explanation or one.hint
+    return f"{where}{words}{texts}{': ' + why if why else ''}"
+
+
+def _show_verdict(found: Manifest) -> None:
+    from switchover.move.manifest import Verdict  # noqa: PLC0415 - start-up time
+
+    proof = found.proof
+    explained = sum(bool(one.explanation) for one in proof.differences)
+    style = {Verdict.SAME: "green", Verdict.DIFFERENT: "red", Verdict.UNFINISHED: "yellow"}
+    mails = sum(one.source_mails for one in proof.folders)
+    depth = f"level {int(proof.level)}, form {found.form}"
+    if found.sampled is not None:
+        depth += f", {found.sampled:,} mails read"
+    console.print(
+        f"[{style[found.verdict]}]{found.verdict}[/{style[found.verdict]}]: {mails:,} mails in "
+        f"{len(proof.folders)} folders, {len(proof.differences) - explained} differences, "
+        f"{explained} explained ({depth})",
+        highlight=False,
+    )
+
+
+def _json(found: Manifest) -> dict[str, Any]:
+    from switchover.move.manifest import as_value  # noqa: PLC0415 - start-up time
+
+    return as_value(found)

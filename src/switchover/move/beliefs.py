@@ -1,0 +1,67 @@
+"""What a server's profile means for the copying: what may be believed of its listings, which form mails keep. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.move.canonical import Form
+from switchover.move.reconcile import Trust
+from switchover.move.segment import Skip, SkipReason
+from switchover.wire.imap.quirks import Quirk
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from switchover.wire.imap.quirks import Profile
+
+_LIMIT = "APPENDLIMIT="
+_REASONS = {
+    "OVERQUOTA": SkipReason.NO_ROOM,
+    "TOOBIG": SkipReason.TOO_LARGE,
+    "UNAVAILABLE": SkipReason.NOT_NOW,
+    "INUSE": SkipReason.NOT_NOW,
+    "SERVERBUG": SkipReason.NOT_NOW,
+    "LIMIT": SkipReason.NOT_NOW,
+}
+
+
+def trust_of(profile: Profile, *, is_alone: bool) -> Trust:
+    """Return what may be believed of the listings of such a server; ``is_alone``: nobody else adds mails."""
+    return Trust(
+        sizes=not profile.quirks & {Quirk.SIZES_ESTIMATED, Quirk.BODIES_REGENERATED},
+        is_alone=is_alone,
+    )
+
+
+def form_of(source: Profile, target: Profile) -> Form:
+    """Return the strictest form that a mail keeps on its way from one to the other.
+
+    A source that sends every line end right leaves nothing for the target to mend, and one that
+    refuses wrong ones changes none. Else line ends are not told apart, which takes three times as long.
+    """
+    if Quirk.BODIES_REGENERATED in source.quirks | target.quirks:
+        return Form.STRUCTURE
+    is_clean = Quirk.LINE_ENDS_NORMALISED in source.quirks
+    return Form.EXACT if is_clean or Quirk.BARE_NEWLINES_REFUSED in target.quirks else Form.LINES
+
+
+def largest_mail(capabilities: Collection[str], profile: Profile) -> int:
+    """Return how many bytes the largest mail may have that the server takes, 0 when it says nothing.
+
+    RFC 7889: ``APPENDLIMIT=n`` for all folders; without a number each folder has its own.
+    """
+    told = [name[len(_LIMIT) :] for name in capabilities if name.upper().startswith(_LIMIT)]
+    numbers = [int(one) for one in told if one.isascii() and one.isdigit()]
+    return min(numbers) if numbers else profile.mail_octets or 0
+
+
+def refusal(code: str | None, words: str) -> Skip:
+    """Return why a mail that was sent alone is not copied; ``code`` is the response code of the answer.
+
+    RFC 5530, RFC 7889 and RFC 9208 name the codes; many servers only say it in words.
+    """
+    reason = _REASONS.get((code or "").upper())
+    if reason is None:
+        is_quota = "quota" in words.lower()
+        reason = SkipReason.NO_ROOM if is_quota else SkipReason.REFUSED
+    return Skip(reason, words)

@@ -1,0 +1,127 @@
+"""The mails of one folder as a side shows them, in columns: some 50 bytes a mail. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+from switchover.move.proof_root import ProofMail
+from switchover.move.segment import DIGEST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from switchover.move.flags import FlagSet
+
+_NO_DIGEST = bytes(DIGEST_BYTES)
+_NO_SIZE = -1
+_LARGEST = 2**63 - 1  # what a server may claim is bounded by nothing
+_NOT_DELIVERED = (b"\0source\0", b"\0target\0")
+
+
+class FolderMails(Sequence[ProofMail]):
+    """A sequence of mails; what was added twice counts once, as it was last seen, after ``sort``."""
+
+    __slots__ = ("_digests", "_flags", "_seconds", "_sizes", "uids")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.uids = array("q")
+        self._seconds = array("q")
+        self._sizes = array("q")
+        self._flags: list[FlagSet] = []
+        self._digests = bytearray()
+
+    def add(self, mail: ProofMail) -> None:
+        """Take one more mail; its digest has 16 bytes, or none where it was not worked out."""
+        self.uids.append(mail.uid)
+        self._seconds.append(mail.epoch_seconds)
+        self._sizes.append(_NO_SIZE if mail.size is None else min(mail.size, _LARGEST))
+        self._flags.append(mail.flags)
+        self._digests += mail.digest or _NO_DIGEST
+
+    def sort(self) -> None:
+        """Bring the mails into the order of their UIDs, each only once."""
+        last = {uid: at for at, uid in enumerate(self.uids)}
+        places = [at for _, at in sorted(last.items())]
+        if places == list(range(len(self.uids))):
+            return
+        digests = [self.digest(at) for at in places]
+        self.uids = array("q", map(self.uids.__getitem__, places))
+        self._seconds = array("q", map(self._seconds.__getitem__, places))
+        self._sizes = array("q", map(self._sizes.__getitem__, places))
+        self._flags = list(map(self._flags.__getitem__, places))
+        self._digests = bytearray().join(digests)
+
+    def digest(self, at: int) -> bytes:
+        """Return one digest."""
+        return bytes(self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])
+
+    def set_digests(self, digests: Iterable[bytes]) -> None:
+        """Put other digests in place of all."""
+        self._digests = bytearray().join(digests)
+
+    def replace(self, digests: Mapping[int, bytes], *, without_size: bool) -> None:
+        """Put other digests in the place of some, by UID; their sizes no longer count if so wished."""
+        for at, uid in enumerate(self.uids):
+            found = digests.get(uid)
+            if found is not None:
+                self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] = found
+                if without_size:
+                    self._sizes[at] = _NO_SIZE
+
+    def forget_sizes(self) -> None:
+        """Compare no sizes."""
+        self._sizes = array("q", [_NO_SIZE]) * len(self.uids)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.uids)
+
+    @overload
+    def __getitem__(self, at: int) -> ProofMail: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[ProofMail]: ...
+
+    def __getitem__(self, at: int | slice) -> ProofMail | list[ProofMail]:
+        """Return one mail, or several."""
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(len(self)))]
+        if at >= len(self.uids):
+            raise IndexError(at)
+        size = self._sizes[at]
+        return ProofMail(
+            self.uids[at],
+            self.digest(at),
+            self._seconds[at],
+            self._flags[at],
+            None if size == _NO_SIZE else size,
+        )
+
+
+def not_delivered(uid: int, *, is_target: bool) -> bytes:
+    """Return the digest of a mail that its server lists and does not hand out: like that of no other."""
+    return _NOT_DELIVERED[is_target] + uid.to_bytes(8, "big")
+
+
+def is_not_delivered(digest: bytes) -> bool:
+    """Tell whether a digest stands for a mail that could not be read."""
+    return digest.startswith(_NOT_DELIVERED)
+
+
+def pair_marks(
+    source_uids: Iterable[int], target_uids: Iterable[int], pairs: Mapping[int, int]
+) -> tuple[list[bytes], list[bytes]]:
+    """Return digests for level 1: mails that the ledger pairs get the same, others one of their own."""
+    known = set(pairs.values())
+    left = [_mark(pairs.get(uid), b"source", uid) for uid in source_uids]
+    right = [_mark(uid if uid in known else None, b"target", uid) for uid in target_uids]
+    return left, right
+
+
+def _mark(target_uid: int | None, side: bytes, uid: int) -> bytes:
+    if target_uid is None:
+        return b"\0\0" + side + uid.to_bytes(8, "big")
+    return b"\0\0paired" + target_uid.to_bytes(8, "big")

@@ -1,0 +1,195 @@
+"""What capabilities are good for in a migration, and what it costs where one is missing. Pure.
+
+Figures: research C.1 and C.2, measured with 1,000 mails and, where distance is meant, 20 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Purpose(StrEnum):
+    """What a capability is good for."""
+
+    SPEED = "speeds a copy up"
+    SAFETY = "makes it safe"
+    CHANGES = "finds what changed"
+    FOLDERS = "folders and their meaning"
+    MORE = "carries more than mails"
+    SIGN_IN = "ways to sign in"
+    OTHER = "not used by a copy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """One capability: any of ``names`` will do. ``without`` is what its lack costs."""
+
+    names: tuple[str, ...]
+    purpose: Purpose
+    gives: str
+    without: str
+
+
+LEVERS: Final = (
+    Lever(
+        names=("MULTIAPPEND",),
+        purpose=Purpose.SPEED,
+        gives="many mails are stored by one command: 4 to 8 times as fast as one by one",
+        without="mails go one by one, many in flight: every mail costs the server a commit",
+    ),
+    Lever(
+        names=("LITERAL+", "LITERAL-"),
+        purpose=Purpose.SPEED,
+        gives="mails are sent without asking leave (LITERAL- only up to 4,096 bytes)",
+        without="every mail waits for the server's leave: one round trip each",
+    ),
+    Lever(
+        names=("LIST-STATUS",),
+        purpose=Purpose.SPEED,
+        gives="all folders with their counts in one round trip",
+        without="one STATUS for each folder, sent together",
+    ),
+    Lever(
+        names=("COMPRESS=DEFLATE",),
+        purpose=Purpose.SPEED,
+        gives="less to transfer over slow lines, for processor time",
+        without="mails travel as large as they are",
+    ),
+    Lever(
+        names=("UIDPLUS",),
+        purpose=Purpose.SAFETY,
+        gives="the server says under which UID it stored a mail, so the ledger knows at once",
+        without="after each batch the new mails are looked for and matched by content",
+    ),
+    Lever(
+        names=("APPENDLIMIT",),
+        purpose=Purpose.SAFETY,
+        gives="mails that are too large are known before they are sent",
+        without="a mail that is too large is found out by sending it",
+    ),
+    Lever(
+        names=("QUOTA",),
+        purpose=Purpose.SAFETY,
+        gives="a full mailbox can be foreseen",
+        without="a full mailbox is noticed when a mail is refused",
+    ),
+    Lever(
+        names=("QRESYNC",),
+        purpose=Purpose.CHANGES,
+        gives="new flags and deleted mails since last time in one answer",
+        without="what was deleted is found by listing all UIDs",
+    ),
+    Lever(
+        names=("CONDSTORE", "QRESYNC"),
+        purpose=Purpose.CHANGES,
+        gives="a folder in which nothing changed is skipped without opening it",
+        without="every folder is opened and its flags are listed at each run",
+    ),
+    Lever(
+        names=("ESEARCH",),
+        purpose=Purpose.CHANGES,
+        gives="sets of UIDs come in a few bytes",
+        without="searches answer with every number",
+    ),
+    Lever(
+        names=("OBJECTID", "X-GM-EXT-1"),
+        purpose=Purpose.CHANGES,
+        gives="a mail moved to another folder is recognised without reading it",
+        without="a mail moved to another folder is recognised by its content",
+    ),
+    Lever(
+        names=("MOVE",),
+        purpose=Purpose.CHANGES,
+        gives="a mail that moved is moved at the target too",
+        without="a mail that moved is copied within the target, then deleted",
+    ),
+    Lever(
+        names=("SPECIAL-USE", "XLIST"),
+        purpose=Purpose.FOLDERS,
+        gives="Sent, Drafts, Junk and Trash are recognised in any language",
+        without="Sent, Drafts, Junk and Trash are recognised by their names",
+    ),
+    Lever(
+        names=("CREATE-SPECIAL-USE",),
+        purpose=Purpose.FOLDERS,
+        gives="a new folder is made as Sent, Drafts, Junk or Trash",
+        without="the meaning of a new folder has to be set on the server",
+    ),
+    Lever(
+        names=("NAMESPACE",),
+        purpose=Purpose.FOLDERS,
+        gives="the roots of own and shared folders are told",
+        without="the root is guessed from the folders that are there",
+    ),
+    Lever(
+        names=("STATUS=SIZE",),
+        purpose=Purpose.FOLDERS,
+        gives="bytes of a folder are told, so the time left can be",
+        without="bytes are known only as mails are listed",
+    ),
+    Lever(
+        names=("ACL",),
+        purpose=Purpose.MORE,
+        gives="rights on folders can be carried over",
+        without="rights on folders stay behind",
+    ),
+    Lever(
+        names=("METADATA", "METADATA-SERVER"),
+        purpose=Purpose.MORE,
+        gives="notes on folders can be carried over",
+        without="notes on folders stay behind",
+    ),
+    Lever(
+        names=("ID",),
+        purpose=Purpose.SAFETY,
+        gives="the server says what software it is, so its known oddities are minded",
+        without="the software is guessed from the greeting",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One line of the report on capabilities."""
+
+    name: str
+    is_there: bool
+    purpose: Purpose
+    sentence: str
+
+
+def uses(capabilities: Collection[str]) -> list[Use]:
+    """Return what is there, what is missing, and what that means, by purpose."""
+    plain = {
+        name.partition("=")[0] if name.startswith("APPENDLIMIT") else name for name in capabilities
+    }
+    told = [_use(lever, plain) for lever in LEVERS]
+    used = {name for lever in LEVERS for name in lever.names}
+    ways = sorted(name for name in plain if name.startswith("AUTH=") or name in _SIGN_IN)
+    rest = sorted(plain - used - set(ways))
+    told.append(_list(ways, Purpose.SIGN_IN))
+    told.append(_list(rest, Purpose.OTHER))
+    order = list(Purpose)
+    return sorted((one for one in told if one.name), key=lambda one: order.index(one.purpose))
+
+
+_SIGN_IN: Final = frozenset({"SASL-IR", "LOGINDISABLED", "STARTTLS", "UNAUTHENTICATE"})
+
+
+def _use(lever: Lever, capabilities: Collection[str]) -> Use:
+    name = next((one for one in lever.names if one in capabilities), None)
+    return Use(
+        name=name or lever.names[0],
+        is_there=name is not None,
+        purpose=lever.purpose,
+        sentence=lever.without if name is None else lever.gives,
+    )
+
+
+def _list(names: list[str], purpose: Purpose) -> Use:
+    return Use(name=" ".join(names), is_there=True, purpose=purpose, sentence="")

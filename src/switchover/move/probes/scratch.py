@@ -1,0 +1,205 @@
+"""A folder with a random name in which things are tried, and which goes whatever happens.
+
+Only folders with our own name are ever deleted: ``switchover-probe-`` and twelve hexadecimal digits, and
+what lies below them. A probe that was killed leaves its folder; the next one removes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from switchover import clock
+from switchover.errors import Refused, SwitchoverError, Unavailable
+from switchover.move.work.mailbox import open_mailbox
+from switchover.wire.imap import commands
+from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.mailbox_name import NameEncoding, encode
+from switchover.wire.imap.responses import ListEntry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from switchover.move.work.mailbox import Account, Inventory
+    from switchover.wire.imap.command import Command
+    from switchover.wire.imap.conversation import Request
+    from switchover.wire.imap.shell import Connection
+
+_OURS: Final = re.compile(rb"switchover-probe-[0-9a-f]{12}")
+_TIMINGS: Final = re.compile(r" \([0-9.]+ \+ [0-9. +]+ secs\)\.?$")
+"""Which Dovecot adds to its words."""
+_CLEANING_SECONDS = 60.0
+_MOST_RECONNECTIONS = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Scratch:
+    """A folder of our own. ``connection`` may be another one after ``reopen``."""
+
+    account: Account
+    connection: Connection
+    raw: bytes
+    separator: bytes
+    reconnections: int = 0
+
+    async def try_out(
+        self, command: Command, content: bytes | None = None
+    ) -> tuple[Request | None, str | None]:
+        """Return the answered request, and the server's words where it refuses.
+
+        ``content`` is the literal that the command streams: there it may hold anything.
+
+        The request is None where the connection did not survive; then there is a new one.
+        """
+        try:
+            contents = () if content is None else (_whole(content),)
+            request = await self.connection.wait(await self.connection.send(command, contents))
+        except ConnectionLost as error:
+            await self.reopen(error)
+            return None, str(error)
+        if request.is_ok or request.answer is None:
+            return request, None
+        return request, _TIMINGS.sub("", self.connection.words(request.answer))
+
+    async def reopen(self, why: ConnectionLost) -> None:
+        """Connect anew; raises Unavailable when that happens too often."""
+        self.reconnections += 1
+        await self.connection.close(politely=False)
+        if self.reconnections > _MOST_RECONNECTIONS:
+            raise Unavailable(f"the server ends one connection after the other: {why}") from why
+        self.connection = await open_mailbox(self.account)
+
+    def child(self, level: bytes) -> bytes:
+        """Return the raw name of a folder below."""
+        return self.raw + self.separator + level
+
+    async def list_below(self) -> set[bytes]:
+        """Return the raw names of all folders below."""
+        found = await _list(self.connection, self.raw)
+        return {name for name in found if name.startswith(self.raw + self.separator)}
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+@dataclass(slots=True, kw_only=True)
+class Cleaning:
+    """What was removed before and after, and what could not be: raw names."""
+
+    swept: list[bytes] = field(default_factory=list)
+    left: list[bytes] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def scratch_folder(
+    account: Account, inventory: Inventory, cleaning: Cleaning, *, keeps: bool
+) -> AsyncIterator[Scratch]:
+    """Give a new folder and remove it with all that is in it, also after an error or a cancellation.
+
+    What earlier probes left is removed first. ``keeps`` leaves the folder for a person to look at, until
+    the next probe.
+    """
+    connection = await open_mailbox(account)
+    scratch: Scratch | None = None
+    separator = (inventory.separator or "").encode("utf-8")
+    places = _places(inventory, separator)
+    try:
+        await _sweep(connection, places, separator, cleaning)
+        raw = await _create(connection, places)
+        scratch = Scratch(account=account, connection=connection, raw=raw, separator=separator)
+        yield scratch
+    finally:
+        now = connection if scratch is None else scratch.connection
+        if keeps:
+            await now.close()
+        else:
+            await _clean_up(account, now, scratch, cleaning)
+
+
+async def _clean_up(
+    account: Account, connection: Connection, scratch: Scratch | None, cleaning: Cleaning
+) -> None:
+    """Remove the folder over a connection of its own: the other may be in the middle of a command."""
+    with contextlib.suppress(SwitchoverError, TimeoutError):
+        async with asyncio.timeout(_CLEANING_SECONDS):
+            await connection.close(politely=connection.conversation.is_idle)
+            if scratch is None:
+                return
+            cleaning.left.append(scratch.raw)
+            fresh = await open_mailbox(account)
+            try:
+                rest = await _remove(fresh, scratch.raw, scratch.separator)
+                cleaning.left = sorted(rest)
+            finally:
+                await fresh.close()
+
+
+def _places(inventory: Inventory, separator: bytes) -> list[bytes]:
+    """Return what may stand before our name: the personal root, or INBOX where nothing stands beside it."""
+    prefix = inventory.prefix
+    root = encode(prefix, NameEncoding.MODIFIED_UTF7) if prefix else b""
+    return [root, b"INBOX" + separator] if separator and not root else [root]
+
+
+async def _create(connection: Connection, places: Sequence[bytes]) -> bytes:
+    """Create the folder, look into it once, and return its raw name."""
+    name = b"switchover-probe-" + clock.new_id()[-12:].encode("ascii")
+    words = ""
+    for place in places:
+        request = await connection.wait(await connection.send(commands.create(place + name)))
+        if request.is_ok:
+            return place + name
+        words = connection.words(request.answer) if request.answer else ""
+    raise Refused(
+        f"{connection.target.host} lets us create no folder to try things in: {words}; "
+        "--reading-only looks without writing"
+    )
+
+
+async def _sweep(
+    connection: Connection, places: Sequence[bytes], separator: bytes, cleaning: Cleaning
+) -> None:
+    """Remove what probes before left behind."""
+    roots = {
+        name
+        for place in places
+        for name in await _list(connection, place + b"switchover-probe-")
+        if name.startswith(place) and _OURS.fullmatch(name[len(place) :])
+    }
+    for root in sorted(roots):
+        if not await _remove(connection, root, separator):
+            cleaning.swept.append(root)
+
+
+async def _remove(connection: Connection, root: bytes, separator: bytes) -> set[bytes]:
+    """Delete a folder of ours with all below it and return what is left."""
+    left: set[bytes] = set()
+    for _ in range(3):  # a parent goes only once its children are gone
+        left = {
+            name
+            for name in await _list(connection, root)
+            if name == root or (separator and name.startswith(root + separator))
+        }
+        if not left:
+            break
+        for name in sorted(left, key=len, reverse=True):
+            for command in (commands.unsubscribe(name), commands.delete(name)):
+                await connection.wait(await connection.send(command))
+    return left
+
+
+async def _list(connection: Connection, root: bytes) -> set[bytes]:
+    """Return the names of folders that begin with ``root``, those aside that only once were."""
+    request = await connection.run(commands.list_mailboxes(root + b"*"))
+    return {
+        one.name
+        for one in request.responses
+        if isinstance(one, ListEntry)
+        and one.name.startswith(root)
+        and b"\\nonexistent" not in {attribute.lower() for attribute in one.attributes}
+    }

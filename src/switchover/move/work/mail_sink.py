@@ -1,0 +1,130 @@
+"""What becomes of mails that are read for a proof: columns with digests, or the words that name them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.move.canonical import digest_of, digester
+from switchover.move.flags import FlagReader
+from switchover.move.folder_mails import FolderMails, not_delivered
+from switchover.move.mime_part import MailWords, words_of
+from switchover.move.proof_root import ProofMail
+from switchover.wire.imap.tokens import nil_or_string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from switchover.move.canonical import Digester, Form
+    from switchover.wire.imap.fetch import FetchItem
+
+_LONGEST_HEADER = 64 * 1024
+
+
+class MailSink:
+    """Gathers the mails of one folder; with a ``form``, the digest of what is read of each.
+
+    ``progress`` gets the number of mails and of bytes that came.
+    """
+
+    def __init__(
+        self, form: Form | None, *, is_target: bool, progress: Callable[[int, int], None]
+    ) -> None:
+        """Begin with no mail."""
+        self.mails = FolderMails()
+        self.form = form
+        self.is_target = is_target
+        self.progress = progress
+        self.flags = FlagReader()
+
+    def open(self) -> _MailReader:
+        """Return what one connection reads with."""
+        return _MailReader(self)
+
+
+class _MailReader:
+    """The mail that one connection is at."""
+
+    def __init__(self, sink: MailSink) -> None:
+        self._sink = sink
+        self._work: Digester | None = None
+        self._digest = b""
+        self._octets = 0
+
+    def begin(self) -> None:
+        form = self._sink.form
+        self._work = digester(form) if form is not None else None
+
+    def update(self, data: memoryview) -> None:
+        self._octets += len(data)
+        if self._work is not None:
+            self._work.update(bytes(data))
+
+    def end(self) -> None:
+        if self._work is not None:
+            self._digest = self._work.digest()
+            self._work = None
+
+    def take(self, items: Sequence[FetchItem]) -> None:
+        """Take mails; what comes unasked, only with flags, is none."""
+        sink, taken = self._sink, 0
+        for item in items:
+            if item.uid is None or item.flags is None or item.date is None or item.uid >> 63:
+                continue
+            date = item.internal_date
+            sink.mails.add(
+                ProofMail(
+                    item.uid,
+                    b"" if sink.form is None else self._digest_of(item, item.uid, sink.form),
+                    date.epoch_seconds if date else 0,
+                    sink.flags[item.flags],
+                    item.size,
+                )
+            )
+            taken += 1
+        sink.progress(taken, self._octets)
+        self._octets = 0
+
+    def _digest_of(self, item: FetchItem, uid: int, form: Form) -> bytes:
+        digest, self._digest = self._digest, b""
+        if not digest:
+            # A short header may come as a quoted string.
+            found = item.find(b"BODY[HEADER]")
+            text = None if found is None else nil_or_string(found)
+            if text is not None:
+                digest = digest_of(form, text)
+        return digest or not_delivered(uid, is_target=self._sink.is_target)
+
+
+class WordSink:
+    """Gathers subject and Message-ID from the headers of some mails, by UID."""
+
+    def __init__(self) -> None:
+        """Begin with no mail."""
+        self.words: dict[int, MailWords] = {}
+
+    def open(self) -> _WordReader:
+        """Return what one connection reads with."""
+        return _WordReader(self.words)
+
+
+class _WordReader:
+    """The header that one connection is at; of a huge one only the beginning."""
+
+    def __init__(self, words: dict[int, MailWords]) -> None:
+        self._words = words
+        self._header = bytearray()
+
+    def begin(self) -> None:
+        self._header.clear()
+
+    def update(self, data: memoryview) -> None:
+        self._header += data[: max(0, _LONGEST_HEADER - len(self._header))]
+
+    def end(self) -> None:
+        """Nothing is worked out before the UID is known."""
+
+    def take(self, items: Sequence[FetchItem]) -> None:
+        for item in items:
+            if item.uid is not None and item.flags is not None:
+                self._words[item.uid] = words_of(bytes(self._header))
+        self._header.clear()

@@ -1,0 +1,240 @@
+"""Mails on their way out: APPEND commands that grow while bodies come, several of them unanswered.
+
+What goes out together is a group: one MULTIAPPEND where the target knows that (RFC 3502: all of it is
+stored or nothing), else one mail. Mails of a group that is refused are handed back, to be sent alone: then
+each tells for itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchover.errors import Unavailable
+from switchover.move.segment import Skip, SkipReason
+from switchover.wire.imap.command import Command, LiteralMode, Wait
+from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
+from switchover.wire.imap.response_codes import AppendUid, is_throttling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchover.move.append_batches import BatchLimits
+    from switchover.move.flags import FlagSet
+    from switchover.move.segment import Row
+    from switchover.wire.imap.conversation import Request
+    from switchover.wire.imap.internal_date import InternalDate
+    from switchover.wire.imap.shell import Connection
+
+FLUSH_BYTES = 256 * 1024
+UNANSWERED_GROUPS = 4
+UNANSWERED_SINGLES = 32
+
+
+class Sent(NamedTuple):
+    """A mail that went out, as it turned out to be while it streamed."""
+
+    uid: int
+    size: int
+    digest: bytes
+    flags: FlagSet
+    date: InternalDate
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Batch:
+    """Source UIDs with one ledger row; every UID ends in one of the three, or in none (it was gone).
+
+    ``stored`` holds the UID on the target, ``unknown`` what is stored without our knowing where (no
+    UIDPLUS), ``refused`` why not.
+    """
+
+    uids: tuple[int, ...]
+    number: int
+    row: Row
+    sent: dict[int, Sent] = field(default_factory=dict)
+    stored: dict[int, int] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
+    refused: dict[int, Skip] = field(default_factory=dict)
+    is_read: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more can come of it."""
+        settled = len(self.stored) + len(self.unknown) + len(self.refused)
+        return self.is_read and settled == len(self.sent)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Group:
+    """Mails of one command, in its order."""
+
+    request: Request
+    mails: list[tuple[Batch, Sent]] = field(default_factory=list)
+    octets: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Outbox:
+    """Sends mails to the folder ``raw`` of ``target``, which is selected.
+
+    ``told`` is called with each batch that an answer was about.
+    """
+
+    target: Connection
+    raw: bytes
+    limits: BatchLimits
+    told: Callable[[Batch], None]
+    in_groups: bool = True
+    again: list[tuple[Batch, int]] = field(default_factory=list)
+    """Mails that were refused with others."""
+    _group: Group | None = None
+    _unanswered: deque[Group] = field(default_factory=deque)
+    _unflushed: int = 0
+
+    def takes_at_once(self, size: int) -> bool:
+        """Return whether a mail of ``size`` octets may go out without the server's leave."""
+        mode = self.target.conversation.literals
+        return mode is LiteralMode.ANY or (mode is LiteralMode.SMALL and size <= 4096)
+
+    @property
+    def is_due(self) -> bool:
+        """True when ``relieve`` has something to do."""
+        most = UNANSWERED_GROUPS if self.in_groups else UNANSWERED_SINGLES
+        return self._unflushed >= FLUSH_BYTES or len(self._unanswered) > most
+
+    def put(self, batch: Batch, mail: Sent, opening: bytes, content: memoryview) -> None:
+        """Add a whole mail; ``opening`` is what stands before its literal. Then look at ``is_due``."""
+        group = self._group_for(mail.size)
+        self.target.write(b"%b{%d+}\r\n" % (opening, mail.size))
+        self.target.write(content)
+        self._unflushed += mail.size
+        self._add(group, batch, mail)
+
+    async def announce(self, message: NewMessage) -> bool:
+        """Begin a mail of which the octets come with ``write``; False when the server refuses it."""
+        group = self._group_for(message.size)
+        for step in self.target.conversation.extend(group.request, append_message(message)):
+            if isinstance(step, bytes):
+                self.target.write(step)
+            elif step is Wait.CONTINUATION and not await self.target.wait_for_leave(group.request):
+                return False
+        return True
+
+    async def write(self, data: memoryview) -> None:
+        """Pass on the next octets of the mail announced."""
+        self.target.write(data)
+        self._unflushed += len(data)
+        if self._unflushed >= FLUSH_BYTES:
+            await self._flush()
+
+    def close_mail(self, batch: Batch, mail: Sent) -> None:
+        """Note that the mail announced is complete."""
+        assert self._group is not None  # noqa: S101 - announce made it
+        self._add(self._group, batch, mail)
+
+    def refuse_mail(self, batch: Batch, uid: int) -> None:
+        """Note that the server refused the mail announced, and with it those before it."""
+        group, self._group = self._group, None
+        assert group is not None  # noqa: S101 - announce made it
+        if group.mails:
+            self.again.append((batch, uid))
+        else:
+            batch.refused[uid] = self._words(group)
+        self._unanswered.append(group)
+
+    async def relieve(self) -> None:
+        """Send what waits, and take the answers of the oldest groups: so many that few are in flight."""
+        if self._unflushed >= FLUSH_BYTES:
+            await self._flush()
+        most = UNANSWERED_GROUPS if self.in_groups else UNANSWERED_SINGLES
+        await self._collect(most)
+
+    async def finish(self) -> None:
+        """Send everything and wait for all answers."""
+        self.close_group()
+        await self._flush()
+        await self._collect(0)
+
+    def close_group(self) -> None:
+        """End the present command."""
+        if self._group is None:
+            return
+        self.target.write(b"\r\n")
+        self.target.conversation.end(self._group.request)
+        self._unanswered.append(self._group)
+        self._group = None
+
+    def _group_for(self, size: int) -> Group:
+        """Return the command that takes a mail of ``size`` octets, a new one where one is needed."""
+        group = self._group
+        if group is not None and (
+            size > self.limits.alone_bytes or group.request.answer is not None
+        ):
+            self.close_group()
+            group = None
+        if group is None:
+            command = Command(name="APPEND", parts=append_opening(self.raw))
+            request = self.target.conversation.begin(command, grows=True)
+            group = self._group = Group(request=request)
+            for step in request.steps:
+                if isinstance(step, bytes):
+                    self.target.write(step)
+        return group
+
+    def _add(self, group: Group, batch: Batch, mail: Sent) -> None:
+        batch.sent[mail.uid] = mail
+        group.mails.append((batch, mail))
+        group.octets += mail.size
+        if (
+            not self.in_groups
+            or group.octets >= self.limits.bytes_at_most
+            or len(group.mails) >= self.limits.mails_at_most
+        ):
+            self.close_group()
+
+    async def _flush(self) -> None:
+        self._unflushed = 0
+        await self.target.flush()
+
+    async def _collect(self, most: int) -> None:
+        while len(self._unanswered) > most:
+            group = self._unanswered.popleft()
+            if group.request.answer is None:
+                await self._flush()
+                await self.target.wait(group.request)
+            self._settle(group)
+            for batch in {id(batch): batch for batch, _ in group.mails}.values():
+                self.told(batch)
+
+    def _settle(self, group: Group) -> None:
+        answer = group.request.answer
+        if answer is not None and is_throttling(answer.code, answer.text):
+            self.target.require(group.request)  # raises: the ledger knows what is in doubt
+        if group.request.is_ok:
+            self._store(group)
+        elif len(group.mails) == 1:
+            batch, mail = group.mails[0]
+            batch.refused[mail.uid] = self._words(group)
+        else:
+            self.again += [(batch, mail.uid) for batch, mail in group.mails]
+
+    def _store(self, group: Group) -> None:
+        code = group.request.answer.code if group.request.answer else None
+        if not isinstance(code, AppendUid):
+            for batch, mail in group.mails:
+                batch.unknown.add(mail.uid)
+            return
+        uids = list(code.uids.numbers())
+        if len(uids) != len(group.mails):
+            raise Unavailable(
+                f"{self.target.target.host} says that it stored {len(uids)} mails where "
+                f"{len(group.mails)} were sent; they are looked for at the next run"
+            )
+        for (batch, mail), uid in zip(group.mails, uids, strict=True):
+            batch.stored[mail.uid] = uid
+
+    def _words(self, group: Group) -> Skip:
+        answer = group.request.answer
+        return Skip(SkipReason.REFUSED, self.target.words(answer) if answer else "")

@@ -1,0 +1,129 @@
+"""What became of the mails of a folder, on its way into the ledger: thousands of them to a row.
+
+Intents are durable before the first byte of their mails goes out (research D.3). One intent covers the
+batches of a group, and the next group's is written while this one streams, so nothing waits for the
+database. What the target acknowledged is gathered, because one large row costs less than many small ones:
+until it is written the intent stands for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
+from switchover.move.work.append import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from switchover.move.sync_action import Append
+    from switchover.move.work.append import Sent
+    from switchover.move.work.ledger_store import FolderRows, LedgerStore
+    from switchover.move.work.mailbox import Mails
+
+GROUP_BATCHES = 16
+"""Batches under one intent."""
+GATHER_SECONDS = 1.0
+"""How long what was acknowledged may stay unwritten: it is looked for again after a crash."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Writes intents and outcomes of one folder; ``flush`` when nothing more comes."""
+
+    store: LedgerStore
+    rows: FolderRows
+    floor: int
+    refused: dict[int, Skip] = field(default_factory=dict)
+    unknown: dict[int, bytes] = field(default_factory=dict)
+    """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
+    copied: int = 0
+    copied_bytes: int = 0
+    unread: int = 0
+    highest: int = 0
+    """The last UID that the target named."""
+    _open: dict[int, int] = field(default_factory=dict)
+    """Batches that are not over, by the number of their intent."""
+    _over: list[int] = field(default_factory=list)
+    _stored: list[tuple[Sent, int]] = field(default_factory=list)
+    _skips: dict[int, Skip] = field(default_factory=dict)
+    _since: float = 0.0
+
+    async def intended(self, appends: Sequence[Append], mails: Mails) -> AsyncIterator[Batch]:
+        """Yield batches for the pump, each when its intent is durable."""
+        places = {uid: place for place, uid in enumerate(mails.uids)}
+        groups = [appends[at : at + GROUP_BATCHES] for at in range(0, len(appends), GROUP_BATCHES)]
+        ready = [self._intend(group, mails, places) for group in groups[:1]]
+        for at, group in enumerate(groups):
+            ready += [self._intend(one, mails, places) for one in groups[at + 1 : at + 2]]
+            number, row, mark = ready[at]
+            await self.store.durable(mark)
+            for action in group:
+                yield Batch(uids=action.source_uids, number=number, row=row)
+
+    def _intend(
+        self, group: Sequence[Append], mails: Mails, places: Mapping[int, int]
+    ) -> tuple[int, Row, int]:
+        # What was listed and went before its details came will not be read either.
+        uids = (uid for action in group for uid in action.source_uids)
+        wanted = sorted(places[uid] for uid in uids if uid in places)
+        packed = pack_columns(
+            [mails.uids[at] for at in wanted],
+            [mails.sizes[at] for at in wanted],
+            [mails.seconds[at] for at in wanted],
+            [mails.zones[at] for at in wanted],
+            [mails.flags[at] for at in wanted],
+            b"",
+        )
+        row = Row(RowKind.INTENDED, packed, floor=self.floor)
+        number = self.store.write(self.rows, row)
+        self._open[number] = len(group)
+        return number, row, self.store.given
+
+    def take(self, batch: Batch) -> None:
+        """Take what became of a batch; a mail of which nothing is said was gone before it was read."""
+        if not self._stored:
+            self._since = clock.monotonic()
+        self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
+        self._skips |= batch.refused
+        known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
+        self.unread += len(batch.uids) - known
+        self.highest = max((self.highest, *batch.stored.values()))
+        self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
+        if not batch.unknown:
+            self._open[batch.number] -= 1
+            if not self._open[batch.number]:
+                self._over.append(batch.number)
+        is_late = clock.monotonic() - self._since > GATHER_SECONDS
+        if is_late or len(self._stored) >= FULL_MAILS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have everything taken so far written, and the intents deleted that it settles."""
+        if self._stored:
+            self.copied += len(self._stored)
+            self.copied_bytes += sum(one.size for one, _ in self._stored)
+            self.store.write(self.rows, stored_row(self._stored))
+        if self._skips:
+            self.store.write(self.rows, skipped(self._skips))
+            self.refused |= self._skips
+        self.store.finish(self.rows, self._over)
+        self._stored, self._skips, self._over = [], {}, []
+
+
+def stored_row(mails: Sequence[tuple[Sent, int]]) -> Row:
+    """Return the row of mails that are on the target, each with its UID there."""
+    # By source UID alone: there is one of each.
+    ordered = sorted(mails, key=lambda one: one[0].uid)
+    sent = [mail for mail, _ in ordered]
+    packed = pack_columns(
+        [one.uid for one in sent],
+        [one.size for one in sent],
+        [one.date.epoch_seconds for one in sent],
+        [one.date.zone_minutes for one in sent],
+        [one.flags for one in sent],
+        b"".join(one.digest for one in sent),
+    )
+    return Row(RowKind.STORED, packed, pack_uids([uid for _, uid in ordered]))

@@ -1,0 +1,171 @@
+"""Mailboxes on one Dovecot for tests of the copier: filled, changed, copied in this process, read back.
+
+Source and target are accounts of one server, which makes a copy cost a tenth of a second; the copier does
+not know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import imaplib
+import os
+import pwd
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.integration.imap_servers import MAIL_OWNER, PASSWORD, PORT, Dovecot
+
+from switchover.move.sync_plan import Deletions, Rules
+from switchover.move.work.copying import CopyOrder
+from switchover.move.work.mailbox import Account
+from switchover.wire.imap.sasl import Password
+from switchover.wire.imap.shell import Target
+
+Contents: TypeAlias = "dict[str, Counter[tuple[Any, ...]]]"
+Mail: TypeAlias = "tuple[str, int, bytes]"
+FLAGS = (r"()", r"(\Seen)", r"(\Answered \Flagged)", r"($Forwarded work)", r"(\Draft \Seen)")
+MIRROR = Rules(deletions=Deletions.MIRROR)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """One account of a server; ``mail`` is where its mailboxes are, in plain Maildir."""
+
+    address: str
+    mail: Path
+    user: str
+    port: int = PORT
+
+    @classmethod
+    def of(cls, server: Dovecot, user: str) -> Mailbox:
+        return cls(address=server.address, mail=server.mail, user=user)
+
+    @property
+    def home(self) -> Path:
+        return self.mail / self.user
+
+    @property
+    def account(self) -> Account:
+        return Account(
+            target=Target(
+                host=self.address,
+                port=self.port,
+                tls=False,
+                allow_plaintext=True,
+                answer_seconds=20.0,
+            ),
+            credentials=lambda: Password(user=self.user, password=PASSWORD),
+        )
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[imaplib.IMAP4]:
+        connection = imaplib.IMAP4(self.address, PORT, timeout=20)
+        secret = f"\0{self.user}\0{PASSWORD}".encode()
+        connection.authenticate("PLAIN", lambda _: secret)
+        try:
+            yield connection
+        finally:
+            connection.logout()
+
+    def create(self, *names: str) -> None:
+        with self.open() as connection:
+            for name in names:
+                assert connection.create(f'"{name}"')[0] == "OK"
+
+    def append(self, *mails: Mail) -> None:
+        """Append as they are: imaplib would rewrite line ends."""
+        with self.open() as connection:
+            tags = []
+            for folder, number, body in mails:
+                tags.append(connection._new_tag())  # type: ignore[attr-defined]
+                flags, date = FLAGS[number % len(FLAGS)], date_of(number)
+                line = f'{tags[-1].decode()} APPEND "{folder}" {flags} "{date}" {{{len(body)}+}}'
+                connection.send(line.encode() + b"\r\n" + body + b"\r\n")
+            for tag in tags:
+                while not (line := connection.readline()).startswith(tag):
+                    pass
+                assert line.startswith(tag + b" OK"), line
+
+    def change(self, folder: str, *commands: tuple[str, ...]) -> None:
+        """Select a folder and do UID commands there; ``("expunge",)`` is a plain one."""
+        with self.open() as connection:
+            assert connection.select(f'"{folder}"')[0] == "OK"
+            for command in commands:
+                if command == ("expunge",):
+                    connection.expunge()
+                else:
+                    assert connection.uid(*command)[0] == "OK", command
+
+    def contents(self) -> Contents:
+        """Return the mails of every folder as a multiset of digest, flags and date."""
+        found: Contents = {}
+        with self.open() as connection:
+            for line in connection.list()[1]:
+                assert isinstance(line, bytes)
+                name = line.decode().partition(' "/" ')[2]
+                connection.select(name, readonly=True)
+                parts = connection.uid("fetch", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+                found[name.strip('"')] = Counter(
+                    (
+                        hashlib.sha256(part[1]).hexdigest()[:12],
+                        frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"},
+                        imaplib.Internaldate2tuple(part[0]),
+                    )
+                    for part in parts
+                    if isinstance(part, tuple)
+                )
+        return found
+
+    def clone(self, user: str) -> Mailbox:
+        """Return another account with the same mails under the same UIDs."""
+        other = replace(self, user=user)
+        shutil.copytree(self.home, other.home)
+        own(other.home)
+        return other
+
+    def renumber(self, folder: str = "") -> None:
+        """Make the server give a folder new UIDs and a new UIDVALIDITY."""
+        base = self.home / "Maildir" / (f".{folder}" if folder else "")
+        for name in (
+            "dovecot-uidlist",
+            "dovecot.index",
+            "dovecot.index.log",
+            "dovecot.index.cache",
+        ):
+            (base / name).unlink(missing_ok=True)
+        for name in self.home.glob("Maildir/dovecot-uidvalidity*"):
+            name.unlink()
+
+
+def own(directory: Path) -> None:
+    owner = pwd.getpwnam(MAIL_OWNER)
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+def date_of(number: int) -> str:
+    return f"{number % 28 + 1:02d}-Jan-20{10 + number % 15} 12:00:{number % 60:02d} +0100"
+
+
+def plain(number: int, size: int = 0) -> bytes:
+    return b"Subject: %d\r\n\r\n%d\r\n" % (number, number) + b"x" * size
+
+
+def order(source: Mailbox, target: Mailbox, rules: Rules | None = None, **more: Any) -> CopyOrder:
+    return CopyOrder(
+        source=source.account,
+        target=target.account,
+        source_key="source",
+        target_key=target.user,
+        rules=rules or Rules(),
+        **more,
+    )
+
+
+def mails(folder: str, numbers: Iterable[int], size: int = 0) -> list[Mail]:
+    return [(folder, number, plain(number, size)) for number in numbers]

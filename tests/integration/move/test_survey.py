@@ -1,0 +1,233 @@
+"""A copy looks only at what changed, comes back when connections die, and leaves nothing out in silence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+from tests.integration.imap_servers import Dovecot, Options, dovecot
+from tests.integration.move.rig import USERS, Box, Pair, cutter, free_user
+
+from switchover.move.sync_plan import Deletions
+from switchover.move.work import lanes
+from switchover.store.pool import Database
+
+Make: TypeAlias = Callable[..., Pair]
+PLAIN = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE NAMESPACE UIDPLUS MULTIAPPEND"
+KINDS = {
+    "qresync": "",
+    "condstore": f"{PLAIN} ESEARCH LIST-EXTENDED LIST-STATUS CONDSTORE",
+    "flags": f"{PLAIN} LIST-EXTENDED LIST-STATUS",
+    "bare": "IMAP4rev1 LITERAL+ UIDPLUS",
+}
+
+
+@pytest.fixture(scope="module")
+def sources() -> Iterator[dict[str, Dovecot]]:
+    """Return Dovecots that announce more or less, made when they are wanted."""
+
+    class Started(dict[str, Dovecot]):
+        def __missing__(self, kind: str) -> Dovecot:
+            options = Options(users=USERS, capabilities=KINDS[kind], mechanisms=("plain",))
+            self[kind] = stack.enter_context(dovecot(options))
+            return self[kind]
+
+    with contextlib.ExitStack() as stack:
+        yield Started()
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Dovecot]:
+    with dovecot(Options(users=USERS, mechanisms=("plain",))) as running:
+        yield running
+
+
+@pytest.fixture
+def make(sources: dict[str, Dovecot], target: Dovecot, database: Database) -> Make:
+    def made(kind: str = "qresync") -> Pair:
+        user = free_user()
+        return Pair(
+            source=Box(server=sources[kind], user=user),
+            target=Box(server=target, user=user),
+            database=database,
+        )
+
+    return made
+
+
+def fill(box: Box) -> None:
+    box.put("INBOX", *(f"in {number}" for number in range(5)))
+    box.put("Sent", "one", "two", "three", flags=r"(\Seen)")
+    box.put("Archive/2024", *(f"old {number}" for number in range(4)), flags="(work)")
+    box.put("Empty")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("deletions", [Deletions.NEVER, Deletions.MIRROR])
+async def test_when_nothing_changed_no_folder_is_opened(
+    make: Make, kind: str, deletions: Deletions
+) -> None:
+    pair = make(kind)
+    fill(pair.source)
+    first = await pair.copy(deletions)
+    assert (first.copied, first.is_complete) == (12, True)
+    again = await pair.copy(deletions)
+    assert (again.copied, again.unchanged, len(again.folders), again.connections) == (0, 4, 0, 2)
+    assert not pair.target.sent("SELECT", "EXAMINE", "APPEND", "STORE", "EXPUNGE", "CREATE")
+    if kind in {"qresync", "condstore"}:
+        assert not pair.source.sent("SELECT", "EXAMINE", "FETCH")
+    assert pair.are_equal()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_what_changed_is_looked_at_and_comes_over(make: Make, kind: str) -> None:
+    pair = make(kind)
+    fill(pair.source)
+    await pair.copy(Deletions.MIRROR)
+    pair.source.put("INBOX", "new", flags=r"(\Flagged later)")
+    with pair.source.edit() as inbox:
+        inbox.uid("store", "1", "+FLAGS", r"(\Answered)")
+        inbox.uid("store", "2", "+FLAGS", r"(\Deleted)")
+        inbox.expunge()
+    with pair.source.edit("Sent") as sent:
+        sent.uid("store", "2", "-FLAGS", r"(\Seen)")
+    report = await pair.copy(Deletions.MIRROR)
+    assert (report.copied, report.unchanged, report.is_complete) == (1, 2, True)
+    assert pair.are_equal()
+    wanted = {"qresync": "(QRESYNC (", "condstore": "(CHANGEDSINCE "}.get(kind)
+    if wanted:
+        assert len(pair.source.sent(wanted)) == 2
+    sizes = pair.source.sent("RFC822.SIZE")
+    assert sizes
+    assert not [line for line in sizes if " 1:* " in line]
+
+
+async def test_what_somebody_did_at_the_target_is_seen_when_mirroring(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    await pair.copy(Deletions.MIRROR)
+    pair.target.put("Sent", "not from the source")
+    assert (await pair.copy()).unchanged == 4
+    report = await pair.copy(Deletions.MIRROR)
+    assert [one.name for one in report.folders] == ["Sent"]
+
+
+async def test_a_target_folder_that_was_deleted_is_filled_again(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    await pair.copy()
+    with pair.target.edit("") as connection:
+        connection.delete("Sent")
+    report = await pair.copy()
+    assert [one.name for one in report.folders] == ["Sent"]
+    assert pair.are_equal()
+
+
+async def test_a_cut_connection_is_made_anew_and_no_mail_comes_twice(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "pause_seconds", lambda tries, _wish: 0.2 if tries < 6 else None)
+    pair = make()
+    fill(pair.source)
+    pair.source.put("INBOX", *(f"{number} " + "x" * 3000 for number in range(60)))
+    async with (
+        cutter(pair.source.server, [60_000, 90_000]) as source,
+        cutter(pair.target.server, [0, 30_000, 120_000]) as target,
+    ):
+        pair.source.target, pair.target.target = source, target
+        report = await pair.copy()
+    assert report.is_complete, report.failures
+    assert report.retries
+    assert pair.are_equal()
+
+
+async def test_a_server_that_restarts_is_waited_for(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "pause_seconds", lambda tries, _wish: 0.2 if tries < 20 else None)
+    pair = make()
+    pair.source.put("INBOX", *(f"{number} " + "x" * 3000 for number in range(60)))
+    restarts = [pair.target.server.restart]
+
+    def hook(line: str) -> None:
+        if restarts and "OK" in line and "READ-WRITE" in line:
+            restarts.pop()()
+
+    pair.target.hook = hook
+    report = await pair.copy()
+    assert report.is_complete, report.failures
+    assert report.retries
+    assert pair.are_equal()
+
+
+async def test_a_server_that_stays_away_is_a_sentence_for_each_folder(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "pause_seconds", lambda tries, _wish: 0.01 if tries < 3 else None)
+    pair = make()
+    fill(pair.source)
+    async with cutter(pair.target.server, [3000, *[1] * 50]) as target:
+        pair.target.target = target
+        report = await pair.copy(lanes=1)
+    assert not report.is_complete
+    assert any("given up after 3 tries" in one for one in report.failures.values())
+    pair.target.target = None
+    assert (await pair.copy()).is_complete
+    assert pair.are_equal()
+
+
+async def test_a_server_that_lets_few_connections_in_gets_few(
+    sources: dict[str, Dovecot], database: Database
+) -> None:
+    few = Options(users=USERS, mechanisms=("plain",), more="mail_max_userip_connections = 2")
+    with dovecot(few) as target:
+        user = free_user()
+        pair = Pair(
+            source=Box(server=sources["qresync"], user=user),
+            target=Box(server=target, user=user),
+            database=database,
+        )
+        fill(pair.source)
+        other = [pair.target.edit("INBOX")]
+        with other[0]:
+            report = await pair.copy(lanes=6)
+        assert report.is_complete, report.failures
+        assert pair.are_equal()
+
+
+async def test_a_folder_deleted_meanwhile_is_a_sentence_and_the_rest_is_copied(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    gone: list[str] = []
+
+    def hook(line: str) -> None:
+        if "CREATE" in line and not gone:
+            gone.append("Sent")
+            with pair.source.edit("") as connection:
+                connection.delete("Sent")
+
+    pair.target.hook = hook
+    report = await pair.copy()
+    assert list(report.failures) == ["Sent"]
+    assert "refuses EXAMINE" in report.failures["Sent"]
+    assert report.copied == 9
+
+
+async def test_a_folder_the_target_does_not_create_fails_alone(
+    target: Dovecot, database: Database
+) -> None:
+    with dovecot(Options(users=USERS, storage="sdbox", mechanisms=("plain",))) as source:
+        user = free_user()
+        pair = Pair(
+            source=Box(server=source, user=user),
+            target=Box(server=target, user=user),
+            database=database,
+        )
+        fill(pair.source)
+        pair.source.put("a.b", "dots make levels in Maildir")
+        report = await pair.copy()
+        assert list(report.failures) == ["a.b"]
+        assert "the target does not create 'a.b'" in report.failures["a.b"]
+        assert report.copied == 12
