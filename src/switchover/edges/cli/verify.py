@@ -138,7 +138,7 @@ def _order(
 ) -> tuple[list[Any], Any]:
     from switchover.move.canonical import Form  # noqa: PLC0415 - start-up time
     from switchover.move.difference import Level  # noqa: PLC0415 - start-up time
-    from switchover.move.endpoint import parse_endpoint  # noqa: PLC0415 - start-up time
+    from switchover.move.endpoint import absolute, parse_endpoint  # noqa: PLC0415 - start-up
     from switchover.move.folder_plan import Choice  # noqa: PLC0415 - start-up time
     from switchover.move.work.order import Side, account_of  # noqa: PLC0415 - start-up time
     from switchover.move.work.verifying import VerifyOrder  # noqa: PLC0415 - start-up time
@@ -147,9 +147,11 @@ def _order(
         raise InvalidInput(f"--form {form}: write {', '.join(Form)} or auto")
     if sample is not None and level != Level.BODIES:
         raise InvalidInput("--sample goes with --level 3, which reads whole mails")
-    ends = [parse_endpoint(text, allow_plaintext=allow_plaintext) for text in texts]
+    ends = [
+        absolute(parse_endpoint(text, allow_plaintext=allow_plaintext), Path.cwd()) for text in texts
+    ]
     sides = [
-        account_of(Side(endpoint=end, password=_password(name, str(end), file)))
+        account_of(Side(endpoint=end, password=_password(name, end, file)))
         for name, end, file in zip(("source", "target"), ends, files, strict=True)
     ]
     return ends, VerifyOrder(

@@ -22,7 +22,7 @@ PLAIN: Final = {
     "NOOP": (b"", b"OK done"),
     "LOGIN": (b"", b"OK [CAPABILITY %b] welcome" % CAPABILITIES),
     "LOGOUT": (b"* BYE until next time\r\n", b"OK done"),
-    "ID": (b'* ID ("name" "switchover archive")\r\n', b"OK done"),
+    "ID": (b'* ID ("name" "switchover KIND")\r\n', b"OK done"),
     "ENABLE": (b"* ENABLED\r\n", b"OK done"),
     "NAMESPACE": (b'* NAMESPACE (("" "SEPARATOR")) NIL NIL\r\n', b"OK done"),
     "UNSELECT": (b"", b"OK done"),

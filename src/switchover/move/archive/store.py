@@ -111,6 +111,7 @@ class Store(Protocol):
     """An archive."""
 
     separator: str
+    kind: str
 
     def folders(self) -> Sequence[str]:
         """Return the names of all folders, INBOX among them."""

@@ -23,6 +23,7 @@ class EmlStore:
     """See ``store.Store``. Files that lie in the root itself are INBOX, else its directory INBOX is."""
 
     separator = "/"
+    kind = "eml"
 
     def __init__(self, root: Path, *, may_create: bool = False) -> None:
         """Open the tree at ``root``; raises NotFound where none is and none may be made."""

@@ -29,6 +29,8 @@ _PARTS = frozenset({"cur", "new", "tmp"})
 class MaildirStore:
     """See ``store.Store``."""
 
+    kind = "maildir"
+
     def __init__(self, root: Path, *, is_tree: bool = False, may_create: bool = False) -> None:
         """Open the Maildir at ``root``; raises NotFound where none is and none may be made."""
         self.separator = "/" if is_tree else "."

@@ -28,6 +28,7 @@ class MboxStore:
     """See ``store.Store``."""
 
     separator = "/"
+    kind = "mbox"
 
     def __init__(self, root: Path, *, may_create: bool = False) -> None:
         """Open a file or a tree; raises NotFound where none is and none may be made."""
