@@ -150,7 +150,10 @@ async def _copy(
             said = f"{counts[0]:,} mails, {counts[1] / 1e6:,.1f} MB"
             shown.update(task, description=escape(folder), said=said)
 
-        return await copy_alone(settings, order, progress=tell, dry_run=dry_run)
+        report = await copy_alone(settings, order, progress=tell, dry_run=dry_run)
+    for notice in dict.fromkeys(one for account in accounts for one in account.notices()):
+        errors.print(f"[yellow]not kept[/yellow] {escape(notice)}", highlight=False)
+    return report
 
 
 def _password(side: str, where: Endpoint, file: Path | None) -> Callable[[], str]:

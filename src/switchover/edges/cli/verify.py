@@ -148,7 +148,8 @@ def _order(
     if sample is not None and level != Level.BODIES:
         raise InvalidInput("--sample goes with --level 3, which reads whole mails")
     ends = [
-        absolute(parse_endpoint(text, allow_plaintext=allow_plaintext), Path.cwd()) for text in texts
+        absolute(parse_endpoint(text, allow_plaintext=allow_plaintext), Path.cwd())
+        for text in texts
     ]
     sides = [
         account_of(Side(endpoint=end, password=_password(name, end, file)))

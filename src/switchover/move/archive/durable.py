@@ -52,7 +52,7 @@ def own(descriptor: int, beside: Path) -> None:
 
 def create(path: Path, *, beside: Path | None = None) -> int:
     """Create a file that was not there and return its descriptor."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     own(descriptor, beside or path.parent)
     return descriptor
 

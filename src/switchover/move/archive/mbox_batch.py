@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from switchover import clock
@@ -12,7 +11,8 @@ from switchover.errors import Refused
 from switchover.move.archive import mbox_text
 from switchover.move.archive.durable import create
 from switchover.move.archive.mbox_index import LARGEST_UID, Entry
-from switchover.move.archive.mbox_splice import splice, stage_path
+from switchover.move.archive.mbox_scan import Meter
+from switchover.move.archive.mbox_splice import HEAD_BYTES, splice, stage_path
 from switchover.move.archive.mbox_text import Quoter, Unquoter
 
 if TYPE_CHECKING:
@@ -45,19 +45,20 @@ class MboxBatch:
         self._quoter = Quoter()
         # The mail is measured as it will be read: its last line may get an end.
         self._reader = Unquoter(is_quoted=True)
-        self._work = blake2b(digest_size=8)
+        self._meter = Meter()
 
     def begin_mail(self, flags: tuple[bytes, ...], epoch_seconds: int) -> None:
         """Begin a mail with its From_ line and room for what is in front of it."""
         if self._descriptor < 0:
             self._descriptor = create(self._staged)
+            os.write(self._descriptor, bytes(HEAD_BYTES))
         begin = self._octets
         self._put(mbox_text.from_line(epoch_seconds))
         mail = _Written(flags=flags, epoch_seconds=epoch_seconds, begin=begin, block=self._octets)
         self._put(mbox_text.block(0, flags, _room(flags)))
         self._mails.append(mail)
         self._quoter, self._reader = Quoter(), Unquoter(is_quoted=True)
-        self._work = blake2b(digest_size=8)
+        self._meter = Meter()
 
     def write(self, data: memoryview) -> None:
         """Write octets with LF as line end and quoted."""
@@ -67,10 +68,8 @@ class MboxBatch:
         """End the mail with an empty line behind it."""
         self._take(self._quoter.end())
         mail = self._mails[-1]
-        rest = self._reader.end()
-        self._work.update(rest)
-        mail.size += len(rest)
-        mail.mark = int.from_bytes(self._work.digest(), "big")
+        self._meter.update(self._reader.end())
+        mail.size, mail.mark = self._meter.size, self._meter.mark()
         mail.end = self._octets
         self._put(b"\n")
 
@@ -85,7 +84,7 @@ class MboxBatch:
                 os.pwrite(
                     self._descriptor,
                     mbox_text.block(uid, mail.flags, _room(mail.flags)),
-                    mail.block,
+                    HEAD_BYTES + mail.block,
                 )
                 uids.append(uid)
             start = _end_with_empty_line(folder.descriptor)
@@ -112,9 +111,7 @@ class MboxBatch:
 
     def _take(self, text: bytes) -> None:
         self._put(text)
-        shown = self._reader.feed(text)
-        self._work.update(shown)
-        self._mails[-1].size += len(shown)
+        self._meter.update(self._reader.feed(text))
 
     def _put(self, data: bytes) -> None:
         view = memoryview(data)

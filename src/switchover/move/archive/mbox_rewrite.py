@@ -9,8 +9,8 @@ from switchover import clock
 from switchover.move.archive import mbox_text
 from switchover.move.archive.durable import create
 from switchover.move.archive.mbox_index import MboxIndex
-from switchover.move.archive.mbox_scan import chunks, look, read
-from switchover.move.archive.mbox_splice import splice, stage_path
+from switchover.move.archive.mbox_scan import chunks, look, measure, read
+from switchover.move.archive.mbox_splice import HEAD_BYTES, splice, stage_path
 from switchover.move.archive.mbox_text import Quoter
 
 if TYPE_CHECKING:
@@ -32,16 +32,28 @@ def rewrite(
     new = MboxIndex(uid_validity=index.uid_validity, uid_next=index.uid_next)
     staged = stage_path(folder.path, clock.new_id())
     try:
-        with os.fdopen(create(staged), "wb") as file:
+        with os.fdopen(create(staged), "w+b") as file:
+            file.write(bytes(HEAD_BYTES))
+            before = start - HEAD_BYTES  # of an offset in the staged file to one in the file
             for at, entry in enumerate(index.entries()):
                 if at < first:
                     new.append(entry)
                 elif entry.uid not in out:
-                    begin = start + file.tell()
+                    begin = before + file.tell()
                     for piece in _mail(folder.descriptor, entry, flags.get(entry.uid)):
                         file.write(piece)
-                    new.append(entry._replace(begin=begin, end=start + file.tell()))
+                    end = before + file.tell()
                     file.write(b"\n")
+                    file.flush()
+                    # Its last line may have got an end.
+                    layout = look(file.fileno(), begin - before, end - before)
+                    size, mark = measure(file.fileno(), layout)
+                    new.append(
+                        entry._replace(
+                            begin=begin, end=end, size=size, mark=mark,
+                            flags=flags.get(entry.uid, entry.flags),
+                        )
+                    )  # fmt: skip
         splice(folder.path, folder.descriptor, start, staged)
     finally:
         staged.unlink(missing_ok=True)

@@ -62,20 +62,13 @@ class Scanner:
                 self._fill(at)
                 continue
             at = self._base + found + 1
-            before = (
-                os.pread(self._descriptor, 2, at - 2)
-                if found < 1
-                else self._data[found - 1 : found + 1]
-            )
-            is_alone = (
-                before == b"\n\n" or (before == b"\r\n" and self._is_bare_end(at - 2)) or at == 1
-            )
-            if at >= start and is_alone and self.is_separator(at):
+            if at >= start and self._follows_an_empty_line(at) and self.is_separator(at):
                 return at
         return self._octets
 
-    def _is_bare_end(self, at: int) -> bool:
-        return at == 0 or os.pread(self._descriptor, 1, at - 1) == b"\n"
+    def _follows_an_empty_line(self, at: int) -> bool:
+        before = os.pread(self._descriptor, min(3, at), max(0, at - 3))
+        return before in {b"\n", b"\r\n"} or before.endswith((b"\n\n", b"\n\r\n"))
 
     def _line(self, at: int) -> bytes:
         text = os.pread(self._descriptor, min(_LONGEST_FROM_LINE, self._octets - at), at)
@@ -187,8 +180,30 @@ def read(descriptor: int, layout: Layout) -> Iterator[bytes]:
 
 def measure(descriptor: int, layout: Layout) -> tuple[int, int]:
     """Return a mail's octets on the wire and a mark of its content."""
-    size, work = 0, blake2b(digest_size=8)
+    meter = Meter()
     for piece in read(descriptor, layout):
-        size += len(piece)
-        work.update(piece)
-    return size, int.from_bytes(work.digest(), "big")
+        meter.update(piece)
+    return meter.size, meter.mark()
+
+
+class Meter:
+    """Measures a mail as it goes over the wire."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.size = 0
+        self._work = blake2b(digest_size=8)
+        self._last = b""
+
+    def update(self, piece: bytes) -> None:
+        """Take the next octets."""
+        self.size += len(piece)
+        self._work.update(piece)
+        self._last = piece[-1:] or self._last
+
+    def mark(self) -> int:
+        """Return what tells the mail from others; the end of its last line, which programs add, is no part."""
+        work = self._work.copy()
+        if self._last != b"\n":
+            work.update(b"\n" if self._last == b"\r" else b"\r\n")
+        return int.from_bytes(work.digest(), "big")

@@ -114,7 +114,11 @@ class Session:
     def _plain(self, name: str) -> bytes:
         """Answer what needs neither folder nor argument."""
         before, answer = answers.PLAIN.get(name, (b"", b"BAD unknown command"))
-        self._send(before.replace(b"SEPARATOR", self._separator).replace(b"KIND", self._store.kind.encode()))
+        self._send(
+            before.replace(b"SEPARATOR", self._separator).replace(
+                b"KIND", self._store.kind.encode()
+            )
+        )
         return answer
 
     def _answer(self, tag: bytes, answer: bytes) -> None:

@@ -13,10 +13,10 @@ from switchover.move.archive.store_mbox import MboxStore
 
 NOW = 1_700_000_000
 KINDS: dict[str, Callable[..., Store]] = {
-    "maildir": lambda path, **more: MaildirStore(path, **more),
+    "maildir": MaildirStore,
     "tree": lambda path, **more: MaildirStore(path, is_tree=True, **more),
-    "mbox": lambda path, **more: MboxStore(path, **more),
-    "eml": lambda path, **more: EmlStore(path, **more),
+    "mbox": MboxStore,
+    "eml": EmlStore,
 }
 
 

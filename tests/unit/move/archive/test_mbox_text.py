@@ -53,7 +53,7 @@ def test_the_date_of_a_from_line_comes_back(seconds: int) -> None:
         (b"From ann Thu Jan  1 01:00:01 1970 +0100\n", 1),
         (b"From ann Thu Jan  1 00:00:01 CET 1970\n", 1),
         (b"From MAILER-DAEMON Thu Jan 1 00:01 1970\n", 60),
-        (b"From \"a b\"@contoso.example Thu Jan  1 00:00:01 1970 remote from x\n", 1),
+        (b'From "a b"@contoso.example Thu Jan  1 00:00:01 1970 remote from x\n', 1),
         (b"From here on nothing is a separator\n", None),
         (b"From ann Thu Jan 99 00:00:01 1970\n", None),
         (b"From ann Thu Foo  1 00:00:01 1970\n", None),

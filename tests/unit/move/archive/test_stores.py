@@ -69,7 +69,9 @@ def test_mails_come_back_with_flags_and_dates_also_to_whoever_opens_it_next(
         st.one_of(
             st.binary(min_size=1, max_size=300),
             st.lists(
-                st.sampled_from([b"\r\n", b"\n", b"From ", b">", b"\r", b"X-UID: 1", b"a: b", b"\n\n"]),
+                st.sampled_from(
+                    [b"\r\n", b"\n", b"From ", b">", b"\r", b"X-UID: 1", b"a: b", b"\n\n"]
+                ),
                 min_size=1,
             ).map(b"".join),
         ),
@@ -78,7 +80,9 @@ def test_mails_come_back_with_flags_and_dates_also_to_whoever_opens_it_next(
     )
 )
 def test_random_octets_come_back_in_the_declared_form(kind: str, mails: list[bytes]) -> None:
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as place:
         folder = open_store(kind, Path(place) / "a").open("INBOX", to_write=True)
         uids = put(folder, *mails)
         found = [body(folder, uid) for uid in uids]
@@ -145,7 +149,14 @@ def test_folders_are_made_listed_and_subscribed(kind: str, tmp_path: Path) -> No
     assert list(store.folders()) == ["INBOX"]
     assert not (tmp_path / "a").exists()
     between = store.separator
-    names = ["Sent", between.join(("Archive", "2024")), "Entw&APw-rfe", "a b", "&-x", 'He said "hello"']
+    names = [
+        "Sent",
+        between.join(("Archive", "2024")),
+        "Entw&APw-rfe",
+        "a b",
+        "&-x",
+        'He said "hello"',
+    ]
     for name in names:
         store.create(name)
     with pytest.raises(Conflict, match="there already"):
@@ -194,7 +205,18 @@ def test_no_name_leads_out_of_the_archive(kind: str, names: list[str], tmp_path:
 @pytest.mark.parametrize("kind", ["mbox", "eml"])
 def test_odd_names_become_files_that_every_file_system_takes(kind: str, tmp_path: Path) -> None:
     store = open_store(kind, tmp_path / "a")
-    names = ["../up", "..", "con", "a:b*c?", "dot.", " blank ", ".hidden", "x.sbd", "y.msf/z", "100%25"]
+    names = [
+        "../up",
+        "..",
+        "con",
+        "a:b*c?",
+        "dot.",
+        " blank ",
+        ".hidden",
+        "x.sbd",
+        "y.msf/z",
+        "100%25",
+    ]
     for name in names:
         store.create(name)
     assert {name for name in store.folders() if name != "INBOX"} == set(names)
