@@ -44,7 +44,8 @@ def form_of(source: Profile, target: Profile) -> Form:
     if Quirk.LAST_LINE_ENDED in target.quirks:
         return Form.LINES
     is_clean = Quirk.LINE_ENDS_NORMALISED in source.quirks
-    return Form.EXACT if is_clean or Quirk.BARE_NEWLINES_REFUSED in target.quirks else Form.LINES
+    is_safe = {Quirk.BARE_NEWLINES_REFUSED, Quirk.EVERY_BYTE_KEPT} & target.quirks
+    return Form.EXACT if is_clean or is_safe else Form.LINES
 
 
 def largest_mail(capabilities: Collection[str], profile: Profile) -> int:

@@ -36,8 +36,17 @@ _PLACE = re.compile(
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOW = "write imaps://USER@HOST, imap://USER@HOST, maildir:PATH, mbox:PATH or eml:PATH"
+_NEAR = {
+    "imap+ssl": "TLS from the first byte is written imaps://USER@HOST",
+    "imaps+ssl": "TLS from the first byte is written imaps://USER@HOST",
+    "imap+tls": "STARTTLS is what imap://USER@HOST demands",
+    "pop3": f"POP3 holds no folders and no flags; {_HOW}",
+    "pop3s": f"POP3 holds no folders and no flags; {_HOW}",
+    "file": "archives are written maildir:PATH, mbox:PATH or eml:PATH",
+}
 _LONGEST = 4096
 _TREE = "?layout=fs"
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost.localdomain", "ip6-localhost"})
 # Unreserved and harmless in the user part; a percent sign or colon always is encoded.
 _PLAIN_IN_USER = "!$&'()*+,;=/@\\"
 
@@ -81,12 +90,13 @@ class ImapEndpoint:
 
         The standard ports are one server, other ports are servers of their own; users are compared
         without regard to case, to a master user behind ``*`` and to domains before ``/`` or a
-        backslash. Two host names of one server are not seen through: that takes a look at both
-        mailboxes.
+        backslash. This machine is one server by all its own names; other host names of one server are
+        not seen through: that takes a look at both mailboxes.
         """
         user = re.split(r"[/\\]", self.user.split("*", 1)[0])[-1] or self.user
         port = "" if self.port in {143, 993} else f":{self.port}"
-        return f"imap:{user.casefold()}@{self.host}{port}"
+        host = "localhost" if self.host in _THIS_MACHINE else self.host
+        return f"imap:{user.casefold()}@{host}{port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +157,8 @@ def _fault(message: str, hint: str) -> InvalidInput:
 def _no_scheme(text: str) -> InvalidInput:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://", text)
     if scheme:
-        return _fault(f"{scheme[1]}:// is no endpoint that mail can be copied from or to", _HOW)
+        hint = _NEAR.get(scheme[1].lower(), _HOW)
+        return _fault(f"{scheme[1]}:// is no endpoint that mail can be copied from or to", hint)
     return _fault("an endpoint begins with the way to reach it", _HOW)
 
 

@@ -62,7 +62,7 @@ class TargetFacts:
 
     ``separator`` is None for a flat server, ``prefix`` that of the personal namespace with its
     separator (``INBOX.``). ``forbidden`` and ``forbidden_first`` are characters not taken anywhere,
-    or at the start of a level; the separator and control characters never are. ``is_blank_tidy``:
+    or at the start of a name; the separator and control characters never are. ``is_blank_tidy``:
     no blanks at either end of a level nor two in a row (Gmail). ``reserved`` are names of the first
     level, in lower case. Lengths are in what ``length_of`` counts; 0 is no limit.
     ``has_inbox_children`` is False where nothing can stand below INBOX.
@@ -108,7 +108,10 @@ class TargetFacts:
 
     def cleaned(self, path: Path, replacement: str) -> Path:
         """Return a path without the characters that the target does not take."""
-        return tuple(self._cleaned_level(level, replacement) for level in path)
+        clean = tuple(self._cleaned_level(level, replacement) for level in path)
+        if clean and clean[0] and clean[0][0] in self.forbidden_first:
+            return (replacement + clean[0][1:], *clean[1:])
+        return clean
 
     def _cleaned_level(self, level: str, replacement: str) -> str:
         bad = self.forbidden + (self.separator or "")
@@ -116,8 +119,6 @@ class TargetFacts:
             replacement if char in bad or unicodedata.category(char) == "Cc" else char
             for char in level
         )
-        if text and text[0] in self.forbidden_first:
-            text = replacement + text[1:]
         return " ".join(filter(None, text.split(" "))) if self.is_blank_tidy else text
 
     def fault(self, path: Path) -> tuple[NameFault, str] | None:

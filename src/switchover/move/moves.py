@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from switchover.move.flags import FlagSet
+    from switchover.move.standing import State
 
 
 class Arrived(NamedTuple):
@@ -107,3 +108,15 @@ def plan_moves(arrived: Iterable[Arrived], departed: Iterable[Departed]) -> Move
         ),
         unread={folder: tuple(uids) for folder, uids in sorted(unread.items())},
     )
+
+
+def may_lose(before: State, now: State | None) -> bool:
+    """Return whether a folder may have lost mails: it would have more, had every new UID come on top."""
+    if now is None or not before.uid_next or now.uid_validity != before.uid_validity:
+        return False
+    return before.messages + now.uid_next - before.uid_next > now.messages
+
+
+def may_gain(before: State, now: State | None) -> bool:
+    """Return whether a folder may have new mails."""
+    return now is not None and now.messages > 0 and now.uid_next > before.uid_next

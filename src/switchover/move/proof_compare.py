@@ -15,7 +15,7 @@ from switchover.move.folder_mails import is_not_delivered
 from switchover.move.proof_root import ProofMail, entry, merkle_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from switchover.move.flags import FlagSet
     from switchover.move.proof import FolderContents
@@ -57,14 +57,20 @@ class Comparison:
         return ordered + [self._extra(mail) for _, mail in sorted(self.target.items())] + dropped
 
     def _leave_over(self) -> None:
-        """Take off both sides what they have in common."""
-        common = Counter(self.marks[0]) & Counter(self.marks[1])
-        pairs = self.contents.pairs
-        there = {mail.uid for mail in self.mails[1]}
-        # Of twins those stay that the ledger knows no living partner of: they are the ones gone or new.
-        settled = {uid for uid, target in pairs.items() if target in there}
-        self.source = _left_over(self.mails[0], self.marks[0], common, settled)
-        self.target = _left_over(self.mails[1], self.marks[1], common, set(pairs.values()))
+        """Take off both sides what they have in common: pairs of the ledger first, then any that are equal."""
+        marks = [
+            {mail.uid: mark for mail, mark in zip(mails, marks, strict=True)}
+            for mails, marks in zip(self.mails, self.marks, strict=True)
+        ]
+        for uid, partner in self.contents.pairs.items():
+            mark = marks[0].get(uid)
+            if mark is not None and mark == marks[1].get(partner):
+                del marks[0][uid], marks[1][partner]
+        common = Counter(marks[0].values()) & Counter(marks[1].values())
+        self.source, self.target = (
+            _left_over(mails, left, dict(common))
+            for mails, left in zip(self.mails, marks, strict=True)
+        )
 
     def _pair_by_ledger(self) -> None:
         for uid in sorted(self.source):
@@ -189,21 +195,18 @@ class Comparison:
 
 
 def _left_over(
-    mails: Sequence[ProofMail],
-    marks: Sequence[bytes],
-    common: Mapping[bytes, int],
-    settled: Container[int],
+    mails: Sequence[ProofMail], marks: Mapping[int, bytes], room: dict[bytes, int]
 ) -> dict[int, ProofMail]:
-    """Return the mails that are left when those in common are taken off, ``settled`` ones first."""
-    room = dict(common)
+    """Return the mails with a mark that are left when so many of each are taken off."""
     left = {}
-    for takes_settled in (True, False):
-        for mail, mark in zip(mails, marks, strict=True):
-            if (mail.uid in settled) is takes_settled:
-                if room.get(mark):
-                    room[mark] -= 1
-                else:
-                    left[mail.uid] = mail
+    for mail in mails:
+        mark = marks.get(mail.uid)
+        if mark is None:
+            continue
+        if room.get(mark):
+            room[mark] -= 1
+        else:
+            left[mail.uid] = mail
     return left
 
 

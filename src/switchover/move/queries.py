@@ -290,3 +290,19 @@ async def vacuum_intents(connection: AsyncConnection[Any]) -> None:
         )
     finally:
         await connection.set_autocommit(False)
+
+
+async def list_folders_with_skips(connection: AsyncConnection[Any], pair_id: int) -> set[int]:
+    """Return the ids of a pair's folders that have ledger rows of skipped mails, valid or not."""
+    cursor = await connection.execute(
+        """
+        -- folders where mails were skipped; no lock
+        select distinct folder_id
+        from ledger_row
+        join copy_folder on copy_folder.id = ledger_row.folder_id
+        where copy_folder.pair_id = %s
+          and ledger_row.kind = %s
+        """,
+        (pair_id, _NUMBER_OF[RowKind.SKIPPED]),
+    )
+    return {row[0] for row in await cursor.fetchall()}

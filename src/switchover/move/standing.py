@@ -8,7 +8,14 @@ from enum import StrEnum
 from switchover.move.sync_plan import Deletions, Rules
 
 _NOT_TERMS = frozenset(
-    {"source_uid_validity", "target_uid_validity", "permanent_flags", "limits", "deletions"}
+    {
+        "source_uid_validity",
+        "target_uid_validity",
+        "permanent_flags",
+        "limits",
+        "deletions",
+        "retries_skipped",
+    }
 )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from switchover.move.append_batches import BatchLimits, batches
 from switchover.move.flags import FlagSet, PermanentFlags, comparable, storable
 from switchover.move.segment import Skip, SkipReason
+from switchover.move.selection import Selection
 from switchover.move.sync_action import (
     Action,
     Delete,
@@ -80,7 +81,7 @@ class Rules:
 
     ``source_uid_validity`` and ``target_uid_validity`` are those under which the ledger was
     written, 0 when it is new. ``permanent_flags`` None: the target keeps every flag.
-    ``largest_bytes`` (APPENDLIMIT) 0: no limit.
+    ``largest_bytes`` (APPENDLIMIT) 0: no limit. ``selection`` is of new mails.
     """
 
     source_uid_validity: int = 0
@@ -91,6 +92,7 @@ class Rules:
     permanent_flags: PermanentFlags | None = None
     largest_bytes: int = 0
     limits: BatchLimits = field(default_factory=BatchLimits)
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

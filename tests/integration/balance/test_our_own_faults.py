@@ -60,7 +60,7 @@ async def test_a_database_that_a_newer_version_wrote_stops_changes_and_nothing_e
     async with suite() as running:
         engine = await serving(running, farm)
         with psycopg.connect(
-            running.postgres().superuser_dsn.replace("dbname=postgres", "dbname=switchover")
+            running.postgres().superuser_dsn.replace("dbname=template1", "dbname=switchover")
         ) as own:
             own.execute("update switchover_schema set version_num = '9999'")
         running.kill()

@@ -102,7 +102,12 @@ def read_mailbox(server: ImapServer, user: str, *, bodies: bool = False) -> Mail
         return Mailbox(
             folders=folders,
             parents=frozenset(one.name for one in listed) - folders.keys(),
-            subscribed=frozenset(one.name for one in connection.list_names(b"LSUB")),
+            # Courier gives the parents of subscribed folders too, marked so.
+            subscribed=frozenset(
+                one.name
+                for one in connection.list_names(b"LSUB")
+                if "\\noselect" not in one.attributes
+            ),
         )
 
 

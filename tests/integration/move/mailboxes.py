@@ -11,6 +11,7 @@ import hashlib
 import imaplib
 import os
 import pwd
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from tests.integration.imap_servers import MAIL_OWNER, PASSWORD, PORT, Dovecot
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.copying import CopyOrder
 from switchover.move.work.mailbox import Account
+from switchover.move.work.sign_in import unchanging
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
@@ -59,7 +61,8 @@ class Mailbox:
                 allow_plaintext=True,
                 answer_seconds=20.0,
             ),
-            credentials=lambda: Password(user=self.user, password=PASSWORD),
+            user=self.user,
+            credentials=unchanging(Password(user=self.user, password=PASSWORD)),
         )
 
     @contextlib.contextmanager
@@ -129,17 +132,18 @@ class Mailbox:
         return other
 
     def renumber(self, folder: str = "") -> None:
-        """Make the server give a folder new UIDs and a new UIDVALIDITY."""
+        """Make the server give a folder a new UIDVALIDITY and its mails other UIDs, in another order."""
         base = self.home / "Maildir" / (f".{folder}" if folder else "")
-        for name in (
-            "dovecot-uidlist",
-            "dovecot.index",
-            "dovecot.index.log",
-            "dovecot.index.cache",
-        ):
-            (base / name).unlink(missing_ok=True)
-        for name in self.home.glob("Maildir/dovecot-uidvalidity*"):
+        for name in base.glob("dovecot.index*"):
             name.unlink()
+        head, *lines = (base / "dovecot-uidlist").read_text().splitlines()
+        validity = re.search(r" V(\d+)", head)
+        assert validity, head
+        head = head.replace(validity[0], f" V{int(validity[1]) + 1000}")
+        uids = [line.split(" ", 1)[0] for line in lines]
+        names = [line.split(" ", 1)[1] for line in lines]
+        again = [f"{uid} {name}" for uid, name in zip(uids, reversed(names), strict=True)]
+        (base / "dovecot-uidlist").write_text("\n".join([head, *again]) + "\n")
 
 
 def own(directory: Path) -> None:

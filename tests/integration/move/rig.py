@@ -17,6 +17,7 @@ from tests.integration.imap_servers import PASSWORD, PORT, Dovecot
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.copying import CopyOrder, CopyReport, copy_mailbox
 from switchover.move.work.mailbox import Account
+from switchover.move.work.sign_in import unchanging
 from switchover.store.pool import Database
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
@@ -44,7 +45,8 @@ class Box:
     def account(self) -> Account:
         return Account(
             target=self.target or self.server.plain,
-            credentials=lambda: Password(user=self.user, password=PASSWORD),
+            user=self.user,
+            credentials=unchanging(Password(user=self.user, password=PASSWORD)),
             trace=self.trace,
         )
 
@@ -62,10 +64,12 @@ class Box:
         connection = imaplib.IMAP4(self.server.address, PORT, timeout=20)
         connection._encoding = "utf-8"  # type: ignore[attr-defined]
         connection.authenticate("PLAIN", lambda _: f"\0{self.user}\0{PASSWORD}".encode())
-        if folder:
-            assert connection.select(f'"{folder}"')[0] == "OK"
-        yield connection
-        connection.logout()
+        try:
+            if folder:
+                assert connection.select(f'"{folder}"')[0] == "OK"
+            yield connection
+        finally:
+            connection.logout()
 
     def put(self, folder: str, *bodies: str, flags: str = "") -> None:
         """Append small mails."""

@@ -17,12 +17,13 @@ import pytest
 from tests.integration.imap_servers import PASSWORD, PORT, USER, Dovecot, Options, dovecot
 from tests.integration.suite import short_directory
 
-from switchover.move.canonical import Form
-from switchover.move.probes.profile_store import profile_for
+from switchover.move.probes.profile_store import knowing, profile_for
 from switchover.move.probes.torture import Torture
+from switchover.move.work.mailbox import Account, open_mailbox
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.quirks import Quirk
+from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import open_connection
 
 pytestmark = pytest.mark.timeout(120)
@@ -92,28 +93,31 @@ def test_a_dovecot_is_described_as_it_is_and_left_as_it_was(server: Dovecot, pla
         Torture.ZONE_FAR: "changed",
         Torture.ZONE_WEST: "changed",
     }
-    assert report["profile"]["written_form"] == "lines"
+    assert report["profile"]["measured"]["form"] == "lines"
     assert report["left_behind"] == []
 
 
 async def test_copies_go_by_what_was_found(server: Dovecot, place: Path) -> None:
-    connection = await open_connection(server.plain)
-    try:
-        await connection.sign_in(server.credentials, nonce="nonce")
-        await connection.run(commands.identify({"name": "switchover"}))
-        guessed = profile_for(place / "data", server.plain, connection.conversation)
-        probe(server, place, "--connections", "2")
-        known = profile_for(place / "data", server.plain, connection.conversation)
-    finally:
-        await connection.close()
-    assert guessed.measured is None
-    assert known.measured is not None
-    assert (guessed.written_form, known.written_form) == (Form.LINES, Form.LINES)
-    assert known.refused == guessed.refused == {Torture.EMPTY}
-    assert Quirk.NUL_BECOMES_0X80 in known.server.quirks & guessed.server.quirks
-    assert Quirk.DOTS_MAKE_LEVELS not in known.server.quirks
-    assert known.measured.names.forbidden == "."
+    async def credentials() -> Password:
+        return server.credentials
+
+    account = Account(target=server.plain, credentials=credentials)
+    probe(server, place, "--connections", "2")
+    guessing = await open_mailbox(account)
+    await guessing.close()
+    knowing_account = knowing(account, place / "data")
+    connection = await open_mailbox(knowing_account)
+    await connection.close()
+    guessed, known = guessing.conversation.profile, connection.conversation.profile
+    assert profile_for(place / "data", server.plain, guessing.conversation) == known
+    assert guessed.keywords_a_folder == 26
+    assert known.keywords_a_folder is None
+    assert Quirk.NUL_BECOMES_0X80 in known.quirks & guessed.quirks
+    assert Quirk.DOTS_MAKE_LEVELS not in known.quirks
+    assert (known.forbidden_in_names, known.longest_name) == (".", 254)
+    assert guessed.takes_keyword(b"a]b")
     assert not known.takes_keyword(b"a]b")
+    assert knowing(account, place / "elsewhere") is account
 
 
 def test_reading_only_writes_nothing(server: Dovecot, place: Path) -> None:
@@ -145,16 +149,17 @@ def test_broken_off_it_cleans_up_or_the_next_one_does(
     running = subprocess.Popen(
         command(server, place, "-o", "json"),
         env={**os.environ, "SWITCHOVER_PASSWORD": PASSWORD},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert running.stderr is not None
     home = server.mail / USER / "Maildir"
     deadline = time.monotonic() + 30
     while not list(home.glob(".switchover-probe-*/cur")):
         assert time.monotonic() < deadline
-        assert running.poll() is None
+        assert running.poll() is None, running.stderr.read()
         time.sleep(0.005)
     running.send_signal(number)
-    running.wait(60)
+    running.communicate(timeout=60)
     if number is signal.SIGKILL:
         assert folders(server) != before
         probe(server, place, "--connections", "1")
@@ -212,3 +217,25 @@ def test_a_wrong_password_is_a_clear_sentence(server: Dovecot, place: Path) -> N
         del os.environ["SWITCHOVER_PASSWORD"]
     said = probe(server, place, "--password-file", str(file), code=5)
     assert f"does not let {USER} in" in said
+
+
+def test_a_copy_goes_by_what_was_found(server: Dovecot, place: Path) -> None:
+    """Names and keywords that this server refuses are brought into a form that it takes."""
+    with dovecot(Options(users=("other@contoso.example",), separator=".")) as source:
+        source.put_mails([b"Subject: in\r\n\r\ntext\r\n"])
+        secret = {"SWITCHOVER_SOURCE_PASSWORD": PASSWORD, "SWITCHOVER_TARGET_PASSWORD": PASSWORD}
+        source.put_mails([b"Subject: tilde\r\n\r\ntext\r\n"], folder="~first")
+        source.doveadm("mailbox", "create", "-u", "other@contoso.example", "a.~second")
+        probe(server, place, "--connections", "1")
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "switchover", "copy",
+                f"imap://other@contoso.example@{source.address}:{PORT}",
+                f"imap://{USER}@{server.address}:{PORT}",
+                "--allow-plaintext", "-o", "json", "--dry-run", "--data", str(place / "data"),
+            ],
+            env={**os.environ, **secret}, capture_output=True, text=True, check=False, timeout=100,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mapping = {one["source"]: one["target"] for one in json.loads(done.stdout)["mapping"]}
+    assert mapping == {"INBOX": "INBOX", "~first": "_first", "a.~second": "a/~second"}

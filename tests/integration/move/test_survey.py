@@ -231,3 +231,88 @@ async def test_a_folder_the_target_does_not_create_fails_alone(
         assert list(report.failures) == ["a.b"]
         assert "the target does not create 'a.b'" in report.failures["a.b"]
         assert report.copied == 12
+
+
+SHARED = """
+    mail_attribute_dict = file:{directory}/mail/%u/attributes
+    protocol imap {{
+      mail_plugins = acl imap_acl
+      imap_metadata = yes
+    }}
+    plugin {{
+      acl = vfile
+    }}
+"""
+
+
+@pytest.fixture(scope="module")
+def sharing() -> Iterator[tuple[Dovecot, Dovecot]]:
+    options = Options(users=USERS, mechanisms=("plain",), more=SHARED)
+    with dovecot(options) as source, dovecot(options) as target:
+        yield source, target
+
+
+@pytest.fixture
+def shared(sharing: tuple[Dovecot, Dovecot], database: Database) -> Pair:
+    user = free_user()
+    source, target = (Box(server=one, user=user) for one in sharing)
+    fill(source)
+    return Pair(source=source, target=target, database=database)
+
+
+async def test_rights_and_annotations_come_over_when_asked(shared: Pair) -> None:
+    with shared.source.edit("") as connection:
+        for user, rights in ((USERS[-1], "lrs"), (USERS[-2], "lrswi")):
+            assert connection.setacl("Sent", user, rights)[0] == "OK"
+        for where, name in (("Sent", "/private/comment"), ("", "/private/vendor/contoso/color")):
+            line = connection.xatom("SETMETADATA", f'"{where}"', f'({name} "for {where}")')
+            assert line[0] == "OK", line
+    plain = await shared.copy()
+    assert (plain.is_complete, plain.rights_set, plain.annotations_set) == (True, 0, 0)
+    report = await shared.copy(with_acl=True, with_metadata=True)
+    assert (report.rights_set, report.annotations_set, report.notes) == (2, 2, [])
+    with shared.target.edit("") as connection:
+        (told,) = connection.getacl("Sent")[1]
+        assert f"{USERS[-1]} lrs" in told.decode()
+    again = await shared.copy(with_acl=True, with_metadata=True)
+    assert (again.rights_set, again.annotations_set) == (0, 0)
+
+
+async def test_what_one_side_does_not_know_is_a_note(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    report = await pair.copy(with_acl=True, with_metadata=True)
+    assert report.is_complete
+    assert [one.partition(":")[0] for one in report.notes] == [
+        "rights (--acl) are not copied",
+        "annotations (--metadata) are not copied",
+    ]
+
+
+async def test_a_folder_nobody_may_write_into_fails_alone(shared: Pair) -> None:
+    await shared.copy()
+    shared.source.put("Sent", "new")
+    shared.source.put("INBOX", "new")
+    with shared.target.edit("") as connection:
+        connection.setacl("Sent", "owner", "lra")
+    report = await shared.copy()
+    assert list(report.failures) == ["Sent"]
+    assert "READ-ONLY" in report.failures["Sent"]
+    assert report.copied == 1
+
+
+async def test_subscriptions_come_over_and_one_of_nothing_is_tried_and_told(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    pair.source.put("Old")
+    with pair.source.edit("") as connection:
+        for name in ("Sent", "Old"):
+            connection.subscribe(name)
+        connection.delete("Old")
+    report = await pair.copy()
+    with pair.target.edit("") as connection:
+        assert [one for one in connection.lsub()[1] if one] == [b'() "/" Sent']
+    assert pair.target.sent('SUBSCRIBE "Old"')
+    assert [one.partition(":")[0] for one in report.notes] == [
+        "Old is not subscribed on the target"
+    ]

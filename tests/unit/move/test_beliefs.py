@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from switchover.move.beliefs import form_of, largest_mail, refusal, trust_of
 from switchover.move.canonical import Form
 from switchover.move.reconcile import Trust
 from switchover.move.segment import Skip, SkipReason
-from switchover.wire.imap.quirks import GENERIC, PROFILES, Server
+from switchover.wire.imap.quirks import GENERIC, PROFILES, Quirk, Server
 
 EXCHANGE, DOVECOT = PROFILES[Server.EXCHANGE], PROFILES[Server.DOVECOT]
 CYRUS, GMAIL = PROFILES[Server.CYRUS], PROFILES[Server.GMAIL]
@@ -24,6 +26,9 @@ def test_the_form_is_the_strictest_that_both_keep() -> None:
     assert form_of(GENERIC, DOVECOT) is Form.LINES
     assert form_of(GENERIC, CYRUS) is Form.EXACT
     assert form_of(GENERIC, GENERIC) is Form.LINES
+    assert (
+        form_of(GENERIC, replace(GENERIC, quirks=frozenset({Quirk.EVERY_BYTE_KEPT}))) is Form.EXACT
+    )
     assert form_of(DOVECOT, PROFILES[Server.MBOX]) is Form.LINES
     assert form_of(DOVECOT, PROFILES[Server.MAILDIR]) is Form.EXACT
     assert form_of(EXCHANGE, DOVECOT) is form_of(DOVECOT, EXCHANGE) is Form.STRUCTURE

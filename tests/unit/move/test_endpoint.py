@@ -179,3 +179,23 @@ def test_any_text_is_an_endpoint_or_a_sentence(text: str) -> None:
 )
 def test_one_mailbox_on_both_sides_is_seen(left: str, right: str, is_same: bool) -> None:
     assert same_mailbox(parse_endpoint(left), parse_endpoint(right)) is is_same
+
+
+@pytest.mark.parametrize("other", ["127.0.0.1", "[::1]", "LOCALHOST", "localhost.localdomain"])
+def test_this_machine_is_one_server_by_all_its_names(other: str) -> None:
+    assert same_mailbox(imap("imaps://ann@localhost"), imap(f"imap://ann@{other}"))
+    assert not same_mailbox(imap("imaps://ann@localhost"), imap("imap://ann@127.0.0.2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("pop3://ann@mail", "no folders"),
+        ("imap+tls://ann@mail", "STARTTLS"),
+        ("file:///srv/mail", "maildir:PATH"),
+        ("http://ann@mail", "write imaps://USER@HOST"),
+    ],
+)
+def test_an_unknown_scheme_is_told_what_comes_near(text: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match=hint):
+        parse_endpoint(text)

@@ -57,7 +57,8 @@ def test_names_fold_as_the_target_folds_them() -> None:
 
 def test_characters_that_are_not_taken_are_replaced() -> None:
     facts = TargetFacts(separator=".", forbidden='"', forbidden_first="~", is_blank_tidy=True)
-    assert facts.cleaned(('a.b"c', "~x~", "  y  z ", "t\tu"), "_") == ("a_b_c", "_x~", "y z", "t_u")
+    assert facts.cleaned(('a.b"c', "~x~", "  y  z ", "t\tu"), "_") == ("a_b_c", "~x~", "y z", "t_u")
+    assert facts.cleaned(("~x~", "y"), "_") == ("_x~", "y")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.move.moves import Arrived, Departed, Moved, MoveOnTarget, plan_moves
+from switchover.move.moves import (
+    Arrived,
+    Departed,
+    Moved,
+    MoveOnTarget,
+    may_gain,
+    may_lose,
+    plan_moves,
+)
+from switchover.move.standing import State
 
 ARRIVED = Arrived("b", 7, 10, 1000, (), b"d")
 DEPARTED = Departed("a", 3, 33, 10, 1000, (), b"d")
@@ -64,3 +76,25 @@ def test_each_copy_is_used_once(
     for digest in (b"d", b"e"):
         possible = min([d for _, d in new].count(digest), [d for _, d, _ in old].count(digest))
         assert sum(pair.arrived.digest == digest for pair in pairs) == possible
+
+
+BEFORE = State(uid_validity=1, uid_next=10, messages=5)
+
+
+@pytest.mark.parametrize(
+    ("now", "loses", "gains"),
+    [
+        (BEFORE, False, False),
+        (replace(BEFORE, uid_next=12, messages=7), False, True),
+        (replace(BEFORE, uid_next=12, messages=6), True, True),
+        (replace(BEFORE, messages=4), True, False),
+        (replace(BEFORE, uid_validity=2, messages=4), False, False),
+        (None, False, False),
+    ],
+)
+def test_only_folders_that_may_have_lost_or_gained_are_looked_at(
+    now: State | None, loses: bool, gains: bool
+) -> None:
+    assert (may_lose(BEFORE, now), may_gain(BEFORE, now)) == (loses, gains)
+    never = State(uid_validity=0, uid_next=0, messages=0)
+    assert not may_lose(never, now)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -52,6 +51,8 @@ def build(modules: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
 
 def _show_version(value: bool) -> None:
     if value:
+        from importlib.metadata import version  # noqa: PLC0415 - start-up time
+
         sys.stdout.write(f"switchover {version('switchover')}\n")
         raise typer.Exit
 

@@ -24,7 +24,7 @@ from switchover.errors import (
 from switchover.model.wording import counted, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 EXIT_CODES: dict[type[SwitchoverError], int] = {
     InvalidInput: 2,
@@ -106,12 +106,19 @@ def print_stream(parts: Iterable[bytes]) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    numbers: Collection[str] = (),
 ) -> None:
-    """Print a table; cells may hold Rich markup, so ``escape`` what comes from outside."""
+    """Print a table; cells may hold Rich markup, so ``escape`` what comes from outside.
+
+    The columns named in ``numbers`` stand to the right.
+    """
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
     count = 0
     for row in rows:
         # A line break in a cell would draw a row that is none.

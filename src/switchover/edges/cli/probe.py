@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
-import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import Format, errors, exits, print_json
-from switchover.errors import InvalidInput
+from switchover.edges.cli.sides import SignIn, side_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from switchover.move.endpoint import Endpoint
     from switchover.move.probes.endpoint import ProbeReport
+    from switchover.move.work.order import Side
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +24,10 @@ def register(app: typer.Typer) -> None:
     app.command("probe-endpoint")(probe_endpoint)
 
 
+@grouped()
 def probe_endpoint(
     url: Annotated[str, typer.Argument(help="imaps://USER@HOST or imap://USER@HOST (STARTTLS).")],
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help="File whose first line is the password.", show_default=False),
-    ] = None,
+    sign_in: SignIn = SignIn(),
     allow_plaintext: Annotated[
         bool, typer.Option("--allow-plaintext", help="imap:// without STARTTLS is good enough.")
     ] = False,
@@ -58,27 +52,23 @@ def probe_endpoint(
     Example: switchover probe-endpoint imaps://ann@new.contoso.example
     """
     with exits():
-        from switchover.move.endpoint import parse_endpoint  # noqa: PLC0415 - start-up time
-
-        endpoint = parse_endpoint(url, allow_plaintext=allow_plaintext)
-        password = _password(endpoint, password_file)
+        side = side_of("", url, sign_in, allow_plaintext=allow_plaintext)
         report, file = asyncio.run(
             _probe(
-                endpoint, password, data=data, reads_only=reading_only, keeps=keep,
-                connections=connections, quiet=output is Format.JSON,
+                side, data=data, reads_only=reading_only, keeps=keep, connections=connections,
+                quiet=output is Format.JSON,
             )
         )  # fmt: skip
         from switchover.edges.cli import probe_report  # noqa: PLC0415 - start-up time
 
         if output is Format.JSON:
-            print_json(probe_report.as_json(str(endpoint), report, file))
+            print_json(probe_report.as_json(str(side.endpoint), report, file))
         else:
-            probe_report.show(str(endpoint), report, file)
+            probe_report.show(str(side.endpoint), report, file)
 
 
 async def _probe(
-    endpoint: Endpoint,
-    password: Callable[[], str],
+    side: Side,
     *,
     data: Path | None,
     reads_only: bool,
@@ -87,12 +77,12 @@ async def _probe(
     quiet: bool,
 ) -> tuple[ProbeReport, Path | None]:
     from switchover.move.probes.endpoint import ProbeOrder  # noqa: PLC0415 - start-up time
-    from switchover.move.work.order import Side, account_of  # noqa: PLC0415 - start-up time
+    from switchover.move.work.order import account_of  # noqa: PLC0415 - start-up time
     from switchover.move.work.probing import probe_alone  # noqa: PLC0415 - start-up time
     from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
     order = ProbeOrder(
-        account=account_of(Side(endpoint=endpoint, password=password)),
+        account=account_of(side),
         connections=connections,
         reads_only=reads_only,
         keeps=keeps,
@@ -102,26 +92,3 @@ async def _probe(
         return await probe_alone(settings, order)
     with errors.status("connecting") as shown:
         return await probe_alone(settings, order, tell=shown.update)
-
-
-def _password(endpoint: Endpoint, file: Path | None) -> Callable[[], str]:
-    if file is not None:
-        return partial(_read_password, file)
-    if "SWITCHOVER_PASSWORD" in os.environ:
-        return partial(os.environ.__getitem__, "SWITCHOVER_PASSWORD")
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            f"no password for {endpoint}: give --password-file FILE or SWITCHOVER_PASSWORD"
-        )
-    return partial(getpass.getpass, f"Password of {endpoint}: ")
-
-
-def _read_password(file: Path) -> str:
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the password file {file} can not be read: {error}") from error
-    password = text.partition("\n")[0].rstrip("\r")
-    if not password:
-        raise InvalidInput(f"the first line of the password file {file} is empty")
-    return password

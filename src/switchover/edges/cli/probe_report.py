@@ -101,7 +101,7 @@ def _mailbox(report: ProbeReport) -> list[tuple[str, str]]:
 
 
 def _limits(report: ProbeReport) -> list[tuple[str, str]]:
-    contents, profile = report.contents, report.profile.server
+    contents, profile = report.contents, report.profile
     limit = contents.append_limit or profile.mail_octets
     if report.connection_refusal:
         connections = f"{report.connections} at once, then: {report.connection_refusal}"
@@ -158,7 +158,7 @@ def _findings(title: str, findings: Sequence[Finding]) -> None:
 
 
 def _quirks(report: ProbeReport) -> None:
-    quirks = sorted(report.profile.server.quirks)
+    quirks = sorted(report.profile.quirks)
     if quirks:
         _line("\n[bold]To be minded[/bold]")
         for quirk in quirks:
@@ -166,12 +166,12 @@ def _quirks(report: ProbeReport) -> None:
 
 
 def _end(report: ProbeReport, file: Path | None) -> None:
-    form = report.profile.written_form.value
-    _line(f"\nCopies to this server are compared [bold]{_FORMS[form]}[/bold] (form {form}).")
-    if file is not None:
+    if file is not None and report.measured is not None:
+        form = report.measured.form.value
+        _line(f"\nCopies to this server are compared [bold]{_FORMS[form]}[/bold] (form {form}).")
         _line(f"The profile is kept in {escape(str(file))}; copy and verify go by it.")
     else:
-        _line("Nothing was written, so this goes by what is known of such servers.")
+        _line("\nNothing was written, so this goes by what is known of such servers.")
     for name in report.cleaning.swept:
         _line(f"Removed what an earlier probe left: {escape(_name(name))}")
     for name in report.cleaning.left:
@@ -215,7 +215,7 @@ def as_json(url: str, report: ProbeReport, file: Path | None) -> dict[str, Any]:
             "append_bytes": contents.append_limit,
             "connections": report.connections,
             "connection_refusal": report.connection_refusal,
-            "line_bytes": profile.server.line_octets,
+            "line_bytes": profile.line_octets,
             "quota": [
                 {"name": one.name, "usage": one.usage, "limit": one.limit} for one in contents.quota
             ],
@@ -231,9 +231,7 @@ def as_json(url: str, report: ProbeReport, file: Path | None) -> dict[str, Any]:
         "keywords": [_finding_json(one) for one in report.keywords],
         "names": [_finding_json(one) for one in report.names],
         "profile": {
-            "written_form": profile.written_form,
-            "read_form": profile.read_form,
-            "quirks": sorted(quirk.name for quirk in profile.server.quirks),
+            "quirks": sorted(quirk.name for quirk in profile.quirks),
             "measured": None if report.measured is None else to_json(report.measured),
             "file": None if file is None else str(file),
         },

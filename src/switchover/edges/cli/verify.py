@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from switchover.edges.cli.copy import PasswordFile, _password
+from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import (
     Format,
@@ -22,6 +22,7 @@ from switchover.edges.cli.output import (
     print_json,
     print_table,
 )
+from switchover.edges.cli.sides import SignIn, side_of
 from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+@grouped(source="Source", target="Target")
 def verify(
     source: Annotated[
         str, typer.Argument(help="What was copied, written as for copy.", show_default=False)
@@ -79,8 +81,8 @@ def verify(
     key: Annotated[
         str, typer.Option(help="With --check: the key that must have signed, in hex.")
     ] = "",
-    source_password_file: PasswordFile = None,
-    target_password_file: PasswordFile = None,
+    source_sign_in: SignIn = SignIn(),
+    target_sign_in: SignIn = SignIn(),
     folder: Annotated[list[str], typer.Option("--folder", help="Only these folders (globs).")] = [],  # noqa: B006 - Typer copies it
     exclude: Annotated[
         list[str], typer.Option("--exclude", help="All but these folders (globs).")
@@ -114,7 +116,7 @@ def verify(
 
         settings = read_settings(os.environ, data=data)
         ends, order = _order(
-            (source, target), (source_password_file, target_password_file),
+            (source, target), (source_sign_in, target_sign_in),
             allow_plaintext=allow_plaintext, folders=tuple(folder), excluded=tuple(exclude),
             level=level, form=form, sample=sample, lanes=connections,
         )  # fmt: skip
@@ -126,7 +128,7 @@ def verify(
 
 def _order(
     texts: tuple[str, str],
-    files: tuple[Path | None, Path | None],
+    sign_ins: tuple[SignIn, SignIn],
     *,
     allow_plaintext: bool,
     folders: tuple[str, ...],
@@ -138,26 +140,23 @@ def _order(
 ) -> tuple[list[Any], Any]:
     from switchover.move.canonical import Form  # noqa: PLC0415 - start-up time
     from switchover.move.difference import Level  # noqa: PLC0415 - start-up time
-    from switchover.move.endpoint import absolute, parse_endpoint  # noqa: PLC0415 - start-up
     from switchover.move.folder_plan import Choice  # noqa: PLC0415 - start-up time
-    from switchover.move.work.order import Side, account_of  # noqa: PLC0415 - start-up time
+    from switchover.move.work.order import account_of  # noqa: PLC0415 - start-up time
     from switchover.move.work.verifying import VerifyOrder  # noqa: PLC0415 - start-up time
 
     if form not in {"auto", *Form}:
         raise InvalidInput(f"--form {form}: write {', '.join(Form)} or auto")
     if sample is not None and level != Level.BODIES:
         raise InvalidInput("--sample goes with --level 3, which reads whole mails")
-    ends = [
-        absolute(parse_endpoint(text, allow_plaintext=allow_plaintext), Path.cwd())
-        for text in texts
-    ]
     sides = [
-        account_of(Side(endpoint=end, password=_password(name, end, file)))
-        for name, end, file in zip(("source", "target"), ends, files, strict=True)
+        side_of(name, text, sign_in, allow_plaintext=allow_plaintext)
+        for name, text, sign_in in zip(("source", "target"), texts, sign_ins, strict=True)
     ]
+    ends = [side.endpoint for side in sides]
+    accounts = [account_of(side) for side in sides]
     return ends, VerifyOrder(
-        source=sides[0],
-        target=sides[1],
+        source=accounts[0],
+        target=accounts[1],
         source_key=ends[0].key,
         target_key=ends[1].key,
         choice=Choice(folders=folders, excluded=excluded),

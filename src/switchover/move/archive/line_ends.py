@@ -72,8 +72,3 @@ class ToWire:
     @staticmethod
     def _plain(data: bytes) -> bytes:
         return _FILE_END.sub(b"\r\n", data) if b"\r\n" in data else data.replace(b"\n", b"\r\n")
-
-
-def file_size_on_wire(chunk: bytes) -> int:
-    """Return the octets of a whole file as a mail."""
-    return len(chunk) + chunk.count(b"\n") - chunk.count(b"\r\n")

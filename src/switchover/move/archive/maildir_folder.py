@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
+from array import array
+from bisect import bisect_left
 from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover import clock
@@ -17,7 +22,6 @@ from switchover.move.archive.store import Mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from switchover.move.archive.store import Body
 
@@ -32,6 +36,9 @@ class Place(NamedTuple):
     letters: str
 
 
+_place = lru_cache(maxsize=4096)(Place)  # a folder knows few combinations
+
+
 class MaildirFolder:
     """An open folder; see ``store.Folder``."""
 
@@ -42,8 +49,10 @@ class MaildirFolder:
         self._notice = notice
         self._name = name
         self._places: dict[str, Place] = {}
-        self._by_uid: dict[int, str] = {}
-        self._uids: list[int] = []
+        # Columns of equal length, UIDs ascending: a folder may hold very many mails.
+        self._uids = array("Q")
+        self._names: list[str] = []
+        self._cur, self._new = str(directory / "cur"), str(directory / "new")
         self._stamp: tuple[int, int] | None = None
         self.ids.begin()
         self.refresh()
@@ -88,36 +97,37 @@ class MaildirFolder:
             self.ids.assign(unknown, places)
         self._places = places
         known = self.ids.list.by_file
-        self._by_uid = {known[unique].uid: unique for unique in places if unique in known}
-        self._uids = sorted(self._by_uid)
+        self._names = sorted((one for one in places if one in known), key=known.__getitem__)
+        self._uids = array("Q", map(known.__getitem__, self._names))
         self._stamp = stamp
 
     def added(self, files: Mapping[str, tuple[int, str]]) -> None:
         """Take note of mails that we stored: their UIDs and letters by file."""
         for unique, (uid, letters) in files.items():
-            self._places[unique] = Place("cur", letters)
-            self._by_uid[uid] = unique
+            self._places[unique] = _place("cur", letters)
+            self._names.append(unique)
             self._uids.append(uid)
         self._stamp = None
 
     def list_mails(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails; those that are gone are left out."""
         for mail in self.list_flags(uids):
-            told = self._find(self._by_uid[mail.uid])
+            unique = self._name_of(mail.uid)
+            told = self._find(unique) if unique is not None else None
             if told is not None:
                 yield mail._replace(epoch_seconds=told.st_mtime_ns // 10**9)
 
     def list_flags(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails without their dates."""
         for uid in list(self._uids) if uids is None else sorted(uids):
-            unique = self._by_uid.get(uid)
+            unique = self._name_of(uid)
             if unique is not None:
                 letters = self._places[unique].letters
                 yield Mail(uid, maildir_name.flags_of(letters, self.ids.keywords), 0)
 
     def size_of(self, uid: int) -> int | None:
         """Return what the file's name says, if it says the size of the file right, else what is in it."""
-        unique = self._by_uid.get(uid)
+        unique = self._name_of(uid)
         told = self._find(unique) if unique is not None else None
         if told is None or unique is None:
             return None
@@ -132,7 +142,7 @@ class MaildirFolder:
 
     def open_body(self, uid: int) -> Body | None:
         """Return a mail to read; one that is renamed meanwhile is looked for."""
-        unique = self._by_uid.get(uid)
+        unique = self._name_of(uid)
         while unique is not None and self._find(unique) is not None:
             with suppress(FileNotFoundError):
                 return open_file(self._path(unique))
@@ -147,14 +157,14 @@ class MaildirFolder:
         with self.ids.locked():
             self.tell_lost(self.ids.add_keywords(f for flags in changes.values() for f in flags))
         for uid, flags in changes.items():
-            unique = self._by_uid.get(uid)
+            unique = self._name_of(uid)
             while unique is not None and self._find(unique) is not None:
                 former = self._places[unique]
                 letters = maildir_name.letters_of(flags, self.ids.keywords, former.letters)
                 new = self.directory / "cur" / maildir_name.joined(unique, letters)
                 with suppress(FileNotFoundError):
                     self._path(unique).rename(new)
-                    self._places[unique] = Place("cur", letters)
+                    self._places[unique] = _place("cur", letters)
                     break
         sync(self.directory / "cur")
         sync(self.directory / "new")
@@ -164,7 +174,7 @@ class MaildirFolder:
         """Remove mails."""
         gone = []
         for uid in sorted(uids):
-            unique = self._by_uid.get(uid)
+            unique = self._name_of(uid)
             while unique is not None and self._find(unique) is not None:
                 with suppress(FileNotFoundError):
                     self._path(unique).unlink()
@@ -191,11 +201,18 @@ class MaildirFolder:
                 f"{maildir_name.KEYWORDS_AT_MOST}"
             )
 
+    def _name_of(self, uid: int) -> str | None:
+        at = bisect_left(self._uids, uid)
+        return self._names[at] if at < len(self._uids) and self._uids[at] == uid else None
+
     def _path(self, unique: str) -> Path:
+        return Path(self._path_text(unique))
+
+    def _path_text(self, unique: str) -> str:
         place = self._places[unique]
         if place.part == "new":
-            return self.directory / "new" / unique
-        return self.directory / "cur" / maildir_name.joined(unique, place.letters)
+            return f"{self._new}/{unique}"
+        return f"{self._cur}/{maildir_name.joined(unique, place.letters)}"
 
     def _find(self, unique: str) -> os.stat_result | None:
         """Return the state of a file, also when it was renamed; None when it is gone or no plain file."""
@@ -203,7 +220,7 @@ class MaildirFolder:
             if unique not in self._places:
                 return None
             with suppress(FileNotFoundError):
-                told = self._path(unique).lstat()
+                told = os.lstat(self._path_text(unique))
                 return told if stat.S_ISREG(told.st_mode) else None
             self._places |= self._scan()
         return None
@@ -216,7 +233,7 @@ class MaildirFolder:
                     if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
                         continue
                     unique, letters = maildir_name.split(entry.name)
-                    found[unique] = Place(part, letters)
+                    found[sys.intern(unique)] = _place(part, letters)
         return found
 
     def _changed_at(self) -> tuple[int, int] | None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.move.archive import maildir_name, uid_list
 from switchover.move.archive.durable import create, dot_lock, make_directory, read, replace, sync
-from switchover.move.archive.uid_list import Known, UidList
+from switchover.move.archive.uid_list import UidList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -57,15 +57,15 @@ class MaildirUids:
             self.list = UidList(uid_validity=validity, uid_next=1, header=guid, is_whole=False)
         self._seen = seen
 
-    def give(self, files: Sequence[str], extras: Mapping[str, str] | None = None) -> list[int]:
+    def give(self, files: Sequence[str]) -> list[int]:
         """Give files the next UIDs, durably; only while ``locked``."""
-        uids = [self.list.add(file, (extras or {}).get(file, "")) for file in files]
+        uids = [self.list.add(file) for file in files]
         if not self.list.is_whole:
             self.write()
             return uids
         added = [(file, self.list.by_file[file]) for file in files]
         with self._path.open("ab") as file:
-            file.write(os.fsencode(uid_list.lines(added)))
+            file.write(os.fsencode(uid_list.lines(self.list, added)))
             file.flush()
             os.fsync(file.fileno())
         self._seen = self._stamp()
@@ -126,7 +126,7 @@ class MaildirUids:
         validity = int.from_bytes(digest.digest(), "big") >> 1 or 1
         self.is_read_only = True
         self.list = UidList(uid_validity=validity, uid_next=len(files) + 1)
-        self.list.by_file = {file: Known(uid) for uid, file in enumerate(files, 1)}
+        self.list.by_file = {file: uid for uid, file in enumerate(files, 1)}
 
     def _read(self, path: Path) -> UidList | None:
         text = read(path)

@@ -9,8 +9,10 @@ the last. Version 1, which is also Courier's ``courierimapuiddb``: ``1 <uidvalid
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from switchover.move.archive.maildir_name import split
 
@@ -24,17 +26,11 @@ _LINE = re.compile(r"([0-9]{1,10})((?: [A-Z][^ :]*)*) :(.+)", re.DOTALL)
 _OLD_LINE = re.compile(r"([0-9]{1,10}) (.+)", re.DOTALL)
 
 
-class Known(NamedTuple):
-    """The UID of a file; ``extra`` is what else its line says (``W1234 P00001``), kept as it is."""
-
-    uid: int
-    extra: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
 class UidList:
-    """What such a file says; ``by_file`` by the part of the file name that never changes.
+    """What such a file says: UIDs by the part of the file name that never changes.
 
+    ``extras`` is what else a line says (``W1234 P00001``), kept as it is.
     ``is_whole`` is False when the file must be written anew before lines can be added: another format,
     or a last line that a crash cut off.
     """
@@ -42,40 +38,45 @@ class UidList:
     uid_validity: int
     uid_next: int
     header: str = ""
-    by_file: dict[str, Known] = field(default_factory=dict)
+    by_file: dict[str, int] = field(default_factory=dict)
+    extras: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
-    def add(self, file: str, extra: str = "") -> int:
+    def add(self, file: str) -> int:
         """Give a file the next UID and return it; raises OverflowError when there are no more."""
         if self.uid_next > LARGEST_UID:
             raise OverflowError("the folder has used up all UIDs")
         uid = self.uid_next
-        self.by_file[file] = Known(uid, extra)
+        self.by_file[file] = uid
         self.uid_next += 1
         return uid
 
 
 def parse(text: str) -> UidList | None:
     """Return what a uidlist says; None for what is none, or whose UIDs make no sense."""
-    head, newline, rest = text.partition("\n")
-    found = _begin(head) if newline else None
+    end = text.find("\n")
+    found = _begin(text[:end]) if end >= 0 else None
     if found is None:
         return None
-    pattern = _LINE if found.is_whole else _OLD_LINE
-    lines = rest.split("\n")
-    if (
-        lines.pop()
-    ):  # a crash cut it off: its UID may have been told to nobody, but is never used again
-        found.is_whole = False
-    last = 0
-    for line in lines:
-        match = pattern.fullmatch(line)
+    is_new = found.is_whole
+    pattern = _LINE if is_new else _OLD_LINE
+    last, at = 0, end + 1
+    # Line by line: a list of them would take more than what is made of them.
+    while (end := text.find("\n", at)) >= 0:
+        match = pattern.fullmatch(text, at, end)
         uid = int(match[1]) if match else 0
         if match is None or not last < uid <= LARGEST_UID:
             return None
-        last = uid
-        extra = match[2].strip() if pattern is _LINE else ""
-        found.by_file[split(match[match.lastindex or 0]).unique] = Known(uid, extra)
+        last, at = uid, end + 1
+        # Interned: the listing of the directory gives the same names again.
+        file = sys.intern(split(match[match.lastindex or 0]).unique)
+        found.by_file[file] = uid
+        if is_new and match[2]:
+            found.extras[file] = match[2].strip()
+    if at < len(
+        text
+    ):  # a crash cut it off: its UID may have been told to nobody, but is never used again
+        found.is_whole = False
     found.uid_next = max(found.uid_next, last + 1)
     return found
 
@@ -108,13 +109,14 @@ def _checked(found: UidList) -> UidList | None:
 def write(uids: UidList) -> str:
     """Return the whole file in version 3."""
     head = f"3 V{uids.uid_validity} N{uids.uid_next}"
-    ordered = sorted(uids.by_file.items(), key=lambda one: one[1].uid)
-    return f"{head} {uids.header}".rstrip() + "\n" + lines(ordered)
+    ordered = sorted(uids.by_file.items(), key=itemgetter(1))
+    return f"{head} {uids.header}".rstrip() + "\n" + lines(uids, ordered)
 
 
-def lines(files: Iterable[tuple[str, Known]]) -> str:
+def lines(uids: UidList, files: Iterable[tuple[str, int]]) -> str:
     """Return lines to add behind."""
+    extras = uids.extras
     return "".join(
-        f"{known.uid} {known.extra} :{file}\n" if known.extra else f"{known.uid} :{file}\n"
-        for file, known in files
+        f"{uid} {extras[file]} :{file}\n" if file in extras else f"{uid} :{file}\n"
+        for file, uid in files
     )

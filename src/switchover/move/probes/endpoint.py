@@ -9,7 +9,7 @@ from switchover import clock
 from switchover.move.probes import fidelity, naming
 from switchover.move.probes.look import Contents, Greeted, count_connections, greet, take_stock
 from switchover.move.probes.pace import Pace, reading_pace, round_trip_seconds, writing_pace
-from switchover.move.probes.profile import EndpointProfile, Measured, profile_of
+from switchover.move.probes.profile import Measured, corrected
 from switchover.move.probes.scratch import Cleaning, scratch_folder
 from switchover.move.probes.torture import MANY_KEYWORDS, Torture, torture_mails
 from switchover.move.probes.trial import try_keywords, try_lengths, try_mails, try_names
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from switchover.move.probes.fidelity import Outcome
     from switchover.move.probes.finding import Finding
     from switchover.move.work.mailbox import Account
+    from switchover.wire.imap.quirks import Profile
     from switchover.wire.imap.shell import Connection
 
 
@@ -52,9 +53,9 @@ class ProbeReport:
     cleaning: Cleaning = field(default_factory=Cleaning)
 
     @property
-    def profile(self) -> EndpointProfile:
-        """What copies and proofs take from it."""
-        return profile_of(self.greeted.profile, self.greeted.identity, self.measured)
+    def profile(self) -> Profile:
+        """What copies and proofs go by."""
+        return corrected(self.greeted.profile, self.greeted.identity, self.measured)
 
 
 async def probe_endpoint(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from switchover.move.canonical import Form, digest_of, digester
 from switchover.move.flags import comparable, folded, normalise
 from switchover.move.probes.finding import Finding, Verdict
-from switchover.move.probes.profile import KeptDates, weakest
+from switchover.move.probes.profile import KeptDates
 from switchover.move.probes.torture import DATES, ODD_KEYWORDS, ZONES, Torture
 from switchover.wire.imap.quirks import Quirk
 
@@ -84,7 +84,8 @@ def chosen_form(outcomes: Sequence[Outcome]) -> Form:
     usual = [one.form for one in outcomes if one.mail.kind is Torture.PLAIN]
     if any(form not in _BYTES_STAY for form in usual):
         return Form.STRUCTURE
-    return weakest(Form.EXACT, *(form for one in outcomes if (form := one.form) in _BYTES_STAY))
+    forms = {one.form for one in outcomes}
+    return Form.LINES if Form.LINES in forms else Form.EXACT
 
 
 _BYTES_STAY: Final = frozenset({Form.EXACT, Form.LINES})
@@ -129,9 +130,12 @@ def met_quirks(outcomes: Sequence[Outcome]) -> frozenset[Quirk]:
         for one in outcomes
     ):
         shown.add(Quirk.NUL_BECOMES_0X80)
-    if chosen_form(outcomes) is Form.STRUCTURE:
+    form = chosen_form(outcomes)
+    if form is Form.STRUCTURE:
         shown.add(Quirk.BODIES_REGENERATED)
-    if not tells_sizes(outcomes, chosen_form(outcomes)):
+    elif form is Form.EXACT:
+        shown.add(Quirk.EVERY_BYTE_KEPT)
+    if not tells_sizes(outcomes, form):
         shown.add(Quirk.SIZES_ESTIMATED)
     return frozenset(shown)
 

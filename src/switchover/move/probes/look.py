@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import SwitchoverError
 from switchover.move.work.inventory import IDENTITY, list_folders
+from switchover.move.work.sign_in import advice
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 from switchover.wire.imap.responses import MailboxStatus, Namespace, Quota
@@ -62,6 +63,12 @@ class Contents:
 
 async def greet(account: Account) -> tuple[Connection, Greeted]:
     """Return a connection that is signed in, and everything the server said until then."""
+    with advice(account):
+        return await _greet(account)
+
+
+async def _greet(account: Account) -> tuple[Connection, Greeted]:
+    credentials = await account.credentials()
     started = clock.monotonic()
     connection = await open_connection(account.target, trace=account.trace)
     conversation = connection.conversation
@@ -70,7 +77,7 @@ async def greet(account: Account) -> tuple[Connection, Greeted]:
             await connection.run(commands.CAPABILITY)
         before = conversation.announced
         ready = clock.monotonic()
-        mechanism = await connection.sign_in(account.credentials(), nonce=clock.new_secret())
+        mechanism = await connection.sign_in(credentials, nonce=clock.new_secret())
         signed_in = clock.monotonic()
         if "ID" in conversation.capabilities:
             await connection.run_all([commands.identify(IDENTITY)])

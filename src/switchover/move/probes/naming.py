@@ -56,9 +56,9 @@ def name_limits(outcomes: Sequence[NameOutcome], lengths: Lengths) -> NameLimits
         one.kind is NameTorture.TILDE and one.verdict is not Verdict.KEPT for one in outcomes
     )
     return NameLimits(
-        longest_name=(lengths.whole or 0) if lengths.is_whole else 0,
-        longest_level=0 if lengths.is_whole else (lengths.level or 0),
-        deepest=lengths.deepest or 0,
+        longest_name=lengths.whole if lengths.is_whole else None,
+        longest_level=None if lengths.is_whole else lengths.level,
+        deepest=lengths.deepest,
         forbidden="".join(sorted(forbidden)),
         forbidden_first="~" if is_tilde_bad else "",
         composes_unicode=decomposed is not None

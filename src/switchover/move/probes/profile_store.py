@@ -5,29 +5,47 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import InvalidInput, Refused
-from switchover.move.probes.profile import EndpointProfile, from_json, profile_of, to_json
+from switchover.move.probes.profile import corrected, from_json, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from switchover.move.probes.profile import Measured
+    from switchover.move.work.mailbox import Account
     from switchover.wire.imap.conversation import Conversation
+    from switchover.wire.imap.quirks import Profile
     from switchover.wire.imap.shell import Target
 
 _STANDARD_PORTS = frozenset({143, 993})
 
 
-def profile_for(data_dir: Path, target: Target, conversation: Conversation) -> EndpointProfile:
+def profile_for(data_dir: Path, target: Target, conversation: Conversation) -> Profile:
     """Return what is known of a server: by its looks now, and by the last probe of it if there was one.
 
-    ``conversation`` is one that has been signed in and has asked for the server's ID. A file that can not
-    be read counts as no probe.
+    ``conversation`` is one that has asked for the server's ID. A file that can not be read counts as no
+    probe.
     """
-    return profile_of(conversation.profile, conversation.identity, load_measured(data_dir, target))
+    return corrected(conversation.profile, conversation.identity, load_measured(data_dir, target))
+
+
+def knowing(account: Account, data_dir: Path) -> Account:
+    """Return the account so that its connections know what the last probe of the server found."""
+    measured = load_measured(data_dir, account.target)
+    if measured is None:
+        return account
+    correct = partial(_correct, measured)
+    return replace(account, target=replace(account.target, correct=correct))
+
+
+def _correct(measured: Measured, kind: Profile, identity: Mapping[str, str]) -> Profile:
+    return corrected(kind, identity, measured)
 
 
 def load_measured(data_dir: Path, target: Target) -> Measured | None:

@@ -104,37 +104,36 @@ async def scratch_folder(
     What earlier probes left is removed first. ``keeps`` leaves the folder for a person to look at, until
     the next probe.
     """
-    connection = await open_mailbox(account)
-    scratch: Scratch | None = None
     separator = (inventory.separator or "").encode("utf-8")
     places = _places(inventory, separator)
+    scratch = Scratch(
+        account=account, connection=await open_mailbox(account), raw=b"", separator=separator
+    )
+    tried: list[bytes] = []
     try:
-        await _sweep(connection, places, separator, cleaning)
-        raw = await _create(connection, places)
-        scratch = Scratch(account=account, connection=connection, raw=raw, separator=separator)
+        await _sweep(scratch.connection, places, separator, cleaning)
+        scratch.raw = await _create(scratch.connection, places, tried)
         yield scratch
     finally:
-        now = connection if scratch is None else scratch.connection
         if keeps:
-            await now.close()
+            await scratch.connection.close()
         else:
-            await _clean_up(account, now, scratch, cleaning)
+            await _clean_up(scratch, tried, cleaning)
 
 
-async def _clean_up(
-    account: Account, connection: Connection, scratch: Scratch | None, cleaning: Cleaning
-) -> None:
+async def _clean_up(scratch: Scratch, tried: list[bytes], cleaning: Cleaning) -> None:
     """Remove the folder over a connection of its own: the other may be in the middle of a command."""
+    cleaning.left = list(tried)
     with contextlib.suppress(SwitchoverError, TimeoutError):
         async with asyncio.timeout(_CLEANING_SECONDS):
+            connection = scratch.connection
             await connection.close(politely=connection.conversation.is_idle)
-            if scratch is None:
+            if not tried:
                 return
-            cleaning.left.append(scratch.raw)
-            fresh = await open_mailbox(account)
+            fresh = await open_mailbox(scratch.account)
             try:
-                rest = await _remove(fresh, scratch.raw, scratch.separator)
-                cleaning.left = sorted(rest)
+                rests = [await _remove(fresh, raw, scratch.separator) for raw in tried]
+                cleaning.left = sorted(set().union(*rests))
             finally:
                 await fresh.close()
 
@@ -146,14 +145,17 @@ def _places(inventory: Inventory, separator: bytes) -> list[bytes]:
     return [root, b"INBOX" + separator] if separator and not root else [root]
 
 
-async def _create(connection: Connection, places: Sequence[bytes]) -> bytes:
-    """Create the folder, look into it once, and return its raw name."""
+async def _create(connection: Connection, places: Sequence[bytes], tried: list[bytes]) -> bytes:
+    """Create the folder and return its raw name; ``tried`` gets names that may be there from now on."""
     name = b"switchover-probe-" + clock.new_id()[-12:].encode("ascii")
     words = ""
     for place in places:
+        # Noted first: broken off now, the server may have done it already.
+        tried.append(place + name)
         request = await connection.wait(await connection.send(commands.create(place + name)))
         if request.is_ok:
             return place + name
+        tried.pop()
         words = connection.words(request.answer) if request.answer else ""
     raise Refused(
         f"{connection.target.host} lets us create no folder to try things in: {words}; "

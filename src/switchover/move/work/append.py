@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover.move.canonical import digest_of, digester
-from switchover.move.flags import normalise, spelled
-from switchover.move.segment import Segment, Skip, SkipReason
+from switchover.move.segment import Skip, SkipReason
 from switchover.move.work.outbox import Batch, Outbox, Sent
 from switchover.wire.imap import message_commands, uid_set
-from switchover.wire.imap.command import flag_list, is_flag
 from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Scope
 from switchover.wire.imap.internal_date import InternalDate
-from switchover.wire.imap.message_commands import FetchField, NewMessage
+from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch
 
 if TYPE_CHECKING:
@@ -28,9 +26,7 @@ if TYPE_CHECKING:
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.canonical import Form
-    from switchover.move.flags import FlagSet
     from switchover.wire.imap.conversation import Happening, Request
-    from switchover.wire.imap.fetch import FetchItem
     from switchover.wire.imap.shell import Connection
 
 __all__ = ["Batch", "Pump", "Sent"]
@@ -38,6 +34,7 @@ __all__ = ["Batch", "Pump", "Sent"]
 ASKED_AHEAD = 4
 """Batches asked of the source and not yet read: so many that a distance is never waited for."""
 _UNDATED = InternalDate(0, 0)
+_FIELDS = (FetchField.UID, FetchField.BODY)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,8 +57,7 @@ class Pump:
     unreadable: dict[int, Skip] = field(default_factory=dict)
     """The mail that broke the connection to the source, if one did: it would do so again."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
-    _owner: dict[int, Batch] = field(default_factory=dict)
-    _spellings: dict[tuple[bytes, ...], tuple[FlagSet, bytes]] = field(default_factory=dict)
+    _waiting: dict[int, Batch] = field(default_factory=dict)
     _missing: list[Batch] = field(default_factory=list)
     _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
     _names_late: bool = False  # the source says behind a body whose it is
@@ -92,7 +88,7 @@ class Pump:
                 if batch is None:
                     is_more = False
                     break
-                self._owner |= dict.fromkeys(batch.uids, batch)
+                self._waiting |= dict.fromkeys(batch.heads, batch)
                 if self._names_late:
                     self._missing.append(batch)
                 else:
@@ -105,7 +101,7 @@ class Pump:
         """Ask once more, one by one, for mails whose bodies did not come though they are there."""
         missing, self._missing = self._missing, []
         for batch in missing:
-            for uid in await self._existing([uid for uid in batch.uids if uid not in batch.sent]):
+            for uid in await self._existing([uid for uid in batch.heads if uid not in batch.sent]):
                 self._alone = batch, uid
                 await self._ask(batch, (uid,))
                 await self._read_all(outbox)
@@ -127,7 +123,7 @@ class Pump:
             for uid in uids:
                 batch.sent.pop(uid, None)
             batch.is_read = False
-            self._owner |= dict.fromkeys(uids, batch)
+            self._waiting |= dict.fromkeys(uids, batch)
             await self._ask(batch, tuple(sorted(uids)))
             await self._read_all(outbox)
             batch.is_read = True
@@ -151,7 +147,7 @@ class Pump:
             await self._take(await self.source.next_event(), outbox)
 
     async def _ask(self, batch: Batch, uids: tuple[int, ...]) -> None:
-        command = message_commands.uid_fetch(uid_set.encode(uids), message_commands.body_fields())
+        command = message_commands.uid_fetch(uid_set.encode(uids), _FIELDS)
         self._asked[await self.source.send(command)] = batch
 
     async def _take(self, event: Happening, outbox: Outbox) -> None:
@@ -174,15 +170,16 @@ class Pump:
         """Pass on mails that lie in memory as they came."""
         mails = octets = 0
         for item, content in zip(bodies.items, bodies.contents, strict=True):
-            batch = self._batch_of(item)
-            if batch is None:
+            uid, size = item.uid or 0, len(content)
+            batch = self._waiting.pop(uid, None)
+            if batch is None:  # nobody asked, or it came already
                 continue
-            mails += 1
-            octets += len(content)
-            if not outbox.takes_at_once(len(content)):
-                await self._move_slowly(batch, item, len(content), _given(content), outbox)
+            mails, octets = mails + 1, octets + size
+            if not outbox.takes_at_once(size):
+                await self._move_slowly(batch, uid, size, _given(content), outbox)
                 continue
-            mail, opening = self._describe(item, len(content), digest_of(self.form, content))
+            flags, date, opening = batch.heads[uid]
+            mail = Sent(uid, size, digest_of(self.form, content), flags, date)
             outbox.put(batch, mail, opening, content)
             if outbox.is_due:
                 await outbox.relieve()
@@ -190,48 +187,44 @@ class Pump:
 
     async def _move_streaming(self, start: BodyStart, outbox: Outbox) -> None:
         """Pass on a mail while it comes."""
-        item = self._complete(start.item)
-        self._mail = item.uid
-        batch = self._batch_of(item)
-        if batch is not None and start.size == 0 and item.uid is not None:
-            self._refuse(batch, item.uid, SkipReason.EMPTY)
-            batch = None
-        if batch is None:
-            self._names_late = self._names_late or item.uid is None
+        # A server may name the UID behind the body: only of a mail asked for alone we know it then.
+        uid = start.item.uid or (self._alone[1] if self._alone else 0)
+        self._names_late = self._names_late or not uid
+        batch = self._waiting.pop(uid, None)
+        self._mail = uid or None
+        if batch is None or start.size == 0:
+            if batch is not None:
+                self._refuse(batch, uid, SkipReason.EMPTY)
             async for _ in self._coming():
                 pass
         else:
-            await self._move_slowly(batch, item, start.size, self._coming(), outbox)
+            await self._move_slowly(batch, uid, start.size, self._coming(), outbox)
             await self._moved(1, start.size)
         self._mail = None
 
     async def _move_slowly(
         self,
         batch: Batch,
-        item: FetchItem,
+        uid: int,
         size: int,
         content: AsyncIterator[memoryview],
         outbox: Outbox,
     ) -> None:
-        date = item.internal_date
-        message = NewMessage(
-            size,
-            flags=tuple(flag for flag in item.flags or () if is_flag(flag)),
-            internal_date=date.encode() if date else b"",
-        )
-        is_taken = await outbox.announce(message)
+        head = batch.heads[uid]
+        is_taken = await outbox.announce(head, size)
         digest = digester(self.form)
         async for piece in content:
             if is_taken:
                 await outbox.write(piece)
             digest.update(bytes(piece))
-        mail, _ = self._describe(item, size, digest.digest())
+        mail = Sent(uid, size, digest.digest(), head.flags, head.date)
         if is_taken:
             outbox.close_mail(batch, mail)
         else:
-            batch.sent[mail.uid] = mail
-            outbox.refuse_mail(batch, mail.uid)
-        await outbox.relieve()
+            batch.sent[uid] = mail
+            outbox.refuse_mail(batch, uid)
+        if outbox.is_due:
+            await outbox.relieve()
 
     async def _coming(self) -> AsyncIterator[memoryview]:
         """Yield the body that began, up to its end and the proof that it was one.
@@ -244,35 +237,6 @@ class Pump:
         while not isinstance(await self.source.next_event(), Fetch):
             pass
 
-    def _batch_of(self, item: FetchItem) -> Batch | None:
-        """Return the batch that waits for this mail; None where nobody asked, or it came already."""
-        if item.uid is None or item.flags is None:
-            return None
-        batch = self._owner.get(item.uid)
-        return None if batch is None or item.uid in batch.sent else batch
-
-    def _complete(self, item: FetchItem) -> FetchItem:
-        """Return the item with what the ledger knows where the server tells it only behind the body."""
-        if self._alone is None or (item.uid is not None and item.flags is not None):
-            return item
-        batch, uid = self._alone
-        known = next(mail for mail in Segment(batch.row.packed).mails() if mail.source_uid == uid)
-        date = InternalDate(known.epoch_seconds, known.zone_minutes).encode()
-        return item._replace(uid=uid, flags=tuple(map(spelled, known.flags)), date=date)
-
-    def _describe(self, item: FetchItem, size: int, digest: bytes) -> tuple[Sent, bytes]:
-        """Return the mail for the ledger, and what stands before its literal."""
-        raw = item.flags or ()
-        known = self._spellings.get(raw)
-        if known is None:
-            sendable = tuple(flag for flag in raw if is_flag(flag))
-            known = self._spellings[raw] = normalise(raw), flag_list(sendable)
-        flags, words = known
-        date = item.internal_date
-        if date is None:
-            return Sent(item.uid or 0, size, digest, flags, _UNDATED), b" %b " % words
-        return Sent(item.uid or 0, size, digest, flags, date), b' %b "%b" ' % (words, date.encode())
-
     def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
         batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
         batch.refused[uid] = Skip(reason)
@@ -284,9 +248,10 @@ class Pump:
             await asyncio.sleep(seconds)
 
     def _tell(self, batch: Batch) -> None:
-        if batch.is_over:
+        if batch.is_over and not batch.is_told:
+            batch.is_told = True
             for uid in batch.uids:
-                self._owner.pop(uid, None)
+                self._waiting.pop(uid, None)
             self.finished(batch)
 
 

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move import queries
 from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice, plan_folders
+from switchover.move.pacing import Pacer
+from switchover.move.probes.profile_store import knowing
+from switchover.move.queries import CopyFolder
 from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
 from switchover.move.sync_plan import Deletions, Rules
+from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
+from switchover.move.work.copied_before import load_known
+from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
-from switchover.move.work.inventory import ask_statuses, take_inventory
+from switchover.move.work.forecast import Forecaster
+from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
 from switchover.move.work.lanes import Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
+from switchover.move.work.moving import move_within_target
 from switchover.move.work.preparing import prepare_target
 from switchover.move.work.report import CopyReport
+from switchover.move.work.skipped import list_skipped
 from switchover.move.work.survey import fingerprints
+from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap import commands
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
-    from switchover.move.queries import CopyFolder
     from switchover.move.work.inventory import Folder, Inventory
     from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
@@ -39,8 +50,7 @@ if TYPE_CHECKING:
     from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
-__all__ = ["LANES", "CopyOrder", "CopyReport", "Progress", "copy_alone", "copy_mailbox"]
-Progress: TypeAlias = "Callable[[str, int, int], None]"
+__all__ = ["LANES", "CopyOrder", "CopyReport", "copy_alone", "copy_mailbox"]
 LANES = 8
 """Folders copied at a time at most, each over connections of its own."""
 _LEFT_FREE = 2
@@ -49,7 +59,10 @@ _LEFT_FREE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyOrder:
-    """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit."""
+    """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
+
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    """
 
     source: Account
     target: Account
@@ -58,6 +71,8 @@ class CopyOrder:
     choice: Choice = field(default_factory=Choice)
     rules: Rules = field(default_factory=Rules)
     lanes: int = LANES
+    pacer: Pacer = field(default_factory=Pacer)
+    is_two_mailboxes: bool = False
     with_acl: bool = False
     with_metadata: bool = False
 
@@ -66,33 +81,65 @@ async def copy_alone(
     settings: Settings,
     order: CopyOrder,
     *,
-    progress: Progress = lambda *_: None,
+    tally: Tally | None = None,
     dry_run: bool = False,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
-    async with borrow_database(settings) as database:
-        with hold_alone(settings, f"copying {order.source_key} to {order.target_key}"):
-            return await copy_mailbox(database, order, progress=progress, dry_run=dry_run)
+    order = replace(
+        order,
+        source=knowing(order.source, settings.data_dir),
+        target=knowing(order.target, settings.data_dir),
+    )
+    async with AsyncExitStack() as stack:
+        # The database starts while both servers are asked who they are.
+        opening = asyncio.create_task(_open(stack, settings, order))
+        try:
+            return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+    database = await stack.enter_async_context(borrow_database(settings))
+    stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
+    return database
 
 
 async def copy_mailbox(
     database: Database,
     order: CopyOrder,
     *,
-    progress: Progress = lambda *_: None,
+    tally: Tally | None = None,
     dry_run: bool = False,
 ) -> CopyReport:
-    """Copy what is not copied yet and return what was done; ``progress`` gets folder, mails, bytes.
+    """Copy what is not copied yet and return what was done; ``tally`` counts along.
 
     Raises Conflict when both are one mailbox. A folder that fails does not keep the others from being
     copied; a sign-in that fails ends it all.
     """
+    opening: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
+    opening.set_result(database)
+    return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
+
+
+async def _copy_mailbox(
+    opening: Awaitable[Database], order: CopyOrder, tally: Tally, *, dry_run: bool
+) -> CopyReport:
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     begun = clock.monotonic()
-    (ends, there, here), known = await both(_look_around(order), _load(database, order))
-    work: _Work | None = None
+    tally.phase = Phase.CONNECTING
+    around = asyncio.ensure_future(_look_around(order))
     try:
+        (ends, there, here), known = await both(around, load_known(opening, order))
+    except BaseException:
+        if around.done() and not around.cancelled() and around.exception() is None:
+            await around.result()[0].close()
+        raise
+    work: _Work | None = None
+    tally.phase = Phase.LISTING
+    try:
+        require_two(order, known.folders, there, here)
         plan = plan_folders(
             [source_folder(one) for one in there.folders],
             target_facts(here, ends.target),
@@ -100,12 +147,18 @@ async def copy_mailbox(
             choice=order.choice,
         )
         report = CopyReport(plan=plan, connections=2)
-        if not dry_run:
-            work = _Work(
-                database=database, order=order, report=report, progress=progress, ends=ends,
-                there=there, here=here, known=known,
-            )  # fmt: skip
+        work = _Work(
+            database=known.database, order=order, report=report, tally=tally, ends=ends,
+            there=there, here=here, known=known.folders,
+        )  # fmt: skip
+        if dry_run:
+            await work.rehearse()
+        else:
             await work.run()
+            tally.phase = Phase.FINISHING
+            skipping = known.skipping | {one.name for one in report.folders if one.skips}
+            stay = {name: one for name, one in work.folders().items() if name in skipping}
+            report.skipped = await list_skipped(known.database, stay, order.source)
         report.seconds = clock.monotonic() - begun
         return report
     finally:
@@ -134,13 +187,6 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
         raise
 
 
-async def _load(database: Database, order: CopyOrder) -> dict[bytes, CopyFolder]:
-    """Return what is known of the folders of this pair, by their names on the source."""
-    async with database.transaction() as connection:
-        pair = await queries.find_pair(connection, order.source_key, order.target_key)
-        return {} if pair is None else await queries.list_folders(connection, pair)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
     """A folder with its place on the target."""
@@ -156,7 +202,7 @@ class _Work:
     database: Database
     order: CopyOrder
     report: CopyReport
-    progress: Progress
+    tally: Tally
     ends: Ends
     there: Inventory
     here: Inventory
@@ -169,8 +215,17 @@ class _Work:
         self.report.unchanged = len(pairs) - len(changed)
         refused = await prepare_target(self.ends.target, self.report.plan, self.report)
         changed = [one for one in changed if one.mapping.target not in refused]
-        if not changed:
-            return
+        if changed:
+            await self._bring(pairs, changed)
+        if self.order.with_acl or self.order.with_metadata:
+            names = [
+                (one.folder.raw, one.target_raw)
+                for one in pairs
+                if one.mapping.target not in refused
+            ]
+            await copy_extras(self.ends, self.order, names, self.report)
+
+    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -181,9 +236,37 @@ class _Work:
         )
         async with store:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
+            self.known = known
             jobs = [self._job(one, known) for one in changed]
+            with suppress(ConnectionLost):  # the lanes come back by themselves
+                await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             await self._save_standings(jobs)
+
+    async def rehearse(self) -> None:
+        """Find out what ``run`` would do; nothing is written."""
+        forecaster = Forecaster(
+            source=self.ends.source, target=self.ends.target, database=self.database,
+            rules=self.order.rules,
+        )  # fmt: skip
+        pairs = self._pairs()
+        changed = await self._changed(pairs)
+        self.report.unchanged = len(pairs) - len(changed)
+        for one in changed:
+            fresh = CopyFolder(id=0, source_name=one.folder.raw, target_name=one.target_raw)
+            known = self.known.get(one.folder.raw, fresh)
+            self.report.forecasts.append(
+                await forecaster.look(one.folder.name, known, is_new=one.mapping.is_new)
+            )
+
+    def folders(self) -> dict[str, CopyFolder]:
+        """Return what is known of the folders of the plan, by name."""
+        chosen = {one.source for one in self.report.plan.mappings}
+        return {
+            one.name: self.known[one.raw]
+            for one in self.there.folders
+            if one.name in chosen and one.raw in self.known
+        }
 
     def _pairs(self) -> list[_Pair]:
         by_name: dict[str, Folder] = {}
@@ -232,13 +315,14 @@ class _Work:
 
     def _standing(self, pair: _Pair) -> Standing:
         known = self.known.get(pair.folder.raw)
-        if known is None or pair.mapping.is_new or known.target_name != pair.target_raw:
+        is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
+        if known is None or is_new or self.order.rules.retries_skipped:
             return Standing.CHANGED
         if not do_terms_hold(known.terms, terms_of(self.order.rules)):
             return Standing.CHANGED
         return standing(
             (
-                _state(pair.folder.status),
+                state_of(pair.folder.status),
                 State(
                     uid_validity=known.source_uid_validity,
                     uid_next=known.source_uid_next,
@@ -247,7 +331,7 @@ class _Work:
                 ),
             ),
             (
-                _state(pair.target_status),
+                state_of(pair.target_status),
                 State(
                     uid_validity=known.target_uid_validity,
                     uid_next=known.target_uid_next,
@@ -265,7 +349,8 @@ class _Work:
             folder=pair.folder,
             known=row,
             # What was complete by other terms may have left mails out that nothing will tell of.
-            is_whole=not do_terms_hold(
+            is_whole=self.order.rules.retries_skipped
+            or not do_terms_hold(
                 row.terms, terms_of(replace(self.order.rules, deletions=Deletions.NEVER))
             ),
             result=FolderResult(name=pair.folder.name),
@@ -276,7 +361,7 @@ class _Work:
             order=self.order,
             store=store,
             report=self.report,
-            progress=self.progress,
+            tally=self.tally,
             round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
             most=self._most_lanes(),
         )
@@ -304,7 +389,7 @@ class _Work:
         terms = terms_of(self.order.rules)
         rows = []
         for job in done:
-            now = _state(told.get(job.known.target_name))
+            now = state_of(told.get(job.known.target_name))
             is_ours = now is not None and is_as_left(now, job.result.target_state)
             state = now if now is not None and is_ours else _NOT_TOLD
             rows.append(
@@ -318,20 +403,6 @@ class _Work:
 
 
 _NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
-
-
-def _state(status: MailboxStatus | None) -> State | None:
-    """Return what STATUS told, None where something is missing."""
-    if status is None or status.uid_validity is None or status.uid_next is None:
-        return None
-    if status.messages is None:
-        return None
-    return State(
-        uid_validity=status.uid_validity,
-        uid_next=status.uid_next,
-        messages=status.messages,
-        mod_seq=status.highest_modseq or 0,
-    )
 
 
 def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from switchover import clock
 from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
@@ -43,8 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from switchover.move.canonical import Form
+    from switchover.move.pacing import Pacer
     from switchover.move.segment import Skip
+    from switchover.move.selection import NotWanted
     from switchover.move.sync_action import Action
+    from switchover.move.sync_plan import Changes
+    from switchover.move.tally import Tally
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.looking import Look
@@ -77,6 +82,12 @@ class FolderResult:
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
+    not_wanted: dict[int, NotWanted] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> int:
+        """A number that grows with every mail whose fate is settled."""
+        return self.copied + self.found + len(self.skips)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +102,8 @@ class FolderCopy:
     rules: Rules
     form: Form
     progress: Callable[[int, int], None]
+    tally: Tally
+    pacer: Pacer
     result: FolderResult
     looks_at_all: bool = False
 
@@ -109,12 +122,17 @@ class FolderCopy:
         rules, ledger = self._rules_for(here), self.rows.ledger
         changes = compare(seen.seen, ledger, target)
         mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
+        changes = self._choose(changes, mails)
         sizes = dict(zip(mails.uids, mails.sizes, strict=True))
         actions = plan_folder(changes, ledger, rules, sizes=sizes, target=target)
         self.result.known = len(ledger.source_uids)
-        highest = await self._append(
-            [one for one in actions if isinstance(one, Append)], mails, doubts
+        to_send = [one for one in actions if isinstance(one, Append)]
+        self.tally.begin(
+            self.result.name,
+            sum(len(one.source_uids) for one in to_send),
+            sum(one.size_bytes for one in to_send),
         )
+        highest = await self._append(to_send, mails, doubts)
         await self._remove_surplus(doubts)
         for action in actions:
             await self._do(action)
@@ -149,6 +167,18 @@ class FolderCopy:
                 f"the target lets nobody write into {self.folder.name} (READ-ONLY): give the target's "
                 "user the rights to it"
             )
+
+    def _choose(self, changes: Changes, mails: Mails) -> Changes:
+        """Leave out of the new mails those that the user does not want."""
+        if self.rules.selection.is_everything:
+            return changes
+        new = set(changes.new)
+        columns = zip(mails.uids, mails.dates, mails.sizes, strict=True)
+        left = self.rules.selection.leave_out(
+            (uid, date.epoch_seconds, size) for uid, date, size in columns if uid in new
+        )
+        self.result.not_wanted = left
+        return replace(changes, new=tuple(uid for uid in changes.new if uid not in left))
 
     def _rules_for(self, here: Opened) -> Rules:
         conversation = self.target.conversation
@@ -220,7 +250,10 @@ class FolderCopy:
         if again:
             self._reopen()
             self.store.write(self.rows, removed(again))
-        recorder = Recorder(store=self.store, rows=self.rows, floor=doubts.here.uid_next)
+        recorder = Recorder(
+            store=self.store, rows=self.rows, floor=doubts.here.uid_next,
+            target=self.target.conversation.profile,
+        )  # fmt: skip
         pump = Pump(
             source=self.source,
             target=self.target,
@@ -229,15 +262,18 @@ class FolderCopy:
             limits=self.rules.limits,
             progress=self.progress,
             finished=recorder.take,
+            pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
         )
         try:
             await pump.run(recorder.intended(appends, mails))
         finally:
             recorder.flush()
+            if pump.unreadable:
+                self.store.write(self.rows, skipped(pump.unreadable))
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
-            self.result.skips |= recorder.refused
+            self.result.skips |= recorder.refused | pump.unreadable
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)

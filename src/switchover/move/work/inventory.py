@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.move.standing import State
 from switchover.wire.imap import commands
+from switchover.wire.imap.commands import Selection
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 from switchover.wire.imap.responses import ListEntry, MailboxStatus, Namespace
 
@@ -71,7 +73,10 @@ async def _ask(connection: Connection, batch: list[Command]) -> Inventory:
     asked again in the old way.
     """
     usable = connection.conversation.capabilities
-    listing = commands.inventory(usable)
+    listing = list(commands.inventory(usable))
+    is_extended = len(listing) == 1
+    if is_extended:  # names that are only subscribed (RFC 5258 section 3.1)
+        listing.append(commands.list_mailboxes(selections=[Selection.SUBSCRIBED]))
     begun = clock.monotonic()
     if "NAMESPACE" in usable:
         batch.append(commands.NAMESPACE)
@@ -81,7 +86,7 @@ async def _ask(connection: Connection, batch: list[Command]) -> Inventory:
     for request in sent:
         await connection.wait(request)
     asked = sent[len(batch) :]
-    if not asked[0].is_ok and len(listing) == 1:
+    if not asked[0].is_ok and is_extended:
         asked = await connection.run_all(commands.inventory(()))
     connection.require(asked[0])
     found = [event for request in (*sent[: len(batch)], *asked) for event in request.responses]
@@ -101,8 +106,10 @@ def _preparations(usable: Collection[str]) -> list[Command]:
 def _read(found: Sequence[object], seconds: float) -> Inventory:
     entries = [event for event in found if isinstance(event, ListEntry)]
     statuses = {event.name: event for event in found if isinstance(event, MailboxStatus)}
-    subscribed = {event.name for event in entries if _is_subscribed(event)}
-    listed = {event.name: event for event in entries if event.command == "LIST"}
+    subscribed = {event.name for event in entries if _is_subscribed(event)} - _mere_parents(entries)
+    # What is listed twice, once among subscriptions, says more of itself the first time.
+    listed = {event.name: event for event in reversed(entries) if event.command == "LIST"}
+    listed = dict(reversed(listed.items()))
     bare = {event.name: event for event in entries if event.name not in listed}
     prefix, separator = _personal(found)
     if separator is None and listed:
@@ -146,8 +153,38 @@ async def ask_statuses(
     return found
 
 
+def state_of(status: MailboxStatus | None) -> State | None:
+    """Return what STATUS told, None where something is missing."""
+    if status is None or status.uid_validity is None or status.uid_next is None:
+        return None
+    if status.messages is None:
+        return None
+    return State(
+        uid_validity=status.uid_validity,
+        uid_next=status.uid_next,
+        messages=status.messages,
+        mod_seq=status.highest_modseq or 0,
+    )
+
+
 def _statuses(request: Request) -> list[MailboxStatus]:
     return [event for event in request.responses if isinstance(event, MailboxStatus)]
+
+
+def _mere_parents(entries: Sequence[ListEntry]) -> set[bytes]:
+    r"""Return names that LSUB gives as \Noselect because something below them is subscribed.
+
+    RFC 3501 section 6.3.9 has that for ``%``; Courier does it for ``*`` too.
+    """
+    lines = [one for one in entries if one.command == "LSUB"]
+    real = [one.name for one in lines if b"\\noselect" not in map(bytes.lower, one.attributes)]
+    return {
+        one.name
+        for one in lines
+        if one.name not in real
+        and one.delimiter
+        and any(name.startswith(one.name + one.delimiter) for name in real)
+    }
 
 
 def _is_subscribed(entry: ListEntry) -> bool:

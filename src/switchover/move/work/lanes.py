@@ -13,20 +13,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.errors import SwitchoverError, Unavailable
+from switchover.errors import Refused, SwitchoverError, Unavailable
 from switchover.move.lane_count import LaneCount, amount, first_lanes, pause_seconds
+from switchover.move.tally import Phase
 from switchover.move.work.both import both
 from switchover.move.work.folder import FolderCopy, FolderResult
 from switchover.move.work.mailbox import open_mailbox
-from switchover.wire.imap.conversation import Phase
+from switchover.wire.imap.conversation import Phase as ConversationPhase
 from switchover.wire.imap.errors import ConnectionLost, TryLater
-from switchover.wire.imap.failure import Retry
+from switchover.wire.imap.failure import Retry, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from switchover.move.queries import CopyFolder
-    from switchover.move.work.copying import CopyOrder, Progress
+    from switchover.move.tally import Tally
+    from switchover.move.work.copying import CopyOrder
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import LedgerStore
     from switchover.move.work.report import CopyReport
@@ -46,7 +48,7 @@ class Ends:
     def are_usable(self) -> bool:
         """True when neither is lost or in the middle of something."""
         return all(
-            one.conversation.phase is Phase.SIGNED_IN and one.conversation.is_idle
+            one.conversation.phase is ConversationPhase.SIGNED_IN and one.conversation.is_idle
             for one in (self.source, self.target)
         )
 
@@ -86,7 +88,7 @@ class Lanes:
     order: CopyOrder
     store: LedgerStore
     report: CopyReport
-    progress: Progress
+    tally: Tally
     round_trip_seconds: float
     most: int
     kept: Ends | None = None
@@ -100,6 +102,9 @@ class Lanes:
     async def run(self, first: Ends, jobs: Iterable[Job]) -> None:
         """Copy all of them, the first lane over ``first``; what fails is in the report."""
         self._waiting.extend(sorted(jobs, key=_messages, reverse=True))
+        for job in self._waiting:
+            self.tally.expect(job.folder.name, _messages(job))
+        self.tally.phase = Phase.COPYING
         begin = first_lanes(len(self._waiting), self.round_trip_seconds, self.most)
         self._count = LaneCount(most=self.most, wanted=begin)
         async with asyncio.TaskGroup() as group:
@@ -145,7 +150,7 @@ class Lanes:
         if job.result not in self.report.folders:
             self.report.folders.append(job.result)
         while True:
-            done, begun = job.result.copied, clock.monotonic()
+            done, begun = job.result.progress, clock.monotonic()
             try:
                 ends = ends or await self._open(job)
                 if ends is None:
@@ -155,13 +160,15 @@ class Lanes:
                 if ends is not None and not ends.are_usable:
                     await ends.close()
                     ends = None
-                if job.result.copied > done:
+                if job.result.progress > done:
                     job.tries = 0
                 if not await self._wait_after(job, error):
+                    self.tally.end(job.folder.name)
                     if ends is None and job.tries > 1:
                         self._give_up(error)
                     return ends
             else:
+                self.tally.end(job.folder.name)
                 return ends
             finally:
                 job.result.seconds += clock.monotonic() - begun
@@ -192,6 +199,8 @@ class Lanes:
             rules=self.order.rules,
             form=self.store.form,
             progress=partial(self._tell, job.folder.name),
+            tally=self.tally,
+            pacer=self.order.pacer,
             result=job.result,
             looks_at_all=job.is_whole,
         )
@@ -206,7 +215,7 @@ class Lanes:
 
     def _tell(self, name: str, mails: int, octets: int) -> None:
         self._amount += amount(mails, octets)
-        self.progress(name, mails, octets)
+        self.tally.move(name, mails, octets)
 
     async def _wait_after(self, job: Job, error: SwitchoverError) -> bool:
         """Wait before another try and return True, or note the failure and return False."""
@@ -215,18 +224,23 @@ class Lanes:
         pause = pause_seconds(job.tries, wish) if _may_pass(error) else None
         if pause is None:
             self.report.failures[job.folder.name] = _sentence(error, job.tries, wish)
+            if isinstance(error, Refused):
+                self.report.refused.add(job.folder.name)
             return False
         if isinstance(error, TryLater) and self._alive > 1:
             self._count.refused(self._alive)
         self.report.retries += 1
         self.report.waited_seconds += pause
+        self.tally.note = f"waiting {pause:.0f} s before another try: {error}"
         await asyncio.sleep(pause)
+        self.tally.note = ""
         return True
 
 
 def _may_pass(error: SwitchoverError) -> bool:
     if isinstance(error, ConnectionLost):
-        return error.failure.retry is not Retry.NEVER
+        # A mail that breaks the connection is skipped from now on; the others are worth another try.
+        return error.failure.scope is Scope.MESSAGE or error.failure.retry is not Retry.NEVER
     return isinstance(error, Unavailable)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from operator import lt
 from typing import TYPE_CHECKING, overload
 
-from switchover.move.flags import NO_FLAGS, FlagReader
-from switchover.wire.imap.internal_date import InternalDate, parse
+from switchover.move.flags import FlagReader
+from switchover.wire.imap.internal_date import DateReader, InternalDate
 from switchover.wire.imap.message_commands import FetchField
 
 if TYPE_CHECKING:
@@ -105,13 +105,14 @@ class MailGatherer(FlagGatherer):
         self._sizes = _numbers()
         self._seconds = _numbers()
         self._zones = _numbers()
+        self._dates = DateReader()
 
     def take(self, items: Sequence[FetchItem]) -> None:
         """Take what FETCH told."""
         super().take(items)
         for item in items:
             if item.uid is not None and item.size is not None:
-                when = (parse(item.date) if item.date else None) or _UNDATED
+                when = (self._dates.read(item.date) if item.date else None) or _UNDATED
                 self._detailed.append(item.uid)
                 self._sizes.append(item.size)
                 self._seconds.append(when.epoch_seconds)
@@ -132,11 +133,15 @@ class MailGatherer(FlagGatherer):
         return Mails(uids=uids, flags=flags, sizes=sizes, seconds=seconds, zones=zones)
 
     def details(self, flags_of: dict[int, FlagSet]) -> Mails:
-        """Return the mails whose sizes came, with flags from elsewhere."""
-        order = sorted({uid: at for at, uid in enumerate(self._detailed)}.items())
+        """Return the mails whose sizes came, with flags from elsewhere; without those it is no mail.
+
+        ``n:*`` brings the last mail even where its UID is below n.
+        """
+        places = {uid: at for at, uid in enumerate(self._detailed) if uid in flags_of}
+        order = sorted(places.items())
         return Mails(
             uids=array("q", (uid for uid, _ in order)),
-            flags=[flags_of.get(uid, NO_FLAGS) for uid, _ in order],
+            flags=[flags_of[uid] for uid, _ in order],
             sizes=array("q", (self._sizes[at] for _, at in order)),
             seconds=array("q", (self._seconds[at] for _, at in order)),
             zones=array("q", (self._zones[at] for _, at in order)),

@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchover import clock
 from switchover.errors import Corrupt
 from switchover.move.work.inventory import Folder, Inventory, list_folders, prepare
 from switchover.move.work.mail_columns import ALL_FIELDS, MailGatherer, Mails
+from switchover.move.work.sign_in import sign_in
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.conversation import Answered
-from switchover.wire.imap.errors import SignInRefused
 from switchover.wire.imap.response_codes import CodeName, NumberCode, PermanentFlags
 from switchover.wire.imap.responses import Exists, Fetch, Status
-from switchover.wire.imap.shell import open_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from switchover.wire.imap.command import Command
     from switchover.wire.imap.conversation import Request
@@ -45,11 +43,15 @@ __all__ = [
 class Account:
     """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
 
-    ``notices`` tells what an archive could not keep so far, a sentence each.
+    ``user`` is whose mailbox it is, who may not be who signs in. ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
+    whether asking again may give another secret. ``notices`` tells what an archive could not keep so far.
     """
 
     target: Target
-    credentials: Callable[[], Credentials]
+    credentials: Callable[[], Awaitable[Credentials]]
+    user: str = ""
+    side: str = ""
+    renews: bool = False
     trace: Callable[[str, str], None] | None = None
     notices: Callable[[], list[str]] = list
 
@@ -75,27 +77,6 @@ async def open_mailbox(account: Account) -> Connection:
         await connection.close(politely=False)
         raise
     return connection
-
-
-async def sign_in(account: Account) -> Connection:
-    """Return a connection that is signed in and no more.
-
-    A refused token is worth one new one: they end while we work, and Gmail says so in several ways.
-    """
-    for is_last in (False, True):
-        connection = await open_connection(account.target, trace=account.trace)
-        try:
-            await connection.sign_in(account.credentials(), nonce=clock.new_secret())
-        except SignInRefused as error:
-            await connection.close(politely=False)
-            if is_last or error.token_refusal is None:
-                raise
-        except BaseException:
-            await connection.close(politely=False)
-            raise
-        else:
-            return connection
-    raise AssertionError  # pragma: no cover - the second turn returns or raises
 
 
 async def open_folder(connection: Connection, raw: bytes, *, to_write: bool) -> Opened:

@@ -8,28 +8,61 @@ each tells for itself.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Unavailable
+from switchover.move.beliefs import refusal
+from switchover.move.flags import spelled
 from switchover.move.segment import Skip, SkipReason
-from switchover.wire.imap.command import Command, LiteralMode, Wait
+from switchover.wire.imap.command import Command, LiteralMode, Wait, flag_list, is_flag
 from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
+from switchover.wire.imap.quirks import GENERIC
 from switchover.wire.imap.response_codes import AppendUid, is_throttling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.flags import FlagSet
-    from switchover.move.segment import Row
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.internal_date import InternalDate
+    from switchover.wire.imap.quirks import Profile
     from switchover.wire.imap.shell import Connection
 
 FLUSH_BYTES = 256 * 1024
 UNANSWERED_GROUPS = 4
 UNANSWERED_SINGLES = 32
+
+
+class Head(NamedTuple):
+    """What APPEND says of a mail before its bytes; ``opening`` is that on the wire, up to the literal."""
+
+    flags: FlagSet
+    date: InternalDate
+    opening: bytes
+
+
+def head(flags: FlagSet, date: InternalDate, target: Profile = GENERIC) -> Head:
+    """Return the head of a mail.
+
+    Flags that no command can carry, or for which the target would refuse the mail, are left out of the
+    opening.
+    """
+    words = _flag_words(flags, target.longest_keyword, target.forbidden_in_keywords)
+    return Head(flags, date, b' %b "%b" ' % (words, date.encode()))
+
+
+@lru_cache(maxsize=4096)  # a mailbox knows few combinations
+def _flag_words(flags: FlagSet, longest: int | None, forbidden: str) -> bytes:
+    target = replace(GENERIC, longest_keyword=longest, forbidden_in_keywords=forbidden)
+    return flag_list(_sendable(flags, target))
+
+
+def _sendable(flags: FlagSet, target: Profile) -> tuple[bytes, ...]:
+    sendable = (flag for flag in map(spelled, flags) if is_flag(flag))
+    return tuple(flag for flag in sendable if target.takes_keyword(flag))
 
 
 class Sent(NamedTuple):
@@ -47,17 +80,18 @@ class Batch:
     """Source UIDs with one ledger row; every UID ends in one of the three, or in none (it was gone).
 
     ``stored`` holds the UID on the target, ``unknown`` what is stored without our knowing where (no
-    UIDPLUS), ``refused`` why not.
+    UIDPLUS), ``refused`` why not. A UID without a head was gone before its batch began.
     """
 
     uids: tuple[int, ...]
     number: int
-    row: Row
+    heads: Mapping[int, Head]
     sent: dict[int, Sent] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     unknown: set[int] = field(default_factory=set)
     refused: dict[int, Skip] = field(default_factory=dict)
     is_read: bool = False
+    is_told: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -91,6 +125,7 @@ class Outbox:
     """Mails that were refused with others."""
     _group: Group | None = None
     _unanswered: deque[Group] = field(default_factory=deque)
+    _pieces: list[bytes | memoryview] = field(default_factory=list)
     _unflushed: int = 0
 
     def takes_at_once(self, size: int) -> bool:
@@ -105,26 +140,32 @@ class Outbox:
         return self._unflushed >= FLUSH_BYTES or len(self._unanswered) > most
 
     def put(self, batch: Batch, mail: Sent, opening: bytes, content: memoryview) -> None:
-        """Add a whole mail; ``opening`` is what stands before its literal. Then look at ``is_due``."""
-        group = self._group_for(mail.size)
-        self.target.write(b"%b{%d+}\r\n" % (opening, mail.size))
-        self.target.write(content)
+        """Add a whole mail of at least a byte, and then look at ``is_due``."""
+        group = self._group
+        if group is None or mail.size > self.limits.alone_bytes or group.request.answer is not None:
+            group = self._group_for(mail.size)
+        self._pieces += (b"%b{%d+}\r\n" % (opening, mail.size), content)
         self._unflushed += mail.size
         self._add(group, batch, mail)
 
-    async def announce(self, message: NewMessage) -> bool:
+    async def announce(self, head: Head, size: int) -> bool:
         """Begin a mail of which the octets come with ``write``; False when the server refuses it."""
-        group = self._group_for(message.size)
+        group = self._group_for(size)
+        message = NewMessage(
+            size, _sendable(head.flags, self.target.conversation.profile), head.date.encode()
+        )
         for step in self.target.conversation.extend(group.request, append_message(message)):
             if isinstance(step, bytes):
-                self.target.write(step)
-            elif step is Wait.CONTINUATION and not await self.target.wait_for_leave(group.request):
-                return False
+                self._pieces.append(step)
+            elif step is Wait.CONTINUATION:
+                self._write_pieces()
+                if not await self.target.wait_for_leave(group.request):
+                    return False
         return True
 
     async def write(self, data: memoryview) -> None:
         """Pass on the next octets of the mail announced."""
-        self.target.write(data)
+        self._pieces.append(data)
         self._unflushed += len(data)
         if self._unflushed >= FLUSH_BYTES:
             await self._flush()
@@ -161,7 +202,7 @@ class Outbox:
         """End the present command."""
         if self._group is None:
             return
-        self.target.write(b"\r\n")
+        self._pieces.append(b"\r\n")
         self.target.conversation.end(self._group.request)
         self._unanswered.append(self._group)
         self._group = None
@@ -180,7 +221,7 @@ class Outbox:
             group = self._group = Group(request=request)
             for step in request.steps:
                 if isinstance(step, bytes):
-                    self.target.write(step)
+                    self._pieces.append(step)
         return group
 
     def _add(self, group: Group, batch: Batch, mail: Sent) -> None:
@@ -195,8 +236,13 @@ class Outbox:
             self.close_group()
 
     async def _flush(self) -> None:
-        self._unflushed = 0
+        self._write_pieces()
         await self.target.flush()
+
+    def _write_pieces(self) -> None:
+        self._unflushed = 0
+        pieces, self._pieces = self._pieces, []
+        self.target.write_all(pieces)
 
     async def _collect(self, most: int) -> None:
         while len(self._unanswered) > most:
@@ -237,4 +283,6 @@ class Outbox:
 
     def _words(self, group: Group) -> Skip:
         answer = group.request.answer
-        return Skip(SkipReason.REFUSED, self.target.words(answer) if answer else "")
+        if answer is None:
+            return Skip(SkipReason.REFUSED)
+        return refusal(answer.code.name if answer.code else None, self.target.words(answer))

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
-from switchover.move.work.append import Batch
+from switchover.move.work.outbox import Batch, head
+from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from switchover.move.sync_action import Append
-    from switchover.move.work.append import Sent
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Mails
+    from switchover.move.work.outbox import Sent
+    from switchover.wire.imap.quirks import Profile
 
 GROUP_BATCHES = 16
 """Batches under one intent."""
@@ -36,6 +38,7 @@ class Recorder:
     store: LedgerStore
     rows: FolderRows
     floor: int
+    target: Profile = GENERIC
     refused: dict[int, Skip] = field(default_factory=dict)
     unknown: dict[int, bytes] = field(default_factory=dict)
     """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
@@ -44,8 +47,10 @@ class Recorder:
     unread: int = 0
     highest: int = 0
     """The last UID that the target named."""
-    _open: dict[int, int] = field(default_factory=dict)
-    """Batches that are not over, by the number of their intent."""
+    _open: dict[int, set[int]] = field(default_factory=dict)
+    """Batches that are not over, each by its first UID, by the number of their intent."""
+    _doubtful: set[int] = field(default_factory=set)
+    """Intents of which the target did not say where all mails are."""
     _over: list[int] = field(default_factory=list)
     _stored: list[tuple[Sent, int]] = field(default_factory=list)
     _skips: dict[int, Skip] = field(default_factory=dict)
@@ -58,14 +63,19 @@ class Recorder:
         ready = [self._intend(group, mails, places) for group in groups[:1]]
         for at, group in enumerate(groups):
             ready += [self._intend(one, mails, places) for one in groups[at + 1 : at + 2]]
-            number, row, mark = ready[at]
+            number, mark = ready[at]
             await self.store.durable(mark)
             for action in group:
-                yield Batch(uids=action.source_uids, number=number, row=row)
+                there = [places[uid] for uid in action.source_uids if uid in places]
+                heads = {
+                    mails.uids[at]: head(mails.flags[at], mails.dates[at], self.target)
+                    for at in there
+                }
+                yield Batch(uids=action.source_uids, number=number, heads=heads)
 
     def _intend(
         self, group: Sequence[Append], mails: Mails, places: Mapping[int, int]
-    ) -> tuple[int, Row, int]:
+    ) -> tuple[int, int]:
         # What was listed and went before its details came will not be read either.
         uids = (uid for action in group for uid in action.source_uids)
         wanted = sorted(places[uid] for uid in uids if uid in places)
@@ -79,11 +89,15 @@ class Recorder:
         )
         row = Row(RowKind.INTENDED, packed, floor=self.floor)
         number = self.store.write(self.rows, row)
-        self._open[number] = len(group)
-        return number, row, self.store.given
+        self._open[number] = {action.source_uids[0] for action in group}
+        return number, self.store.given
 
     def take(self, batch: Batch) -> None:
         """Take what became of a batch; a mail of which nothing is said was gone before it was read."""
+        waiting = self._open[batch.number]
+        if batch.uids[0] not in waiting:
+            return  # told twice
+        waiting.discard(batch.uids[0])
         if not self._stored:
             self._since = clock.monotonic()
         self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
@@ -91,11 +105,11 @@ class Recorder:
         known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
         self.unread += len(batch.uids) - known
         self.highest = max((self.highest, *batch.stored.values()))
-        self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
-        if not batch.unknown:
-            self._open[batch.number] -= 1
-            if not self._open[batch.number]:
-                self._over.append(batch.number)
+        if batch.unknown:
+            self.unknown |= {uid: batch.sent[uid].digest for uid in batch.unknown}
+            self._doubtful.add(batch.number)
+        if not waiting and batch.number not in self._doubtful:
+            self._over.append(batch.number)
         is_late = clock.monotonic() - self._since > GATHER_SECONDS
         if is_late or len(self._stored) >= FULL_MAILS:
             self.flush()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from switchover.move.folder_plan import FolderPlan
     from switchover.move.work.folder import FolderResult
+    from switchover.move.work.forecast import Forecast
+    from switchover.move.work.skipped import SkippedMail
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,6 +18,8 @@ class CopyReport:
 
     ``notes`` are sentences about what is not as on the source although every mail is: subscriptions,
     rights and annotations that the target refused. ``unchanged`` folders were not opened.
+    ``refused`` are failures that another run will meet too. ``skipped`` are all mails that stay behind,
+    whenever that was found. ``forecasts`` are what a dry run found out.
     ``connections`` were opened on both sides together, ``retries`` are tries after a connection was lost
     or a server said "not now", ``waited_seconds`` what lanes spent between them.
     """
@@ -26,7 +30,12 @@ class CopyReport:
     created: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    skipped: list[SkippedMail] = field(default_factory=list)
+    forecasts: list[Forecast] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rights_set: int = 0
+    annotations_set: int = 0
     seconds: float = 0.0
     connections: int = 0
     lanes: int = 0
@@ -36,7 +45,7 @@ class CopyReport:
     @property
     def is_complete(self) -> bool:
         """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or any(one.skips for one in self.folders))
+        return not (self.failures or self.plan.problems or self.skipped)
 
     @property
     def copied(self) -> int:

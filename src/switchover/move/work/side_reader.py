@@ -195,7 +195,7 @@ class _Lane:
                     await self._ask(job)
                 await self._take(await self.connection.next_event())
         except ConnectionLost as error:
-            for job in (*self.asked.values(), first):
+            for job in {*self.asked.values(), first}:
                 self._again(job, error)
             return False
         except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from switchover.move.difference import Difference, Level
 from switchover.move.flags import PermanentFlags
 from switchover.move.folder_plan import Choice
 from switchover.move.manifest import LeftOut, SkippedMail
+from switchover.move.probes.profile_store import knowing
 from switchover.move.proof import Allowance, FolderProof, MailboxProof, prove
 from switchover.move.work.both import both
 from switchover.move.work.folder_facts import target_facts
@@ -87,6 +88,11 @@ async def verify_alone(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> VerifyReport:
     """Prove as ``verify_mailbox`` does, with the ledger of a data directory if there is one."""
+    order = replace(
+        order,
+        source=knowing(order.source, settings.data_dir),
+        target=knowing(order.target, settings.data_dir),
+    )
     async with AsyncExitStack() as stack:
         known = KnownPair()
         if has_store(settings):

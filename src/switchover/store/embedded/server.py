@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from switchover.store.embedded.account import Account, get_account
 from switchover.store.embedded.server_log import ServerLog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 _POLL_SECONDS = 0.05
@@ -100,7 +101,7 @@ class EmbeddedPostgres:
     @property
     def superuser_dsn(self) -> str:
         """How to connect as the cluster's owner, for what the role ``switchover`` may not do."""
-        return self.dsn(database="postgres", role=configuration.SUPERUSER)
+        return self.dsn(database="template1", role=configuration.SUPERUSER)
 
     async def start(self, *, timeout_seconds: float = 60.0) -> str:
         """Bring the server up, or attach to one that survived us, and return its DSN.
@@ -124,13 +125,11 @@ class EmbeddedPostgres:
             await self._end(timeout_seconds)
 
     async def keep_as_template(self) -> None:
-        """Put a cluster that was made from nothing by for the next one; call it before anything is kept.
-
-        The server is restarted for that. Does nothing to a cluster that was there before.
-        """
+        """Put a cluster by that was made just now and holds nothing yet; restarts the server."""
         if not self._is_new or not self._contents:
             return
         self._is_new = False
+        await asyncio.to_thread(template.trim, self.superuser_dsn)
         await self.stop()
         account = await asyncio.to_thread(get_account)
         await asyncio.to_thread(template.keep_template, self._cluster, self._template(account))
@@ -266,18 +265,7 @@ class EmbeddedPostgres:
         if account.is_other:
             os.chown(draft, account.user_id, account.group_id)
         command = [str(installation / "bin" / "initdb"), "-D", str(draft), *_INITDB_OPTIONS]
-        with self._log.open() as log:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=_ENVIRONMENT,
-                start_new_session=True,
-                **account.identity,
-            )
-            code = await process.wait()
+        code, _ = await self._run(command, account)
         if code != 0:
             raise Unavailable(f"PostgreSQL could not make its cluster: {self._log.last_words()}")
         draft.rename(self._cluster)
@@ -310,11 +298,19 @@ class EmbeddedPostgres:
             *("-c", f"config_file={self._directory / 'postgresql.conf'}"),
             *("-c", f"cluster_name={postmaster.mark_of(self._cluster)}"),
         ]
+        _, answer = await self._run(["/bin/sh", "-c", _LAUNCH, "sh", *command], account)
+        return int(answer)
+
+    async def _run(self, command: Sequence[str], account: Account) -> tuple[int, bytes]:
+        """Run a program as the server's user, its errors going to the log; return code and output.
+
+        Not through the event loop: not every loop can start a process as somebody else.
+        """
         with self._log.open() as log:
-            shell = await asyncio.create_subprocess_exec(
-                *("/bin/sh", "-c", _LAUNCH, "sh", *command),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+            process = subprocess.Popen(  # noqa: ASYNC220 - starts within a millisecond
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=log,
                 cwd="/",
                 env=_ENVIRONMENT,
@@ -322,8 +318,12 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 **account.identity,
             )
-            answer, _ = await shell.communicate()
-        return int(answer)
+            try:
+                answer, _ = await asyncio.to_thread(process.communicate)
+            except asyncio.CancelledError:
+                process.kill()
+                raise
+        return process.returncode, answer
 
     async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
         """Return True when the server answers, False when its process is gone."""

@@ -12,9 +12,8 @@ somebody else and end the connection (RFC 9051 section 11.1).
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from switchover.errors import Conflict
 from switchover.wire.imap.attribution import find_asker
@@ -29,6 +28,7 @@ from switchover.wire.imap.command import (
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.quirks import GENERIC, recognise
 from switchover.wire.imap.reader import Limits, Reader
+from switchover.wire.imap.request import Answered, Closing, Happening, Ready, Request
 from switchover.wire.imap.response_codes import CapabilityCode, CodeName
 from switchover.wire.imap.response_weight import weight
 from switchover.wire.imap.responses import (
@@ -50,9 +50,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from switchover.wire.imap.command import Command, Part, Step
-    from switchover.wire.imap.quirks import Profile
+    from switchover.wire.imap.quirks import Correction, Profile
     from switchover.wire.imap.responses import Event
 
+__all__ = [
+    "KEPT_BYTES",
+    "Answered",
+    "Closing",
+    "Conversation",
+    "Happening",
+    "Phase",
+    "Ready",
+    "Request",
+]
 KEPT_BYTES: Final = 64 * 2**20
 """Of memory that the answers to one command may take, bodies and what FETCH tells aside."""
 
@@ -82,61 +92,22 @@ _BRINGS_FETCH: Final = frozenset({"UID FETCH", "UID STORE", "SELECT", "EXAMINE"}
 _PASSING: Final = frozenset({Fetch, Bodies, BodyStart, BodyChunk, BodyEnd})
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Request:
-    """A command under way; ``answer`` is its tagged status once that came.
-
-    ``responses`` holds what came untagged and belongs to it, as ``attribution`` says; what FETCH tells is not
-    kept here: it can be much. ``kept_bytes`` is about what they take in memory. ``is_sent`` is False while
-    more of it has to go out.
-    """
-
-    tag: bytes
-    command: Command
-    steps: tuple[Step, ...]
-    responses: list[Event] = field(default_factory=list)
-    kept_bytes: int = 0
-    answer: Status | None = None
-    is_sent: bool = True
-
-    @property
-    def is_ok(self) -> bool:
-        """True once the server has said OK."""
-        return self.answer is not None and self.answer.kind is StatusKind.OK
-
-
-class Answered(NamedTuple):
-    """The server has answered a command."""
-
-    request: Request
-
-
-class Ready(NamedTuple):
-    """The server waits for the next piece of ``request``; ``text`` may hold a challenge."""
-
-    request: Request
-    text: bytes
-
-
-class Closing(NamedTuple):
-    """The server says that it ends the connection."""
-
-    status: Status
-
-
-Happening: TypeAlias = "Event | Answered | Ready | Closing"
-
-
 class Conversation:
     """One connection with a server; see the module."""
 
     def __init__(
-        self, limits: Limits | None = None, *, host: str = "", kept_bytes: int = KEPT_BYTES
+        self,
+        limits: Limits | None = None,
+        *,
+        host: str = "",
+        kept_bytes: int = KEPT_BYTES,
+        correct: Correction | None = None,
     ) -> None:
-        """Begin before the greeting; ``host`` helps to recognise the server.
+        """Begin before the greeting; ``host`` helps to recognise the server, ``correct`` knows it better.
 
         ``kept_bytes`` bounds what the answers to one command may take in memory.
         """
+        self._correct = correct
         self.phase = Phase.GREETING
         self.profile: Profile = GENERIC
         self.enabled: frozenset[str] = frozenset()
@@ -392,6 +363,8 @@ class Conversation:
             capabilities=self.announced,
             host=self._host,
         )
+        if self._correct is not None:
+            self.profile = self._correct(self.profile, self.identity)
         self.capabilities = self.profile.usable(self.announced, self.enabled)
         self.literals = literal_mode(self.capabilities)
 

@@ -5,6 +5,7 @@ Within the connection a failure is a value (``failure``); it becomes an error wh
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from switchover.errors import Refused, Unavailable
@@ -71,3 +72,27 @@ class SignInRefused(CommandRefused):
         """Keep the answer beside the sentence."""
         super().__init__(message, status)
         self.token_refusal = token_refusal
+
+
+class CertificateFault(StrEnum):
+    """Why a certificate is not trusted, in words that go on after "is not trusted:"."""
+
+    EXPIRED = "it has expired"
+    NOT_YET_VALID = "it is not valid yet, or a clock is wrong"
+    OTHER_NAME = "it is for another name"
+    SELF_SIGNED = "it is signed by itself"
+    UNKNOWN_AUTHORITY = "its authority is not known here"
+    OTHER = "it does not pass the checks"
+    NOT_PINNED = "it is not the one that was pinned"
+
+
+class CertificateRefused(Refused):
+    """The certificate of a server is not trusted; nothing was said to it. ``fault`` is why."""
+
+    scope = Scope.ENDPOINT
+    retry = Retry.NEVER
+
+    def __init__(self, message: str, fault: CertificateFault) -> None:
+        """Keep the reason beside the sentence."""
+        super().__init__(message)
+        self.fault = fault

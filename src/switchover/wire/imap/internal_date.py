@@ -22,6 +22,7 @@ _TEXT = re.compile(
 )
 _OFFSET = re.compile(rb"([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?")
 _LONGEST = 64
+_DAYS_KEPT = 50_000
 # The form of the standard, whose parts are few and looked up: a listing has a date per message.
 _STRICT_BYTES = len("17-Jul-1996 02:44:25 -0700")
 _STRICT_DAY = re.compile(rb"[ 0-9][0-9]-[A-Za-z]{3}-[0-9]{4}")
@@ -57,6 +58,34 @@ def parse(text: bytes) -> InternalDate | None:
             local = day * _DAY_SECONDS + minutes * 60 + seconds
             return InternalDate(local - zone_minutes * 60, zone_minutes)
     return _parse_odd(text)
+
+
+class DateReader:
+    """Reads the dates of a listing, of which most share their days and zones; one per listing."""
+
+    def __init__(self) -> None:
+        """Begin with no day known."""
+        self._days: dict[bytes, int] = {}
+        self._zones: dict[bytes, int] = {}
+
+    def read(self, text: bytes) -> InternalDate | None:
+        """Return what ``parse`` does."""
+        try:
+            zone = self._zones[text[20:]]
+            day = self._days[text[:11]]
+            local = day + 60 * _MINUTES[text[11:17]] + _SECONDS[text[17:20]]
+        except KeyError:
+            return self._learn(text)
+        return InternalDate(local - 60 * zone, zone)
+
+    def _learn(self, text: bytes) -> InternalDate | None:
+        found = parse(text)
+        day, zone = _strict_day(text[:11]), _strict_zone(text[20:])
+        is_strict = found is not None and len(text) == _STRICT_BYTES
+        if is_strict and day is not None and zone is not None and len(self._days) < _DAYS_KEPT:
+            self._days[text[:11]] = day * _DAY_SECONDS
+            self._zones[text[20:]] = zone
+        return found
 
 
 def _parse_odd(text: bytes) -> InternalDate | None:

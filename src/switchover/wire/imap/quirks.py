@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 
 class Server(StrEnum):
@@ -53,6 +53,7 @@ class Quirk(StrEnum):
     SEARCH_INVENTS_UIDS = "UID SEARCH without UID 1:* names UIDs that do not exist"  # iCloud
 
     # How mails go in.
+    EVERY_BYTE_KEPT = "a mail comes back byte by byte, however odd it is"  # found by a probe only
     LINE_ENDS_NORMALISED = "bare LF becomes CRLF, CR CR LF becomes CR LF"  # Dovecot
     NUL_BECOMES_0X80 = "NUL becomes the octet 0x80"  # Dovecot
     BARE_NEWLINES_REFUSED = "a mail with a bare LF is refused"  # Cyrus
@@ -69,6 +70,7 @@ class Quirk(StrEnum):
     READ_RECEIPTS_SENT_AGAIN = (
         "an unread mail that asks for a receipt may send it again"  # Exchange
     )
+    SEEN_IS_PERSONAL = "each user has own \\Seen flags, an administrator too"  # Cyrus
     SIMILAR_MAILS_REPLACED = "a mail with the Message-ID and date of another replaces it"  # Gmail
     DELETED_VANISH = "mails marked \\Deleted vanish by themselves"  # Gmail
 
@@ -78,6 +80,8 @@ class Quirk(StrEnum):
     DOTS_MAKE_LEVELS = (
         "the separator in a name silently makes levels"  # Dovecot with Maildir, Courier
     )
+    NAMES_WITHOUT_TILDE_FIRST = "a folder name that begins with ~ is refused"  # Dovecot
+    RAW_UTF8_NAMES_REFUSED = "names in UTF-8 are refused, modified UTF-7 is right"  # Dovecot
     LABELS_ARE_FOLDERS = "folders are labels: a mail in several is one mail"  # Gmail
     ALL_BELOW_INBOX = "every folder stands below INBOX"  # Courier, Cyrus unless altnamespace
     SENT_NOT_REAL = "the Sent folder is a view, not a folder"  # Domino
@@ -94,6 +98,10 @@ class Quirk(StrEnum):
     BYE_ON_LOCKED_SHARES = "a locked shared folder ends the connection with BYE"  # Zimbra
     CAPABILITIES_AFTER_LOGIN = "most capabilities are named only after the sign-in"  # iCloud
     ADMIN_LOGIN_FORMS = "an administrator signs in as domain/admin/mailbox"  # Exchange
+    ADMIN_ACTS_AS = "an administrator signs in with PLAIN and the user's name beside"  # Cyrus
+    UIDS_TOLD_AS_RANGE = "APPENDUID names the mails of a MULTIAPPEND as a range"  # Dovecot
+    REFUSALS_CRYPTIC = "a refusal is a number, or says what it does not mean"  # Exchange
+    SUGGESTS_BACK_OFF = "a refusal for haste names the milliseconds to wait"  # Exchange
     MASTER_LOGIN = "a master user signs in as user*master"  # Dovecot
 
 
@@ -120,9 +128,23 @@ class Profile:
     idle_seconds: int = 1800  # RFC 9051 section 5.4
     errors_before_cut: int | None = None
     keywords_a_folder: int | None = None
+    longest_keyword: int | None = None
+    forbidden_in_keywords: str = ""
+    # Lengths of names in bytes on the wire.
+    longest_name: int | None = None
+    longest_level: int | None = None
+    deepest: int | None = None
     forbidden_in_names: str = ""
+    forbidden_first: str = ""
+    composes_unicode: bool = False
     reserved_names: frozenset[str] = frozenset()
     broken_capabilities: frozenset[str] = frozenset()
+
+    def takes_keyword(self, keyword: bytes) -> bool:
+        """True when a mail is not refused because of this keyword, as far as is known."""
+        longest = len(keyword) if self.longest_keyword is None else self.longest_keyword
+        is_plain = not set(keyword) & set(self.forbidden_in_keywords.encode("ascii"))
+        return is_plain and len(keyword) <= longest
 
     def usable(
         self, capabilities: Collection[str], enabled: Collection[str] = ()
@@ -138,6 +160,9 @@ class Profile:
             named |= _IN_REVISION_2
         return frozenset(named - self.broken_capabilities)
 
+
+Correction: TypeAlias = "Callable[[Profile, Mapping[str, str]], Profile]"
+"""Gets the profile of the kind and what the server says it is, and returns what is known of this very one."""
 
 _IN_REVISION_2 = frozenset(
     {
@@ -174,6 +199,8 @@ _PROFILES = (
                 Quirk.NAMES_UNQUOTED,
                 Quirk.CODES_WITHOUT_STATUS,
                 Quirk.ADMIN_LOGIN_FORMS,
+                Quirk.REFUSALS_CRYPTIC,
+                Quirk.SUGGESTS_BACK_OFF,
             }
         ),
         # Set-ImapSettings: MaxCommandSize 10,240, MaxConnectionsPerUser 16, AuthenticatedConnection-
@@ -216,9 +243,13 @@ _PROFILES = (
                 Quirk.ZONES_NOT_KEPT,
                 Quirk.DOTS_MAKE_LEVELS,
                 Quirk.MASTER_LOGIN,
+                Quirk.NAMES_WITHOUT_TILDE_FIRST,
+                Quirk.RAW_UTF8_NAMES_REFUSED,
+                Quirk.UIDS_TOLD_AS_RANGE,
             }
         ),
         keywords_a_folder=26,  # of Maildir, whose file names have a letter for each
+        forbidden_first="~",
     ),
     Profile(
         server=Server.CYRUS,
@@ -228,9 +259,12 @@ _PROFILES = (
                 Quirk.NUL_REFUSED,
                 Quirk.EIGHT_BIT_HEADERS_CHANGED,
                 Quirk.ALL_BELOW_INBOX,
+                Quirk.SEEN_IS_PERSONAL,
+                Quirk.ADMIN_ACTS_AS,
             }
         ),
-        forbidden_in_names='"',
+        # What its GOODCHARS leaves out, as 3.6 was seen to refuse.
+        forbidden_in_names='!"%;<>\\^`{|}',
     ),
     Profile(
         server=Server.COURIER,
@@ -275,7 +309,7 @@ _PROFILES = (
     # Archives, which we serve to ourselves. A dot and a slash can not be within a level of Maildir++.
     Profile(server=Server.MAILDIR, forbidden_in_names="/", keywords_a_folder=26),
     Profile(server=Server.MBOX, quirks=frozenset({Quirk.LAST_LINE_ENDED})),
-    Profile(server=Server.EML),
+    Profile(server=Server.EML, quirks=frozenset({Quirk.EVERY_BYTE_KEPT})),
     # LIST with RETURN (SUBSCRIBED CHILDREN) leaves folders out.
     Profile(server=Server.STRATO, broken_capabilities=frozenset({"LIST-EXTENDED", "LIST-STATUS"})),
 )

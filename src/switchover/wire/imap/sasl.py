@@ -45,12 +45,15 @@ class Mechanism(StrEnum):
 class Password:
     """A login name with its password; ``acting_as`` names another user whose mailbox is meant.
 
+    ``by`` is the only mechanism to use; None chooses the strongest.
+
     Raises InvalidInput for a NUL in any of the three and for what is not UTF-8.
     """
 
     user: str
     password: str = field(repr=False)
     acting_as: str = ""
+    by: Mechanism | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no mechanism can carry."""
@@ -60,13 +63,14 @@ class Password:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BearerToken:
-    """A login name with an OAuth 2 access token, as it is now.
+    """A login name with an OAuth 2 access token, as it is now; ``by`` as in ``Password``.
 
     Raises InvalidInput for control characters, which would end the fields of the message early.
     """
 
     user: str
     token: str = field(repr=False)
+    by: Mechanism | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would break the message."""
@@ -128,6 +132,8 @@ def list_mechanisms(
     offered = [one for one in wanted if _is_offered(one, capabilities)]
     if isinstance(credentials, Password) and credentials.acting_as:
         offered = [one for one in offered if one not in _ONLY_FOR_ONESELF]
+    if credentials.by is not None:
+        offered = [one for one in offered if one is credentials.by]
     is_safe = is_encrypted or allow_plaintext
     usable = tuple(one for one in offered if is_safe or one in _SCRAM_HASHES)
     if usable:
@@ -137,7 +143,9 @@ def list_mechanisms(
             "the server would get the secret over an unencrypted connection; "
             "use imaps:// or STARTTLS, or allow plain text"
         )
-    raise Refused(f"the server offers no way in that we can use: {_offers(capabilities)}")
+    what = credentials.by or "no way in that we can use"
+    offers = f"offers {what}" if credentials.by is None else f"does not offer {what} for this"
+    raise Refused(f"the server {offers}: {_offers(capabilities)}")
 
 
 def _is_offered(mechanism: Mechanism, capabilities: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.move.archive.stores import KINDS, NOW, Client, open_store, put
+from tests.unit.move.archive.stores import KINDS, Client, open_store, put
 
 from switchover.errors import Refused
 from switchover.move.archive import store_maildir
@@ -219,4 +219,3 @@ def test_the_27th_keyword_is_told_and_the_mail_is_kept(client: Client) -> None:
     assert b"\\*" not in permanent
     assert b" k25)" in permanent
     assert client.session._store.notices == [answer[0].removeprefix(b"* NO ").decode()]
-    assert NOW

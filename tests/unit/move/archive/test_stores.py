@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,8 @@ from tests.unit.move.archive.stores import KINDS, NOW, body, open_store, put, sh
 from switchover.errors import Conflict, InvalidInput, NotFound, Refused
 from switchover.move.archive import durable
 from switchover.move.archive.line_ends import ToWire
+from switchover.move.archive.opening import open_archive
+from switchover.move.endpoint import ArchiveEndpoint, absolute, parse_endpoint
 
 FLAGS = (b"\\Seen", b"\\Flagged", b"work", b"$Forwarded")
 ALL = pytest.mark.parametrize("kind", KINDS)
@@ -269,3 +271,86 @@ def test_where_nothing_can_be_written_mails_have_uids_as_long_as_they_are_the_sa
     assert {text for *_, text in shown(first)} == {b"one\r\n", b"two\r\n"}
     first.close()
     second.close()
+
+
+def test_every_endpoint_opens_its_own_kind_of_archive(tmp_path: Path) -> None:
+    for text, kind in (
+        ("maildir:{}", "maildir"), ("maildir:{}?layout=fs", "maildir"), ("mbox:{}", "mbox"),
+        ("eml:{}", "eml"),
+    ):  # fmt: skip
+        endpoint = parse_endpoint(text.format(tmp_path / "new"))
+        assert isinstance(endpoint, ArchiveEndpoint)
+        assert str(endpoint) == text.format(tmp_path / "new")
+        store = open_archive(endpoint, may_create=True).store
+        assert (store.kind, store.separator) == (kind, "." if text == "maildir:{}" else "/")
+
+
+def test_an_endpoint_is_the_same_from_every_directory() -> None:
+    seen = [absolute(parse_endpoint("mbox:a/../b"), PurePath(one)) for one in ("/x", "/x/y/..")]
+    assert [one.key for one in seen] == ["file:/x/b", "file:/x/b"]
+    server = parse_endpoint("imaps://ann@contoso.example")
+    assert absolute(server, PurePath("/x")) is server
+
+
+def test_a_large_file_is_read_in_pieces(tmp_path: Path) -> None:
+    store = open_store("maildir", tmp_path / "a")
+    folder = store.open("INBOX", to_write=True)
+    mail = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" * 300_000
+    uids = put(folder, mail)
+    found = folder.open_body(uids[0])
+    assert found is not None
+    chunks = list(found.chunks)
+    found.close()
+    assert len(chunks) > 1
+    assert b"".join(chunks) == mail
+
+
+def test_an_index_of_a_directory_survives_a_crash_and_nonsense(tmp_path: Path) -> None:
+    store = open_store("eml", tmp_path / "a")
+    folder = store.open("INBOX", to_write=True)
+    put(folder, b"one\r\n", b"two\r\n", flags=(b"\\Seen",))
+    index = tmp_path / "a" / "INBOX" / ".switchover-index.jsonl"
+    index.write_bytes(index.read_bytes() + b'{"uid": 3, "fi')
+    (index.parent / "other.EML").write_bytes(b"Subject: other\n\n")
+    again = store.open("INBOX")
+    assert [(uid, text) for uid, _, _, text in shown(again)] == [
+        (1, b"one\r\n"), (2, b"two\r\n"), (3, b"Subject: other\r\n\r\n"),
+    ]  # fmt: skip
+    validity = again.uid_validity
+    index.write_bytes(b"nonsense\n")
+    again.refresh()
+    assert again.uid_validity > validity
+    assert len(again.uids()) == 3
+    for line in (b'{"uid": 0}', b"[]", b'{"uid": 4, "file": "../../etc/passwd"}'):
+        index.write_bytes(b'{"uidvalidity": 5, "uidnext": 9}\n' + line + b"\n")
+        store.open("INBOX")
+        assert b"passwd" not in b"".join(text or b"" for *_, text in shown(store.open("INBOX")))
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (b"Subject: =?utf-8?q?Gr=C3=B6=C3=9Fe?= 10/12?\r\n", "Größe 10_12_"),
+        (b"Subject: =?no-such?q?x?=\r\n", "=_no-such_q_x_="),
+        (b"subject: a\r\n b\r\n", "a b"),
+        (b"From: x\r\n", ""),
+        (b"Subject: ..\r\n", ""),
+        (b"Subject: \xff\x00\r\n", "\ufffd"),
+    ],
+)
+def test_a_mail_is_named_by_its_day_and_subject(header: bytes, name: str, tmp_path: Path) -> None:
+    folder = open_store("eml", tmp_path / "a").open("INBOX", to_write=True)
+    put(folder, header + b"\r\nbody\r\n")
+    names = [path.name for path in (tmp_path / "a" / "INBOX").glob("*.eml")]
+    assert names == [" ".join(filter(None, ("000001", "2023-11-14", name))) + ".eml"]
+
+
+def test_root_and_inbox_of_a_tree_can_not_both_be_inbox(tmp_path: Path) -> None:
+    (tmp_path / "INBOX").mkdir()
+    (tmp_path / "INBOX" / "a.eml").write_bytes(b"x")
+    (tmp_path / "b.eml").write_bytes(b"x")
+    with pytest.raises(Refused, match="would both be"):
+        open_store("eml", tmp_path, may_create=False)
+    (tmp_path / "INBOX" / "a.eml").unlink()
+    (tmp_path / "INBOX").rmdir()
+    assert list(open_store("eml", tmp_path, may_create=False).folders()) == ["INBOX"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.move.archive import uid_list
-from switchover.move.archive.uid_list import LARGEST_UID, Known, UidList
+from switchover.move.archive.uid_list import LARGEST_UID, UidList
 
 DOVECOT = "3 V1700000000 N5 G00ff\n1 :1.M1.host,S=4\n3 W77 P1 :2.M1.host:2,S\n"
 
@@ -16,7 +16,8 @@ def test_dovecots_list_is_read_and_written_as_it_was() -> None:
     found = uid_list.parse(DOVECOT)
     assert found is not None
     assert (found.uid_validity, found.uid_next, found.header) == (1_700_000_000, 5, "G00ff")
-    assert found.by_file == {"1.M1.host,S=4": Known(1), "2.M1.host": Known(3, "W77 P1")}
+    assert found.by_file == {"1.M1.host,S=4": 1, "2.M1.host": 3}
+    assert found.extras == {"2.M1.host": "W77 P1"}
     assert uid_list.write(found) == DOVECOT.replace(":2,S", "")
     assert found.is_whole
 
@@ -25,15 +26,15 @@ def test_lines_behind_raise_the_next_uid() -> None:
     found = uid_list.parse(DOVECOT + "9 :3.host\n")
     assert found is not None
     assert found.uid_next == 10
-    assert found.add("4.host", "W1") == 10
-    assert uid_list.lines([("4.host", found.by_file["4.host"])]) == "10 W1 :4.host\n"
+    assert found.add("4.host") == 10
+    assert uid_list.lines(found, [("4.host", 10)]) == "10 :4.host\n"
 
 
 def test_couriers_list_is_read_and_must_be_written_anew() -> None:
     found = uid_list.parse("1 1600000000 8\n2 1.host\n7 2.host:2,S\n")
     assert found is not None
     assert (found.uid_validity, found.uid_next, found.is_whole) == (1_600_000_000, 8, False)
-    assert found.by_file == {"1.host": Known(2), "2.host": Known(7)}
+    assert found.by_file == {"1.host": 2, "2.host": 7}
 
 
 def test_a_line_that_a_crash_cut_off_is_no_line() -> None:

@@ -47,7 +47,7 @@ def test_a_server_that_keeps_everything_is_compared_byte_by_byte() -> None:
     outcomes = all_kept()
     assert chosen_form(outcomes) is Form.EXACT
     assert {one.verdict for one in findings(outcomes)} == {Verdict.KEPT}
-    assert met_quirks(outcomes) == set()
+    assert met_quirks(outcomes) == {Quirk.EVERY_BYTE_KEPT}
     assert kept_dates(outcomes) == KeptDates()
     assert changed_kinds(outcomes) == refused_kinds(outcomes) == set()
 
@@ -83,6 +83,7 @@ def test_a_cyrus_refuses_bare_newlines_and_stays_exact() -> None:
     )
     assert chosen_form(outcomes) is Form.EXACT
     assert met_quirks(outcomes) == {
+        Quirk.EVERY_BYTE_KEPT,
         Quirk.BARE_NEWLINES_REFUSED,
         Quirk.NUL_REFUSED,
         Quirk.EIGHT_BIT_HEADERS_CHANGED,

@@ -41,7 +41,7 @@ def test_what_is_refused_is_forbidden_in_a_plan() -> None:
     found = outcomes(OTHER_SEPARATOR=None, PERCENT_AND_STAR=None, TILDE=None, CASE=None)
     limits = name_limits(found, Lengths(level=254, whole=284, is_whole=True, deepest=10))
     assert (limits.forbidden, limits.forbidden_first) == ("%*.", "~")
-    assert (limits.longest_name, limits.longest_level, limits.deepest) == (284, 0, 10)
+    assert (limits.longest_name, limits.longest_level, limits.deepest) == (284, None, 10)
     assert name_quirks(found) == {Quirk.NAMES_WITHOUT_CASE}
 
 

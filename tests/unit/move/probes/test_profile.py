@@ -1,4 +1,4 @@
-"""What copies and proofs take from what is known of a server."""
+"""What a probe found corrects what is known of the kind of server."""
 
 from __future__ import annotations
 
@@ -10,23 +10,18 @@ import pytest
 
 from switchover.errors import InvalidInput
 from switchover.move.canonical import Form
-from switchover.move.folder_name import TargetFacts
 from switchover.move.probes.profile import (
-    UNKNOWN,
     KeptDates,
     Measured,
     NameLimits,
-    form_between,
+    corrected,
     from_json,
-    profile_of,
     to_json,
-    weakest,
 )
 from switchover.move.probes.torture import Torture
 from switchover.wire.imap.quirks import GENERIC, PROFILES, Quirk, Server
 
 IDENTITY = {"name": "Dovecot"}
-NOW = 1_700_000_000
 MEASURED = Measured(
     probed_at=datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC),
     identity=IDENTITY,
@@ -41,83 +36,38 @@ MEASURED = Measured(
     connections=3,
     names=NameLimits(longest_name=254, forbidden=".", composes_unicode=True),
 )
-DOVECOT, EXCHANGE = PROFILES[Server.DOVECOT], PROFILES[Server.EXCHANGE]
-
-
-def test_an_unknown_server_is_believed_to_change_line_ends() -> None:
-    assert (UNKNOWN.written_form, UNKNOWN.read_form) == (Form.LINES, Form.EXACT)
-    assert UNKNOWN.trust().keys_are_enough
-    assert UNKNOWN.keeps_date(-1, now=NOW)
-
-
-def test_a_recognised_server_is_believed_to_do_as_its_kind() -> None:
-    exchange = profile_of(EXCHANGE, {}, None)
-    assert (exchange.written_form, exchange.read_form) == (Form.STRUCTURE, Form.STRUCTURE)
-    assert not exchange.trust().sizes
-    dovecot = profile_of(DOVECOT, IDENTITY, None)
-    assert dovecot.refused == {Torture.EMPTY}
-    assert {Torture.BARE_LF, Torture.NUL, Torture.DATE_1950} <= dovecot.changed
-    assert not dovecot.keeps_date(-1, now=NOW)
-    assert not dovecot.keeps_date(NOW + 1, now=NOW)
-    assert dovecot.keeps_date(NOW, now=NOW)
+DOVECOT = PROFILES[Server.DOVECOT]
 
 
 def test_a_probe_counts_more_than_the_kind() -> None:
-    profile = profile_of(DOVECOT, IDENTITY, MEASURED)
-    assert profile.written_form is Form.EXACT
-    assert Quirk.NUL_BECOMES_0X80 not in profile.server.quirks
-    assert {Quirk.MASTER_LOGIN, Quirk.NAMES_WITHOUT_CASE} <= profile.server.quirks
-    assert (profile.server.connections, profile.server.keywords_a_folder) == (3, 30)
-    assert profile.refused == {Torture.EMPTY}
-    assert profile.keeps_date(NOW + 1, now=NOW)
+    profile = corrected(DOVECOT, IDENTITY, MEASURED)
+    assert Quirk.NUL_BECOMES_0X80 not in profile.quirks
+    assert {Quirk.MASTER_LOGIN, Quirk.NAMES_WITHOUT_CASE} <= profile.quirks
+    assert (profile.connections, profile.keywords_a_folder) == (3, 30)
+    assert (profile.longest_name, profile.longest_level, profile.deepest) == (254, None, None)
+    assert (profile.forbidden_in_names, profile.forbidden_first) == (".", "~")
+    assert profile.composes_unicode
 
 
 def test_a_probe_of_other_software_counts_nothing() -> None:
-    assert profile_of(DOVECOT, {"name": "Cyrus"}, MEASURED).measured is None
+    assert corrected(DOVECOT, {"name": "Cyrus"}, MEASURED) is DOVECOT
+    assert corrected(DOVECOT, IDENTITY, None) is DOVECOT
     same = {"name": "Dovecot", "remote-host": "192.0.2.7"}
-    assert profile_of(DOVECOT, same, MEASURED).measured is MEASURED
+    assert corrected(DOVECOT, same, MEASURED).connections == 3
 
 
-def test_a_copy_is_compared_in_the_weaker_form_of_both() -> None:
-    exact = profile_of(DOVECOT, IDENTITY, MEASURED)
-    exchange = profile_of(EXCHANGE, {}, None)
-    assert form_between(exact, exact) is Form.EXACT
-    assert form_between(UNKNOWN, exact) is Form.EXACT
-    assert form_between(exact, UNKNOWN) is Form.LINES
-    assert form_between(exchange, exact) is form_between(exact, exchange) is Form.STRUCTURE
-    assert weakest(Form.LINES, Form.EXACT) is Form.LINES
-
-
-def test_dates_that_always_change_are_not_trusted() -> None:
-    undated = replace(MEASURED, dates=KeptDates(usual=False))
-    profile = profile_of(DOVECOT, IDENTITY, undated)
-    assert not profile.trust(is_alone=False).dates
-    assert not profile.keeps_date(NOW, now=NOW)
+def test_a_limit_that_was_not_met_leaves_that_of_the_kind_for_connections_only() -> None:
+    free = replace(MEASURED, connections=None, keywords_a_folder=None)
+    profile = corrected(DOVECOT, IDENTITY, free)
+    assert (profile.connections, profile.keywords_a_folder) == (DOVECOT.connections, None)
 
 
 def test_keywords_that_are_refused_are_known() -> None:
-    profile = profile_of(DOVECOT, IDENTITY, MEASURED)
+    profile = corrected(DOVECOT, IDENTITY, MEASURED)
     assert profile.takes_keyword(b"k" * 50)
     assert not profile.takes_keyword(b"k" * 51)
     assert not profile.takes_keyword(b"a]b")
-    assert UNKNOWN.takes_keyword(b"a]b")
-    free = replace(MEASURED, longest_keyword=None, forbidden_in_keywords="")
-    assert profile_of(DOVECOT, IDENTITY, free).takes_keyword(b"]" * 300)
-
-
-def test_a_folder_plan_keeps_to_what_is_known_of_names() -> None:
-    facts = profile_of(DOVECOT, IDENTITY, MEASURED).refine(TargetFacts(separator="/"))
-    assert (facts.longest_name, facts.forbidden) == (254, ".")
-    assert facts.composes_unicode
-    assert not facts.is_case_sensitive
-    exchange = profile_of(EXCHANGE, {}, None).refine(TargetFacts(separator="/"))
-    assert exchange.reserved == {"files"}
-    gmail = profile_of(PROFILES[Server.GMAIL], {}, None).refine(TargetFacts(separator="/"))
-    assert gmail.is_blank_tidy
-    assert gmail.forbidden == "^"
-    assert profile_of(GENERIC, {}, None).refine(TargetFacts(separator=".")) == TargetFacts(
-        separator="."
-    )
+    assert GENERIC.takes_keyword(b"a]b" * 100)
 
 
 def test_what_was_measured_survives_as_json() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.wire.imap.internal_date import InternalDate, parse
+from switchover.wire.imap.internal_date import DateReader, InternalDate, parse
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 moments = st.integers(-62_000_000_000, 253_000_000_000).map(  # the years 6 to 9987
@@ -96,3 +96,21 @@ def test_what_names_no_moment_is_none(text: bytes) -> None:
 def test_a_year_that_no_date_has_is_not_written() -> None:
     with pytest.raises(ValueError, match="ordinal"):
         InternalDate(-(10**12), 0).encode()
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(
+                lambda when, zone: InternalDate(seconds(when), zone).encode(), moments, zones
+            ),
+            st.sampled_from(
+                [b" 7-Jul-1996 02:44:25 -0700", b"17-Jul-96 02:44:25 GMT", b"", b"yesterday"]
+            ),
+            st.binary(max_size=30),
+        )
+    )
+)
+def test_a_listing_is_read_as_its_dates_one_by_one(texts: list[bytes]) -> None:
+    reader = DateReader()
+    assert [reader.read(text) for text in texts * 2] == [parse(text) for text in texts * 2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from switchover.wire.imap.commands import inventory, status_items
+from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.quirks import (
     GENERIC,
     PROFILES,
@@ -97,8 +98,80 @@ def test_what_a_server_says_of_itself_counts_more_than_who_greets() -> None:
 
 def test_every_server_has_a_profile_and_every_quirk_a_server() -> None:
     assert set(PROFILES) == set(Server)
-    assert set().union(*(profile.quirks for profile in PROFILES.values())) == set(Quirk)
+    of_servers = set().union(*(profile.quirks for profile in PROFILES.values()))
+    assert of_servers == set(Quirk)
     assert PROFILES[Server.GENERIC] is GENERIC
+
+
+@pytest.mark.parametrize(
+    ("server", "quirks"),
+    [
+        (
+            Server.EXCHANGE,
+            {
+                Quirk.BODIES_REGENERATED,
+                Quirk.SIZES_ESTIMATED,
+                Quirk.SUGGESTS_BACK_OFF,
+                Quirk.REFUSALS_CRYPTIC,
+                Quirk.FLAGGED_ONLY_BY_STORE,
+                Quirk.READ_RECEIPTS_SENT_AGAIN,
+                Quirk.CALENDAR_AS_LINKS,
+                Quirk.NAMES_WITHOUT_CASE,
+                Quirk.ADMIN_LOGIN_FORMS,
+            },
+        ),
+        (
+            Server.GMAIL,
+            {
+                Quirk.LABELS_ARE_FOLDERS,
+                Quirk.SIMILAR_MAILS_REPLACED,
+                Quirk.NAMES_WITHOUT_OUTER_BLANKS,
+                Quirk.DELETED_VANISH,
+            },
+        ),
+        (
+            Server.DOVECOT,
+            {
+                Quirk.LINE_ENDS_NORMALISED,
+                Quirk.NUL_BECOMES_0X80,
+                Quirk.ZONES_NOT_KEPT,
+                Quirk.DATES_BEFORE_1970_WRAP,
+                Quirk.FUTURE_DATES_BECOME_NOW,
+                Quirk.EMPTY_MAIL_REFUSED,
+                Quirk.NAMES_WITHOUT_TILDE_FIRST,
+                Quirk.RAW_UTF8_NAMES_REFUSED,
+                Quirk.DOTS_MAKE_LEVELS,
+                Quirk.UIDS_TOLD_AS_RANGE,
+            },
+        ),
+        (
+            Server.CYRUS,
+            {
+                Quirk.BARE_NEWLINES_REFUSED,
+                Quirk.NUL_REFUSED,
+                Quirk.SEEN_IS_PERSONAL,
+                Quirk.ADMIN_ACTS_AS,
+            },
+        ),
+        (
+            Server.ICLOUD,
+            {Quirk.RFC822_EMPTY, Quirk.SEARCH_INVENTS_UIDS, Quirk.ENVELOPE_MALFORMED},
+        ),
+        (Server.PROTON_BRIDGE, {Quirk.UID_VALIDITY_RESETS}),
+        (Server.ZIMBRA, {Quirk.HEADERS_SOMETIMES_EMPTY, Quirk.BYE_ON_LOCKED_SHARES}),
+        (Server.DOMINO, {Quirk.HEADERS_REWRITTEN, Quirk.SENT_NOT_REAL}),
+    ],
+)
+def test_each_oddity_that_was_seen_has_a_name_at_its_server(
+    server: Server, quirks: set[Quirk]
+) -> None:
+    assert quirks <= PROFILES[server].quirks
+
+
+def test_nothing_is_asked_for_that_servers_answer_malformed() -> None:  # iCloud
+    asked = {field.value.upper() for field in FetchField}
+    assert not asked & {"ENVELOPE", "BODYSTRUCTURE", "RFC822", "RFC822.HEADER", "ALL", "FULL"}
+    assert FetchField.BODY.value == "BODY.PEEK[]"
 
 
 def test_limits_are_those_of_the_servers() -> None:

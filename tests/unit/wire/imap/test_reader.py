@@ -13,6 +13,7 @@ from tests.unit.wire.imap.streams import sizes, streams
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.reader import Limits, Reader
 from switchover.wire.imap.responses import (
+    Bodies,
     BodyChunk,
     BodyEnd,
     BodyStart,
@@ -248,3 +249,52 @@ def test_hostile_streams_take_time_in_proportion(name: str, portion: int) -> Non
     # Were any of these quadratic it would take minutes; bench/imap.py measures the proportion.
     stream = HOSTILE[name]
     told([stream[at : at + portion] for at in range(0, len(stream), portion)])
+
+
+@given(
+    st.lists(st.tuples(uids, flags, st.binary(max_size=40)), max_size=8),
+    sizes,
+    st.booleans(),
+)
+def test_whole_bodies_are_the_same_messages_whatever_the_portions(
+    messages: list[tuple[int, tuple[bytes, ...], bytes]], sizes: list[int], has_flags: bool
+) -> None:
+    stream = b"".join(
+        b"* %d FETCH (UID %d%b BODY[] {%d}\r\n%b)\r\n"
+        % (at, uid, b" FLAGS (%b)" % b" ".join(own) if has_flags else b"", len(body), body)
+        for at, (uid, own, body) in enumerate(messages, 1)
+    )
+    for portions in (sizes, [10_000]):
+        reader, found = Reader(), []
+        reader.whole_bodies = True
+        for portion in cut(stream, portions):
+            reader.receive(portion)
+            for event in iter(reader.next_event, None):
+                match event:
+                    case Bodies(items, contents):
+                        found += [
+                            (item.uid, bytes(body))
+                            for item, body in zip(items, contents, strict=True)
+                        ]
+                    case BodyStart(item=item):
+                        found.append((item.uid, b""))
+                    case BodyChunk(data):
+                        found[-1] = (found[-1][0], found[-1][1] + bytes(data))
+                    case _:
+                        pass
+        assert found == [(uid, body) for uid, _, body in messages]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"* 2 FETCH (UID 6 BODY[] {5}\r\nhello", b")", b"X", b" FLAGS ())\r\n", b" UID 7)\r\n"],
+)
+def test_a_whole_body_ends_with_its_response(behind: bytes) -> None:
+    reader = Reader()
+    reader.whole_bodies = True
+    reader.receive(FETCHED)
+    assert [type(one) for one in iter(reader.next_event, None)] == [
+        BodyStart, BodyChunk, BodyEnd, Fetch,
+    ]  # fmt: skip
+    reader.receive(b"* 2 FETCH (UID 9 BODY[] {3}\r\nabc" + behind)
+    assert isinstance(reader.next_event(), BodyStart)

@@ -221,3 +221,16 @@ def test_administrators_names_are_as_each_server_wants_them() -> None:
     assert dovecot_master_login("user", "master") == "user*master"
     assert dovecot_master_login("user", "master", "%") == "user%master"
     assert exchange_delegate_login("contoso", "admin", "user") == "contoso/admin/user"
+
+
+def test_a_mechanism_that_is_demanded_is_the_only_one() -> None:
+    demanded = Password(user="user", password="pencil", by=Mechanism.LOGIN)
+    assert list_mechanisms(ALL_AUTH, demanded, is_encrypted=True) == (Mechanism.LOGIN,)
+    token = BearerToken(user="user", token="abc", by=Mechanism.XOAUTH2)
+    assert list_mechanisms(ALL_AUTH, token, is_encrypted=True) == (Mechanism.XOAUTH2,)
+
+
+def test_a_mechanism_that_is_demanded_and_not_offered_is_named() -> None:
+    demanded = Password(user="user", password="pencil", by=Mechanism.SCRAM_SHA_256)
+    with pytest.raises(Refused, match="does not offer SCRAM-SHA-256 for this: AUTH=PLAIN"):
+        list_mechanisms({"AUTH=PLAIN"}, demanded, is_encrypted=True)

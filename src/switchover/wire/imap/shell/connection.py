@@ -57,7 +57,7 @@ class Connection:
         """Take over a stream; ``trace`` gets ``>`` or ``<`` and a line without secrets."""
         self.target = target
         self.conversation = Conversation(
-            target.limits, host=target.host, kept_bytes=target.kept_bytes
+            target.limits, host=target.host, kept_bytes=target.kept_bytes, correct=target.correct
         )
         self.is_encrypted = target.tls
         self.secrets: list[str] = []
@@ -153,6 +153,10 @@ class Connection:
         """Put bytes into the send buffer; ``flush`` when ``is_full``, and where an answer is wanted."""
         self._stream.write(data)
 
+    def write_all(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Put many pieces into the send buffer at once."""
+        self._stream.write(b"".join(pieces))
+
     async def flush(self) -> None:
         """Send what was written and wait until most of it is gone; raises ConnectionLost."""
         self._check()
@@ -166,6 +170,7 @@ class Connection:
         """Flush, and wait until the server continues this request; False when it answered it instead."""
         self.conversation.expect(request)
         await self.flush()
+        self._stream.acknowledge_at_once()
         while request.answer is None:
             event = await self.next_event()
             if isinstance(event, Ready) and event.request is request:
@@ -200,6 +205,7 @@ class Connection:
             )
         try:
             await self._stream.start_tls(self.target.trust, self.target.connect_seconds)
+            self.target.require_pinned(self._stream.certificate)
         except SwitchoverError as error:
             raise self.declare_lost(error) from error.__cause__
         self.is_encrypted = True

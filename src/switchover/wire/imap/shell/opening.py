@@ -32,6 +32,8 @@ async def open_connection(
             stream = await _stream(target)
             connection = Connection(target, stream, trace)
             try:
+                if target.tls:
+                    target.require_pinned(stream.certificate)
                 await _greet(connection)
             except BaseException:
                 await connection.close(politely=False)

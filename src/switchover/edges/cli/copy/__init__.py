@@ -1,0 +1,165 @@
+"""``switchover copy``: one mailbox from one server to another, resumable, with a ledger."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from switchover import clock
+from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
+from switchover.edges.cli.copy.trace import open_trace
+from switchover.edges.cli.groups import grouped
+from switchover.edges.cli.options import Data, Output
+from switchover.edges.cli.output import Format, errors, escape, exits, print_json
+from switchover.edges.cli.sides import SignIn, side_of
+from switchover.model.wording import counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from switchover.edges.cli.copy.interruption import Interrupted
+    from switchover.move.tally import Tally
+    from switchover.move.work.copying import CopyOrder, CopyReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(copy)
+
+
+@grouped(source="Source", target="Target")
+def copy(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="imaps://USER@HOST[:PORT], imap://USER@HOST (STARTTLS), maildir:PATH, mbox:PATH or eml:PATH."
+        ),
+    ],
+    target: Annotated[str, typer.Argument(help="The same for where the mails go.")],
+    source_sign_in: SignIn,
+    target_sign_in: SignIn,
+    wishes: Wishes,
+    limits: Limits,
+    showing: Showing,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show which folder goes where and what would be done; write nothing."
+        ),
+    ] = False,
+    allow_plaintext: Annotated[
+        bool, typer.Option("--allow-plaintext", help="imap:// without STARTTLS is good enough.")
+    ] = False,
+    data: Data = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Copy one mailbox to another; run it again to go on, or to bring over what is new.
+
+    The source is never changed; on the target nothing is deleted without --delete.
+
+    Passwords: asked for, or --source-password-file and --target-password-file, or the
+    environment: SWITCHOVER_SOURCE_PASSWORD and SWITCHOVER_TARGET_PASSWORD.
+
+    Users: user, user@domain, user*master (Dovecot's master user), domain/admin/user
+    (Exchange); a colon in it is written %3A, a percent sign %25.
+
+    Archives: maildir:PATH (Maildir++; maildir:PATH?layout=fs for directories within each
+    other), mbox:PATH (a file, or a tree of files), eml:PATH (a directory for each folder).
+
+    Exit codes: 0 everything is on the target; 5 all but what is named as refused;
+    75 something is left, run it again; 130, 143 interrupted, run it again;
+    2 bad input, 4 conflict, 70 our fault: nothing was copied.
+
+    Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
+    """
+    with exits(), open_trace(showing.trace) as trace:
+        sides = (
+            side_of(
+                "source",
+                source,
+                source_sign_in,
+                allow_plaintext=allow_plaintext,
+                trace=trace("source"),
+            ),
+            side_of(
+                "target",
+                target,
+                target_sign_in,
+                allow_plaintext=allow_plaintext,
+                trace=trace("target"),
+            ),
+        )
+        order = order_of(sides, wishes, limits)
+        code = _run(order, showing, dry_run=dry_run, data=data, output=output)
+        if code:
+            raise SystemExit(code)
+
+
+def _run(
+    order: CopyOrder, showing: Showing, *, dry_run: bool, data: Path | None, output: Format
+) -> int:
+    """Copy, or say what would be copied, and return the exit code."""
+    from switchover.edges.cli.copy import rehearsal, summary  # noqa: PLC0415 - start-up time
+    from switchover.edges.cli.copy.interruption import (  # noqa: PLC0415 - start-up time
+        Interrupted,
+        run_interruptible,
+    )
+    from switchover.move.tally import Tally  # noqa: PLC0415 - start-up time
+
+    tally, begun = Tally(), clock.monotonic()
+    try:
+        report = run_interruptible(_copy(order, tally, showing, data=data, dry_run=dry_run))
+    except Interrupted as interruption:
+        _tell_interruption(interruption, tally, output)
+        return interruption.exit_code
+    seconds = clock.monotonic() - begun
+    if output is Format.JSON:
+        print_json(rehearsal.as_json(report) if dry_run else summary.as_json(report, seconds))
+    elif dry_run:
+        rehearsal.show(report)
+    else:
+        summary.show(report, seconds)
+    code = 0 if dry_run else summary.ending_of(report).code
+    return code or _tell_notices(order)
+
+
+def _tell_notices(order: CopyOrder) -> int:
+    """Tell what an archive could not keep of mails that it took, and return the exit code for that."""
+    from switchover.edges.cli.copy.summary import COMPLETE, STAYS_BEHIND  # noqa: PLC0415 - start-up
+
+    notices = [*order.source.notices(), *order.target.notices()]
+    for notice in notices:
+        errors.print(f"[yellow]not kept[/yellow] {escape(notice)}", highlight=False)
+    return STAYS_BEHIND if notices else COMPLETE
+
+
+async def _copy(
+    order: CopyOrder, tally: Tally, showing: Showing, *, data: Path | None, dry_run: bool
+) -> CopyReport:
+    from switchover.edges.cli.copy.progress import progress_shown  # noqa: PLC0415 - start-up time
+    from switchover.move.work.copying import copy_alone  # noqa: PLC0415 - start-up time
+    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
+
+    settings = read_settings(os.environ, data=data)
+    async with progress_shown(tally, showing.form):
+        return await copy_alone(settings, order, tally=tally, dry_run=dry_run)
+
+
+def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) -> None:
+    sent = tally.sum().done_mails
+    message = (
+        f"interrupted ({interruption}) after {counted(sent, 'mail')}; nothing is lost and nothing will be "
+        "there twice: run the same command again, it goes on from here"
+    )
+    errors.print(f"[yellow]{message}[/yellow]", highlight=False, soft_wrap=True)
+    if output is Format.JSON:
+        print_json(
+            {
+                "complete": False,
+                "exit_code": interruption.exit_code,
+                "message": message,
+                "sent": sent,
+            }
+        )

@@ -1,0 +1,110 @@
+"""The mails that stay behind, with what a person finds them by: asked of the source when all else is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover.errors import SwitchoverError
+from switchover.move.mail_name import MailName, read_mail_name
+from switchover.move.work.ledger_store import LedgerStore
+from switchover.move.work.mailbox import open_folder, open_mailbox
+from switchover.wire.imap import message_commands, uid_set
+from switchover.wire.imap.message_commands import FetchField
+from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from switchover.move.queries import CopyFolder
+    from switchover.move.segment import Skip
+    from switchover.move.work.mailbox import Account
+    from switchover.store.pool import Database
+    from switchover.wire.imap.fetch import FetchItem
+    from switchover.wire.imap.shell import Connection
+
+_MOST_NAMED = 1000
+"""Mails of a folder that are looked up; of more than that only the UIDs are told."""
+_LONGEST_HEADER_BYTES = 64 * 1024
+_FIELDS = (FetchField.UID, FetchField.INTERNAL_DATE, FetchField.SIZE, FetchField.HEADER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedMail:
+    """A mail that is not copied; what the source does not tell (any more) is empty or None."""
+
+    folder: str
+    uid: int
+    skip: Skip
+    name: MailName = field(default_factory=MailName)
+    size: int | None = None
+    epoch_seconds: int | None = None
+
+
+async def list_skipped(
+    database: Database, folders: Mapping[str, CopyFolder], source: Account
+) -> list[SkippedMail]:
+    """Return all mails that were ever skipped and still are, by folder and UID.
+
+    ``folders`` are those where mails may have been skipped, by name. A source that does not answer any more only
+    leaves the mails without names.
+    """
+    store = LedgerStore(database=database, pair_id=0)
+    skips = {
+        name: dict((await store.load(folder)).ledger.skipped) for name, folder in folders.items()
+    }
+    skips = {name: found for name, found in skips.items() if found}
+    named = await _names(skips, folders, source) if skips else {}
+    return [
+        named.get((name, uid)) or SkippedMail(folder=name, uid=uid, skip=skip)
+        for name, found in sorted(skips.items())
+        for uid, skip in sorted(found.items())
+    ]
+
+
+async def _names(
+    skips: Mapping[str, Mapping[int, Skip]], folders: Mapping[str, CopyFolder], source: Account
+) -> dict[tuple[str, int], SkippedMail]:
+    named: dict[tuple[str, int], SkippedMail] = {}
+    try:
+        connection = await open_mailbox(source)
+        try:
+            for folder, found in skips.items():
+                await open_folder(connection, folders[folder].source_name, to_write=False)
+                for item, name in await _read(connection, sorted(found)[:_MOST_NAMED]):
+                    uid, date = item.uid or 0, item.internal_date
+                    if uid in found:
+                        named[folder, uid] = SkippedMail(
+                            folder=folder,
+                            uid=uid,
+                            skip=found[uid],
+                            name=name,
+                            size=item.size,
+                            epoch_seconds=date.epoch_seconds if date else None,
+                        )
+        finally:
+            await connection.close()
+    except SwitchoverError:
+        pass  # the mails are told without names then; nothing depends on them
+    return named
+
+
+async def _read(connection: Connection, uids: Iterable[int]) -> list[tuple[FetchItem, MailName]]:
+    request = await connection.send(
+        message_commands.uid_fetch(uid_set.encode(tuple(uids)), _FIELDS)
+    )
+    found: list[tuple[FetchItem, MailName]] = []
+    item: FetchItem | None = None
+    header = bytearray()
+    while request.answer is None:
+        match await connection.next_event():
+            case BodyStart(item=item):
+                header.clear()
+            case BodyChunk(data) if len(header) < _LONGEST_HEADER_BYTES:
+                header += data
+            case BodyEnd() if item is not None:
+                found.append((item, read_mail_name(bytes(header))))
+            case _:
+                pass
+    connection.require(request)
+    return found
