@@ -97,3 +97,7 @@ _.pause_writing
 _.resume_writing
 # For tests to come.
 _.doveadm
+# Read by inspect and by Typer.
+_.__signature__
+_.__annotations__
+_.rich_help_panel

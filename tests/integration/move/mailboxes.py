@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -134,16 +135,39 @@ class Mailbox:
     def renumber(self, folder: str = "") -> None:
         """Make the server give a folder a new UIDVALIDITY and its mails other UIDs, in another order."""
         base = self.home / "Maildir" / (f".{folder}" if folder else "")
-        for name in base.glob("dovecot.index*"):
-            name.unlink()
-        head, *lines = (base / "dovecot-uidlist").read_text().splitlines()
-        validity = re.search(r" V(\d+)", head)
-        assert validity, head
-        head = head.replace(validity[0], f" V{int(validity[1]) + 1000}")
-        uids = [line.split(" ", 1)[0] for line in lines]
-        names = [line.split(" ", 1)[1] for line in lines]
-        again = [f"{uid} {name}" for uid, name in zip(uids, reversed(names), strict=True)]
-        (base / "dovecot-uidlist").write_text("\n".join([head, *again]) + "\n")
+        # A session that is just ending may write its own files back.
+        for _ in range(20):
+            wanted = _renumber(base)
+            with self.open() as connection:
+                told = connection.status(f'"{folder or "INBOX"}"', "(UIDVALIDITY)")[1][0]
+            if b"UIDVALIDITY %d)" % wanted in told:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{folder} keeps its UIDVALIDITY")
+
+
+def _renumber(base: Path) -> int:
+    for name in base.glob("dovecot.index*"):
+        name.unlink()
+    head, *lines = (base / "dovecot-uidlist").read_text().splitlines()
+    validity = re.search(r" V(\d+)", head)
+    assert validity, head
+    fresh = int(validity[1]) + 1000
+    uids = [line.split(" ", 1)[0] for line in lines]
+    names = [line.split(" ", 1)[1] for line in lines]
+    again = [f"{uid} {name}" for uid, name in zip(uids, reversed(names), strict=True)]
+    text = "\n".join([head.replace(validity[0], f" V{fresh}"), *again]) + "\n"
+    (base / "dovecot-uidlist").write_text(text)
+    return fresh
+
+
+def assert_same(target: Mailbox, source: Mailbox) -> None:
+    """Fail with the mails that only one of both has."""
+    here, there = target.contents(), source.contents()
+    assert here.keys() == there.keys(), (here.keys(), there.keys())
+    for name, mails_here in here.items():
+        more, fewer = mails_here - there[name], there[name] - mails_here
+        assert not more | fewer, f"{name}: only on the target {more}, only on the source {fewer}"
 
 
 def own(directory: Path) -> None:

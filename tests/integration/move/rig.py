@@ -22,7 +22,7 @@ from switchover.store.pool import Database
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
-USERS = tuple(f"user{number}@contoso.example" for number in range(60))
+USERS = tuple(f"user{number}@contoso.example" for number in range(400))
 _FREE = itertools.count()
 
 
@@ -135,10 +135,12 @@ class Pair:
 async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
     """Give a way to a server whose connections are cut after so many octets each; 0 is never."""
     links: set[asyncio.Task[None]] = set()
+    ways: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         left = octets.pop(0) if octets else 0
         inner, outer = await asyncio.open_connection(server.address, PORT)
+        ways.extend((writer, outer))
 
         async def pump(one: asyncio.StreamReader, other: asyncio.StreamWriter) -> None:
             nonlocal left
@@ -166,3 +168,6 @@ async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
         for task in links:
             task.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+        for way in ways:
+            way.transport.abort()
+        await asyncio.sleep(0.01)  # transports end in the next turns of the loop

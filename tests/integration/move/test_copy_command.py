@@ -29,6 +29,7 @@ from tests.integration.imap_servers import (
     make_certificate,
 )
 from tests.integration.move.copying import Copy, append, digests, mail, mails, sign_in, url
+from tests.integration.oauth import OAUTH, accept_tokens, token
 from tests.integration.suite import short_directory
 
 pytestmark = pytest.mark.timeout(180)
@@ -166,6 +167,31 @@ def test_a_wrong_password_is_said_without_repeating_it(pair: Copy, tmp_path: Pat
     assert "mistyped" not in refused.err
 
 
+def test_a_token_is_fetched_for_each_connection_and_once_more_when_it_is_refused(
+    pair: Copy, tmp_path: Path
+) -> None:
+    key = b"0123456789abcdef0123456789abcdef"
+    with dovecot(Options(mechanisms=("xoauth2", "oauthbearer"), more=OAUTH)) as source:
+        accept_tokens(source, key)
+        source.put_mails(mails(5))
+        source.put_mails(mails(5, first=50), folder="Sent")
+        pair.source = source
+        fresh, expired = token(USER, key), token(USER, key, seconds=-60)
+        file, asked, trace = tmp_path / "token", tmp_path / "asked", tmp_path / "trace"
+        file.write_text(expired + "\n")
+        refused = pair.run("--source-token-file", str(file), code=5)
+        assert "check where its token comes from (the source)" in refused.words
+        # The first answer has run out already, the next has not.
+        script = f"echo x >> {asked}; cat {file}; echo {fresh} > {file}"
+        command = f"sh -c '{script}'"
+        done = pair.run("--source-token-command", command, "--trace", str(trace))
+        assert asked.read_text().count("x") >= 2
+        assert digests(pair.target)["Sent"]
+        for text in (done.out, done.err, refused.out, refused.err, trace.read_text()):
+            assert expired[-40:] not in text
+            assert fresh[-40:] not in text
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [
@@ -179,7 +205,7 @@ def test_a_wrong_password_is_said_without_repeating_it(pair: Copy, tmp_path: Pat
         ("--since=yesterday", "is no date and no age"),
         ("--max-size=big", "is no size"),
         ("--map=Sent", "is not OLD=NEW"),
-        ("--lane=dsync", "the dsync lane is not built yet"),
+        ("--lane=dsync", "--lane dsync needs the target's doveadm"),
         ("--trace=/nonexistent/trace", "can not be written"),
     ],
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
-import json
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,9 +21,9 @@ from tests.integration.imap_servers import (
     Options,
     dovecot,
 )
+from tests.integration.oauth import OAUTH, accept_tokens, token
 from tests.integration.suite import eventually
 
-from switchover import clock
 from switchover.errors import Conflict, InvalidInput, Refused
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.commands import Resync
@@ -207,27 +205,6 @@ async def test_capabilities_are_those_of_after_the_sign_in(server: Dovecot) -> N
     await connection.close()
 
 
-def token(user: str, key: bytes, *, seconds: int = 300) -> str:
-    """Return a signed token as an identity provider hands it out (RFC 7519)."""
-    now = int(clock.now().timestamp())
-    claims = {"sub": user, "email": user, "iat": now - 600, "nbf": now - 600, "exp": now + seconds}
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
-        for part in ({"alg": "HS256", "typ": "JWT"}, claims)
-    ]
-    sign = hmac.digest(key, b".".join(parts), "sha256")
-    return b".".join([*parts, base64.urlsafe_b64encode(sign).rstrip(b"=")]).decode()
-
-
-OAUTH = """
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {directory}/oauth2.conf
-}}
-"""
-
-
 @pytest.mark.parametrize(
     ("mechanism", "name"),
     [(Mechanism.XOAUTH2, "xoauth2"), (Mechanism.OAUTHBEARER, "oauthbearer")],
@@ -238,14 +215,7 @@ async def test_tokens_sign_in_and_an_expired_one_is_worth_a_new_one(
     key = b"0123456789abcdef0123456789abcdef"
     options = Options(mechanisms=(name,), more=OAUTH)
     with dovecot(options) as server:
-        keys = server.directory / "keys" / "default" / "HS256"
-        keys.mkdir(parents=True)
-        (keys / "default").write_bytes(base64.b64encode(key))
-        (server.directory / "oauth2.conf").write_text(
-            f"introspection_mode = local\nusername_attribute = email\n"
-            f"local_validation_key_dict = fs:posix:prefix={server.directory}/keys/\n"
-        )
-        server.restart()
+        accept_tokens(server, key)
         connection = await open_connection(server.tls)
         expired = BearerToken(user=USER, token=token(USER, key, seconds=-60))
         with pytest.raises(SignInRefused) as caught:

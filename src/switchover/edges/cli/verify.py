@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from switchover import clock
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import (
@@ -28,11 +30,65 @@ from switchover.errors import InvalidInput
 if TYPE_CHECKING:
     from switchover.move.difference import Difference
     from switchover.move.manifest import Manifest
+    from switchover.move.work.order import Side
+    from switchover.move.work.verifying import VerifyOrder
     from switchover.settings import Settings
 
 _SHOWN = 200
 """Differences of each sort in the table; the manifest has all."""
 DIFFERENT, UNFINISHED = 1, 75
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is compared, and how deep."""
+
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level",
+            "-l",
+            min=0,
+            max=3,
+            help="0: numbers of mails; 1: each mail's copy with flags, date and size; "
+            "2: headers too; 3: every byte of every mail.",
+        ),
+    ] = 1
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --level 3: read only so many mails, chosen by chance."),
+    ] = None
+    form: Annotated[
+        str,
+        typer.Option(
+            help="What two copies of a mail must share: exact (every byte), lines (line ends and NUL "
+            "in one form), structure (what a server that rewrites mails keeps), or auto."
+        ),
+    ] = "auto"
+    folder: Annotated[
+        list[str],
+        typer.Option(help="Compare only these folders: a name or a glob such as 'Archive/*'."),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str], typer.Option(help="Leave these folders out: a name or a glob.")
+    ] = field(default_factory=list)
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE|AGE",
+            help="The copy was of mails since then: others need not be there.",
+            show_default=False,
+        ),
+    ] = ""
+    max_size: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE",
+            help="The copy was of mails up to this size: others need not be there.",
+            show_default=False,
+        ),
+    ] = ""
+    connections: Annotated[int, typer.Option(min=1, max=16, help="Connections to each server.")] = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -46,28 +102,6 @@ def verify(
         str, typer.Argument(help="What was copied, written as for copy.", show_default=False)
     ] = "",
     target: Annotated[str, typer.Argument(help="The copy.", show_default=False)] = "",
-    level: Annotated[
-        int,
-        typer.Option(
-            "--level",
-            "-l",
-            min=0,
-            max=3,
-            help="0: numbers of mails; 1: each mail's copy with flags, date and size; "
-            "2: headers too; 3: every byte of every mail.",
-        ),
-    ] = 1,
-    sample: Annotated[
-        int | None,
-        typer.Option(min=1, help="With --level 3: read only so many mails, chosen by chance."),
-    ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            help="What two copies of a mail must share: exact (every byte), lines (line ends and NUL "
-            "in one form), structure (what a server that rewrites mails keeps), or auto."
-        ),
-    ] = "auto",
     manifest: Annotated[
         Path | None, typer.Option(help="Write the signed proof (JSON).", show_default=False)
     ] = None,
@@ -81,28 +115,28 @@ def verify(
     key: Annotated[
         str, typer.Option(help="With --check: the key that must have signed, in hex.")
     ] = "",
-    source_sign_in: SignIn = SignIn(),
-    target_sign_in: SignIn = SignIn(),
-    folder: Annotated[list[str], typer.Option("--folder", help="Only these folders (globs).")] = [],  # noqa: B006 - Typer copies it
-    exclude: Annotated[
-        list[str], typer.Option("--exclude", help="All but these folders (globs).")
-    ] = [],  # noqa: B006 - Typer copies it
     allow_plaintext: Annotated[
         bool, typer.Option("--allow-plaintext", help="imap:// without STARTTLS is good enough.")
     ] = False,
-    connections: Annotated[
-        int, typer.Option(min=1, max=16, help="Connections to each server.")
-    ] = 2,
+    source_sign_in: SignIn = SignIn(),
+    target_sign_in: SignIn = SignIn(),
+    wishes: Wishes = Wishes(),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     data: Data = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Prove that a copy holds what its source holds, and name every difference.
 
-    Levels promise: 0 finds missing and surplus mails by their number, folders, subscriptions and special
-    uses; 1 also which mail is missing or surplus, and its flags, keywords, date and size; 2 also changed
-    headers; 3 every changed byte. Exit code 0: the same, or every difference is explained; 1: not the same;
-    75: something could not be compared.
+    Each level finds, besides what those before it find:
+    0 missing and surplus mails by their number, folders, subscriptions, special uses;
+    1 which mails those are, and flags, keywords, dates and sizes that differ;
+    2 changed headers; 3 every changed byte.
+
+    Nothing is written on either side. What the copy left out for a reason, or the target
+    can not keep, is listed as explained.
+
+    Exit codes: 0 the same, or all that differs is explained; 1 not the same;
+    75 something could not be compared.
 
     Example: switchover verify imaps://ann@old.contoso.example imaps://ann@new.contoso.example --level 3 --page proof.html
     """
@@ -115,60 +149,61 @@ def verify(
         from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
         settings = read_settings(os.environ, data=data)
-        ends, order = _order(
-            (source, target), (source_sign_in, target_sign_in),
-            allow_plaintext=allow_plaintext, folders=tuple(folder), excluded=tuple(exclude),
-            level=level, form=form, sample=sample, lanes=connections,
-        )  # fmt: skip
-        found = asyncio.run(_verify(settings, ends, order, is_quiet=quiet or output is Format.JSON))
+        sides = (
+            side_of("source", source, source_sign_in, allow_plaintext=allow_plaintext),
+            side_of("target", target, target_sign_in, allow_plaintext=allow_plaintext),
+        )
+        order = _order(sides, wishes)
+        found = asyncio.run(
+            _verify(settings, sides, order, is_quiet=quiet or output is Format.JSON)
+        )
         document = _write(settings, found, manifest, page)
         _show(found, document, output)
         raise SystemExit(_exit_code(found))
 
 
-def _order(
-    texts: tuple[str, str],
-    sign_ins: tuple[SignIn, SignIn],
-    *,
-    allow_plaintext: bool,
-    folders: tuple[str, ...],
-    excluded: tuple[str, ...],
-    level: int,
-    form: str,
-    sample: int | None,
-    lanes: int,
-) -> tuple[list[Any], Any]:
+def _order(sides: tuple[Side, Side], wishes: Wishes) -> VerifyOrder:
+    """Return what is to be proved; raises InvalidInput before any password is asked for."""
     from switchover.move.canonical import Form  # noqa: PLC0415 - start-up time
     from switchover.move.difference import Level  # noqa: PLC0415 - start-up time
     from switchover.move.folder_plan import Choice  # noqa: PLC0415 - start-up time
+    from switchover.move.selection import (  # noqa: PLC0415 - start-up time
+        Selection,
+        parse_since,
+        parse_size,
+    )
     from switchover.move.work.order import account_of  # noqa: PLC0415 - start-up time
     from switchover.move.work.verifying import VerifyOrder  # noqa: PLC0415 - start-up time
 
-    if form not in {"auto", *Form}:
-        raise InvalidInput(f"--form {form}: write {', '.join(Form)} or auto")
-    if sample is not None and level != Level.BODIES:
+    if wishes.form not in {"auto", *Form}:
+        raise InvalidInput(f"--form {wishes.form}: write {', '.join(Form)} or auto")
+    if wishes.sample is not None and wishes.level != Level.BODIES:
         raise InvalidInput("--sample goes with --level 3, which reads whole mails")
-    sides = [
-        side_of(name, text, sign_in, allow_plaintext=allow_plaintext)
-        for name, text, sign_in in zip(("source", "target"), texts, sign_ins, strict=True)
-    ]
-    ends = [side.endpoint for side in sides]
+    if (wishes.since or wishes.max_size) and wishes.level == Level.COUNTS:
+        raise InvalidInput("--since and --max-size need the dates and sizes that --level 1 reads")
+    selection = Selection(
+        since_seconds=parse_since(wishes.since, clock.now()) if wishes.since else None,
+        largest_bytes=parse_size(wishes.max_size) if wishes.max_size else 0,
+    )
+    choice = Choice(folders=tuple(wishes.folder), excluded=tuple(wishes.exclude))
     accounts = [account_of(side) for side in sides]
-    return ends, VerifyOrder(
+    return VerifyOrder(
         source=accounts[0],
         target=accounts[1],
-        source_key=ends[0].key,
-        target_key=ends[1].key,
-        choice=Choice(folders=folders, excluded=excluded),
-        level=Level(level),
-        form=None if form == "auto" else Form(form),
-        sample=sample,
-        lanes=lanes,
+        source_key=sides[0].endpoint.key,
+        target_key=sides[1].endpoint.key,
+        choice=choice,
+        selection=selection,
+        level=Level(wishes.level),
+        form=None if wishes.form == "auto" else Form(wishes.form),
+        sample=wishes.sample,
+        lanes=wishes.connections,
     )
 
 
-async def _verify(settings: Settings, ends: list[Any], order: Any, *, is_quiet: bool) -> Manifest:
-    from switchover import clock  # noqa: PLC0415 - start-up time
+async def _verify(
+    settings: Settings, sides: tuple[Side, Side], order: VerifyOrder, *, is_quiet: bool
+) -> Manifest:
     from switchover.move.manifest import Manifest  # noqa: PLC0415 - start-up time
     from switchover.move.work.verifying import verify_alone  # noqa: PLC0415 - start-up time
 
@@ -187,8 +222,8 @@ async def _verify(settings: Settings, ends: list[Any], order: Any, *, is_quiet: 
 
         report = await verify_alone(settings, order, progress=tell)
     return Manifest(
-        source=str(ends[0]),
-        target=str(ends[1]),
+        source=str(sides[0].endpoint),
+        target=str(sides[1].endpoint),
         proved_at=clock.now().replace(microsecond=0).isoformat().replace("+00:00", "Z"),
         program=f"switchover {version('switchover')}",
         form=str(report.form),

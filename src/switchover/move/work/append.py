@@ -49,6 +49,7 @@ class Pump:
     source: Connection
     target: Connection
     raw: bytes
+    uid_validity: int
     form: Form
     limits: BatchLimits
     progress: Callable[[int, int], None]
@@ -66,7 +67,10 @@ class Pump:
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Move everything that ``batches`` gives."""
         conversation = self.source.conversation
-        outbox = Outbox(target=self.target, raw=self.raw, limits=self.limits, told=self._tell)
+        outbox = Outbox(
+            target=self.target, raw=self.raw, uid_validity=self.uid_validity, limits=self.limits,
+            told=self._tell,
+        )  # fmt: skip
         outbox.in_groups = "MULTIAPPEND" in self.target.conversation.capabilities
         conversation.whole_bodies = True
         try:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
-from switchover.move import queries
 from switchover.move.beliefs import form_of
 from switchover.move.folder_plan import Choice, plan_folders
+from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
 from switchover.move.probes.profile_store import knowing
 from switchover.move.queries import CopyFolder
-from switchover.move.standing import Standing, State, do_terms_hold, is_as_left, standing, terms_of
+from switchover.move.standing import do_terms_hold, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
@@ -23,31 +23,30 @@ from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
+from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
-from switchover.move.work.inventory import ask_statuses, state_of, take_inventory
-from switchover.move.work.lanes import Ends, Job, Lanes
+from switchover.move.work.inventory import take_inventory
+from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
 from switchover.move.work.preparing import prepare_target
+from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
-from switchover.move.work.survey import fingerprints
+from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
-from switchover.wire.imap import commands
 from switchover.wire.imap.errors import ConnectionLost
-from switchover.wire.imap.mailbox_name import NameEncoding, encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from switchover.move.folder_plan import FolderMapping
-    from switchover.move.work.inventory import Folder, Inventory
+    from switchover.move.work.dsync import DsyncLane
+    from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
     from switchover.settings import Settings
     from switchover.store.pool import Database
-    from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
 __all__ = ["LANES", "CopyOrder", "CopyReport", "copy_alone", "copy_mailbox"]
@@ -61,7 +60,8 @@ _LEFT_FREE = 2
 class CopyOrder:
     """What to copy; the keys name the two mailboxes in the ledger. ``lanes`` is the limit.
 
-    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look.
+    ``is_two_mailboxes`` is the user's word that both are not one, however alike they look. ``dsync`` has
+    the target's Dovecot fetch the mails.
     """
 
     source: Account
@@ -75,6 +75,7 @@ class CopyOrder:
     is_two_mailboxes: bool = False
     with_acl: bool = False
     with_metadata: bool = False
+    dsync: DsyncLane | None = None
 
 
 async def copy_alone(
@@ -90,6 +91,10 @@ async def copy_alone(
         source=knowing(order.source, settings.data_dir),
         target=knowing(order.target, settings.data_dir),
     )
+    if order.dsync is not None and not dry_run:
+        from switchover.move.work.dsync import copy_by_dsync  # noqa: PLC0415 - start-up time
+
+        return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
         opening = asyncio.create_task(_open(stack, settings, order))
@@ -187,16 +192,6 @@ async def _enter(account: Account) -> tuple[Connection, Inventory]:
         raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    """A folder with its place on the target."""
-
-    folder: Folder
-    mapping: FolderMapping
-    target_raw: bytes
-    target_status: MailboxStatus | None
-
-
 @dataclass(slots=True, kw_only=True)
 class _Work:
     database: Database
@@ -207,16 +202,27 @@ class _Work:
     there: Inventory
     here: Inventory
     known: Mapping[bytes, CopyFolder]
+    early: EarlyEnds = field(default_factory=EarlyEnds)
 
     async def run(self) -> None:
         """Do everything that is to be done."""
-        pairs = self._pairs()
-        changed = await self._changed(pairs)
+        pairs = list_pairs(self.report.plan, self.there, self.here, self.report.failures)
+        if self.known and not self.order.rules.is_in_use:
+            renaming = Renaming(
+                database=self.database, ends=self.ends, there=self.there, here=self.here,
+                report=self.report,
+            )  # fmt: skip
+            pairs, self.known = await renaming.follow(pairs, self.known)
+        changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
-        refused = await prepare_target(self.ends.target, self.report.plan, self.report)
-        changed = [one for one in changed if one.mapping.target not in refused]
-        if changed:
-            await self._bring(pairs, changed)
+        self.early.open(self.order, self._first_lanes(len(changed)) - 1)
+        try:
+            refused = await prepare_target(self.ends.target, self.report.plan, self.report)
+            changed = [one for one in changed if one.mapping.target not in refused]
+            if changed:
+                await self._bring(pairs, changed)
+        finally:
+            await self.early.close()
         if self.order.with_acl or self.order.with_metadata:
             names = [
                 (one.folder.raw, one.target_raw)
@@ -225,7 +231,7 @@ class _Work:
             ]
             await copy_extras(self.ends, self.order, names, self.report)
 
-    async def _bring(self, pairs: Sequence[_Pair], changed: Sequence[_Pair]) -> None:
+    async def _bring(self, pairs: Sequence[FolderPair], changed: Sequence[FolderPair]) -> None:
         store = await LedgerStore.open(
             self.database,
             self.order.source_key,
@@ -241,7 +247,8 @@ class _Work:
             with suppress(ConnectionLost):  # the lanes come back by themselves
                 await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
-            await self._save_standings(jobs)
+            done = [one for one in jobs if one.folder.name not in self.report.failures]
+            await save_standings(self.database, self.ends, done, self.order.rules)
 
     async def rehearse(self) -> None:
         """Find out what ``run`` would do; nothing is written."""
@@ -249,8 +256,8 @@ class _Work:
             source=self.ends.source, target=self.ends.target, database=self.database,
             rules=self.order.rules,
         )  # fmt: skip
-        pairs = self._pairs()
-        changed = await self._changed(pairs)
+        pairs = list_pairs(self.report.plan, self.there, self.here, self.report.failures)
+        changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
         for one in changed:
             fresh = CopyFolder(id=0, source_name=one.folder.raw, target_name=one.target_raw)
@@ -268,83 +275,11 @@ class _Work:
             if one.name in chosen and one.raw in self.known
         }
 
-    def _pairs(self) -> list[_Pair]:
-        by_name: dict[str, Folder] = {}
-        for folder in self.there.folders:
-            if by_name.setdefault(folder.name, folder) is not folder:
-                self.report.failures[folder.name] = (
-                    f"the source has two folders of this name ({by_name[folder.name].raw!r} and "
-                    f"{folder.raw!r}); only the first is copied: rename one"
-                )
-        at_target = {folder.name: folder for folder in self.here.folders}
-        pairs = []
-        for mapping in self.report.plan.mappings:
-            existing = at_target.get(mapping.target)
-            try:
-                raw = (
-                    existing.raw if existing else encode(mapping.target, NameEncoding.MODIFIED_UTF7)
-                )
-            except SwitchoverError as error:
-                self.report.failures[mapping.source] = str(error)
-                continue
-            pairs.append(
-                _Pair(
-                    folder=by_name[mapping.source],
-                    mapping=mapping,
-                    target_raw=raw,
-                    target_status=existing.status if existing else None,
-                )
-            )
-        return pairs
-
-    async def _changed(self, pairs: list[_Pair]) -> list[_Pair]:
-        """Return the folders that must be opened."""
-        stands = [self._standing(one) for one in pairs]
-        uncertain = [
-            one.folder.raw
-            for one, stand in zip(pairs, stands, strict=True)
-            if stand is Standing.UNCERTAIN
-        ]
-        now = await fingerprints(self.ends.source, uncertain)
-        same = {raw for raw in uncertain if now[raw] and now[raw] == self.known[raw].fingerprint}
-        return [
-            one
-            for one, stand in zip(pairs, stands, strict=True)
-            if stand is not Standing.UNCHANGED and one.folder.raw not in same
-        ]
-
-    def _standing(self, pair: _Pair) -> Standing:
-        known = self.known.get(pair.folder.raw)
-        is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
-        if known is None or is_new or self.order.rules.retries_skipped:
-            return Standing.CHANGED
-        if not do_terms_hold(known.terms, terms_of(self.order.rules)):
-            return Standing.CHANGED
-        return standing(
-            (
-                state_of(pair.folder.status),
-                State(
-                    uid_validity=known.source_uid_validity,
-                    uid_next=known.source_uid_next,
-                    messages=known.source_messages,
-                    mod_seq=known.source_mod_seq,
-                ),
-            ),
-            (
-                state_of(pair.target_status),
-                State(
-                    uid_validity=known.target_uid_validity,
-                    uid_next=known.target_uid_next,
-                    messages=known.target_messages,
-                    mod_seq=known.target_mod_seq,
-                ),
-            ),
-            deletions=self.order.rules.deletions,
-            fingerprint=known.fingerprint,
-        )
-
-    def _job(self, pair: _Pair, known: Mapping[bytes, CopyFolder]) -> Job:
+    def _job(self, pair: FolderPair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
+        if pair.mapping.is_new and row.target_uid_validity:
+            # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
+            row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(
             folder=pair.folder,
             known=row,
@@ -362,8 +297,9 @@ class _Work:
             store=store,
             report=self.report,
             tally=self.tally,
-            round_trip_seconds=max(self.there.round_trip_seconds, self.here.round_trip_seconds),
+            begin=self._first_lanes(len(jobs)),
             most=self._most_lanes(),
+            early=self.early,
         )
         try:
             await lanes.run(self.ends, jobs)
@@ -371,38 +307,18 @@ class _Work:
             raise _first(errors) from None
         self.ends = lanes.kept or self.ends
 
+    def _first_lanes(self, folders: int) -> int:
+        distance = max(self.there.round_trip_seconds, self.here.round_trip_seconds)
+        return first_lanes(folders, distance, self._most_lanes())
+
     def _most_lanes(self) -> int:
         """Return how many lanes the limits allow."""
         profiles = [one.conversation.profile for one in (self.ends.source, self.ends.target)]
         allowed = min(one.connections for one in profiles) - _LEFT_FREE
         return max(1, min(self.order.lanes, allowed))
 
-    async def _save_standings(self, jobs: list[Job]) -> None:
-        """Note by which terms folders are complete, and how the target stands where that will be asked."""
-        done = [one for one in jobs if one.folder.name not in self.report.failures]
-        told: dict[bytes, MailboxStatus] = {}
-        if self.order.rules.deletions is not Deletions.NEVER and self.ends.are_usable:
-            target = self.ends.target
-            if "UNSELECT" in target.conversation.capabilities:
-                await target.run(commands.UNSELECT)
-            told = await ask_statuses(target, [one.known.target_name for one in done])
-        terms = terms_of(self.order.rules)
-        rows = []
-        for job in done:
-            now = state_of(told.get(job.known.target_name))
-            is_ours = now is not None and is_as_left(now, job.result.target_state)
-            state = now if now is not None and is_ours else _NOT_TOLD
-            rows.append(
-                replace(
-                    job.known, target_uid_next=state.uid_next, target_mod_seq=state.mod_seq,
-                    target_messages=state.messages, terms=terms,
-                )
-            )  # fmt: skip
-        async with self.database.transaction() as connection:
-            await queries.save_standings(connection, rows)
 
-
-_NOT_TOLD = State(uid_validity=0, uid_next=0, messages=0)
+_NEVER_A_VALIDITY = -1
 
 
 def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:

@@ -258,6 +258,7 @@ class FolderCopy:
             source=self.source,
             target=self.target,
             raw=self.rows.folder.target_name,
+            uid_validity=doubts.here.uid_validity,
             form=self.form,
             limits=self.rules.limits,
             progress=self.progress,

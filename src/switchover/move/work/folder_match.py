@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _VIRTUAL_USES = frozenset({"\\All", "\\Flagged", "\\Important"})
 _OWN_USE = "it is empty, and the target has it for a use of its own"
+_PARENT = "it is empty: on the source the name only holds other folders"
 _NO_WISH = "the target lets its users give no special uses"
 
 
@@ -148,14 +149,24 @@ class _Work:
             if folder.special_use & _VIRTUAL_USES:
                 self.virtual[folder.name] = str(WhyLeftOut.VIRTUAL)
                 continue
-            is_own = bool(folder.special_use) and _messages(folder) == 0
             found.append(
                 FolderMatch(
                     name=folder.name, source=None, target=folder, target_name=folder.name,
-                    hint=_OWN_USE if is_own else "",
+                    hint=self._why_extra(folder) if _messages(folder) == 0 else "",
                 )
             )  # fmt: skip
         return found
+
+    def _why_extra(self, folder: Folder) -> str:
+        """Return why an empty folder of the target alone is none of the copy's making, or ""."""
+        if folder.special_use:
+            return _OWN_USE
+        below = folder.name + (folder.separator or "/")
+        is_parent = any(one.name.startswith(below) for one in self.partners.values())
+        is_name = any(
+            one.name == folder.name and not one.is_selectable for one in self.there.folders
+        )
+        return _PARENT if is_parent or is_name else ""
 
     def subscriptions(self, compared: list[FolderMatch]) -> list[Difference]:
         """Return what differs in subscriptions of what is compared, and of bare names without a choice."""

@@ -13,6 +13,7 @@ from switchover.move.ledger import FolderLedger
 from switchover.move.naming import join_by_name, named
 from switchover.move.proof import Allowance, FolderContents, FolderProof, prove_folder, sample
 from switchover.move.proof_root import ProofMail, entry
+from switchover.move.selection import Selection
 from switchover.move.work.mail_sink import MailSink, WordSink
 from switchover.wire.imap import uid_set
 from switchover.wire.imap.errors import ConnectionLost
@@ -52,6 +53,7 @@ class Depth:
     form: Form
     compares_sizes: bool
     allowance: Allowance
+    selection: Selection = field(default_factory=Selection)
     sampled: float | None = None
     seed: bytes = b""
 
@@ -110,13 +112,13 @@ class FolderCheck:
             self._read(self.source, match.source, is_target=False),
             self._read(self.target, match.target, is_target=True),
         )
+        if sides[0] is not None:
+            self._leave_out(sides[0], pairs)
         if sides[0] is not None and sides[1] is not None:
             await self._mark(sides[0], sides[1], pairs)
-        if sides[0] is not None:
-            there = set(sides[0].uids)
-            self.skipped = {uid: why for uid, why in self.skipped.items() if uid in there}
         return replace(
             contents,
+            skipped=self.skipped,
             source=sides[0],
             target=sides[1],
             pairs=pairs,
@@ -124,11 +126,22 @@ class FolderCheck:
             target_mails=None,
         )
 
+    def _leave_out(self, source: FolderMails, pairs: Mapping[int, int]) -> None:
+        """Keep of the reasons those of mails that are there, and add those of mails that nobody wanted."""
+        unwanted = self.depth.selection.leave_out(
+            (mail.uid, mail.epoch_seconds, mail.size or 0)
+            for mail in (() if self.depth.selection.is_everything else source)
+            if mail.uid not in pairs
+        )
+        there = set(source.uids)
+        self.skipped = {uid: why for uid, why in self.skipped.items() if uid in there}
+        self.skipped |= {uid: str(why) for uid, why in unwanted.items()}
+
     async def _mark(
         self, source: FolderMails, target: FolderMails, pairs: Mapping[int, int]
     ) -> None:
         """Give the mails digests by their pairs where nothing of them was read, and read the sample."""
-        if not self.depth.compares_sizes:
+        if not self.depth.compares_sizes or self._reads() is Level.BODIES:
             source.forget_sizes()
             target.forget_sizes()
         if self._reads() > Level.PAIRS:
@@ -157,6 +170,12 @@ class FolderCheck:
     def _reads(self) -> Level:
         return Level.PAIRS if self.depth.sampled is not None else self.depth.level
 
+    def _fields(self) -> tuple[FetchField, ...]:
+        level = self._reads()
+        if level is Level.BODIES and self.depth.selection.largest_bytes:
+            return (*_LISTING, FetchField.BODY)
+        return _FIELDS[level]
+
     async def _read(
         self, side: SideReader, folder: Folder | None, *, is_target: bool
     ) -> FolderMails | None:
@@ -171,7 +190,7 @@ class FolderCheck:
         is_whole = False
         try:
             exists = await side.read(
-                folder.raw, _uid_sets(folder, _MAILS_A_SET[level]), _FIELDS[level], sink
+                folder.raw, _uid_sets(folder, _MAILS_A_SET[level]), self._fields(), sink
             )
             sink.mails.sort()
             is_whole = len(sink.mails) >= exists
@@ -203,7 +222,7 @@ class FolderCheck:
             return
         before = len(sink.mails)
         try:
-            await side.read(raw, [b"%d" % mail.uid], _FIELDS[level], sink)
+            await side.read(raw, [b"%d" % mail.uid], self._fields(), sink)
         except ConnectionLost as error:
             if error.failure.scope is not Scope.MESSAGE:
                 raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Refused, SwitchoverError, Unavailable
-from switchover.move.lane_count import LaneCount, amount, first_lanes, pause_seconds
+from switchover.move.lane_count import LaneCount, amount, pause_seconds
 from switchover.move.tally import Phase
 from switchover.move.work.both import both
 from switchover.move.work.folder import FolderCopy, FolderResult
@@ -70,6 +70,29 @@ async def open_ends(order: CopyOrder) -> Ends:
     return Ends(source=source, target=target)
 
 
+class EarlyEnds:
+    """Connections that are made while the target's folders are created: so lanes need not wait for them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._tasks: list[asyncio.Task[Ends]] = []
+
+    def open(self, order: CopyOrder, count: int) -> None:
+        """Begin to make so many."""
+        self._tasks += [asyncio.create_task(open_ends(order)) for _ in range(count)]
+
+    def take(self) -> asyncio.Task[Ends] | None:
+        """Return one to wait for, if there is one."""
+        return self._tasks.pop() if self._tasks else None
+
+    async def close(self) -> None:
+        """Close what nobody took."""
+        for ends in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(ends, Ends):
+                await ends.close()
+        self._tasks.clear()
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
     """A folder to copy; ``tries`` are those that went wrong in a row."""
@@ -89,8 +112,9 @@ class Lanes:
     store: LedgerStore
     report: CopyReport
     tally: Tally
-    round_trip_seconds: float
+    begin: int
     most: int
+    early: EarlyEnds
     kept: Ends | None = None
     """Connections that are still good at the end."""
     _waiting: deque[Job] = field(default_factory=deque)
@@ -105,12 +129,11 @@ class Lanes:
         for job in self._waiting:
             self.tally.expect(job.folder.name, _messages(job))
         self.tally.phase = Phase.COPYING
-        begin = first_lanes(len(self._waiting), self.round_trip_seconds, self.most)
-        self._count = LaneCount(most=self.most, wanted=begin)
+        self._count = LaneCount(most=self.most, wanted=self.begin)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._regulate(group))
             self._start(group, first)
-            while self._alive < begin:
+            while self._alive < self.begin:
                 self._start(group, None)
 
     def _start(self, group: asyncio.TaskGroup, ends: Ends | None) -> None:
@@ -176,7 +199,7 @@ class Lanes:
     async def _open(self, job: Job) -> Ends | None:
         """Return new connections; None when a server wants no more of them and other lanes go on."""
         try:
-            ends = await open_ends(self.order)
+            ends = await (self.early.take() or open_ends(self.order))
         except SwitchoverError:
             if self._alive == 1 or job.tries:
                 raise
@@ -187,7 +210,7 @@ class Lanes:
         return ends
 
     async def _copy_over(self, job: Job, ends: Ends) -> None:
-        if job.tries:
+        if job.tries and job.known.target_uid_validity >= 0:
             await self.store.durable()
             job.known = (await self.store.add_folders([]))[job.folder.raw]
         copy = FolderCopy(

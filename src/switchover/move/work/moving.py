@@ -92,7 +92,8 @@ class _Moving:
         self.seen[name] = _Seen(job=job, rows=rows, look=seen)
         changes = compare(seen.seen, rows.ledger)
         mails = await with_details(source, seen.mails, changes.new)
-        new = set(changes.new)
+        columns = zip(mails.uids, mails.seconds, mails.sizes, strict=True)
+        new = set(changes.new) - self.rules.selection.leave_out(columns).keys()
         for at, uid in enumerate(mails.uids):
             if uid in new:
                 self.zones[name, uid] = mails.zones[at]

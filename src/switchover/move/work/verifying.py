@@ -23,6 +23,7 @@ from switchover.move.folder_plan import Choice
 from switchover.move.manifest import LeftOut, SkippedMail
 from switchover.move.probes.profile_store import knowing
 from switchover.move.proof import Allowance, FolderProof, MailboxProof, prove
+from switchover.move.selection import Selection
 from switchover.move.work.both import both
 from switchover.move.work.folder_facts import target_facts
 from switchover.move.work.folder_match import FolderMatch, Matching, match_folders
@@ -53,7 +54,7 @@ _FOLDERS_AT_A_TIME = 12
 class VerifyOrder:
     """What to prove; the keys name the two mailboxes in the ledger.
 
-    ``form`` None lets the servers' profiles decide. ``sample`` is how many mails are read at level 3, None
+    Mails out of the ``selection`` need not be on the target (from level 1 on). ``form`` None lets the servers' profiles decide. ``sample`` is how many mails are read at level 3, None
     for all.
     """
 
@@ -62,6 +63,7 @@ class VerifyOrder:
     source_key: str
     target_key: str
     choice: Choice = field(default_factory=Choice)
+    selection: Selection = field(default_factory=Selection)
     level: Level = Level.PAIRS
     form: Form | None = None
     sample: int | None = None
@@ -88,6 +90,11 @@ async def verify_alone(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> VerifyReport:
     """Prove as ``verify_mailbox`` does, with the ledger of a data directory if there is one."""
+    order = replace(
+        order,
+        source=knowing(order.source, settings.data_dir),
+        target=knowing(order.target, settings.data_dir),
+    )
     order = replace(
         order,
         source=knowing(order.source, settings.data_dir),
@@ -225,6 +232,7 @@ def _depth(order: VerifyOrder, source: Connection, target: Connection, matching:
     profiles = source.conversation.profile, target.conversation.profile
     form = order.form or form_of(*profiles)
     wraps = Quirk.DATES_BEFORE_1970_WRAP in profiles[1].quirks
+    has_no_future = Quirk.FUTURE_DATES_BECOME_NOW in profiles[1].quirks
     sampled = None
     if order.sample is not None and order.level is Level.BODIES:
         mails = sum(_size(one) for one in matching.matches if one.source is not None)
@@ -234,7 +242,11 @@ def _depth(order: VerifyOrder, source: Connection, target: Connection, matching:
         form=form,
         compares_sizes=form is not Form.STRUCTURE
         and all(trust_of(profile, is_alone=True).sizes for profile in profiles),
-        allowance=Allowance(earliest=0 if wraps else None),
+        allowance=Allowance(
+            earliest=0 if wraps else None,
+            latest=int(clock.now().timestamp()) if has_no_future else None,
+        ),
+        selection=order.selection,
         sampled=sampled,
         seed=clock.new_secret().encode(),
     )

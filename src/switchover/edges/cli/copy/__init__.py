@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switchover import clock
+from switchover.edges.cli.copy.dsync import DsyncWay, dsync_lane
 from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
@@ -43,6 +44,7 @@ def copy(
     wishes: Wishes,
     limits: Limits,
     showing: Showing,
+    way: DsyncWay,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -91,7 +93,7 @@ def copy(
                 trace=trace("target"),
             ),
         )
-        order = order_of(sides, wishes, limits)
+        order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
         code = _run(order, showing, dry_run=dry_run, data=data, output=output)
         if code:
             raise SystemExit(code)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from switchover.move.pacing import Pacer
     from switchover.move.sync_plan import Rules
     from switchover.move.work.copying import CopyOrder
+    from switchover.move.work.dsync import DsyncLane
     from switchover.move.work.order import Side
 
 
@@ -88,7 +89,10 @@ class Wishes:
             "--not-same-mailbox", help="Both are two mailboxes, although they look like one."
         ),
     ] = False
-    lane: Annotated[Lane, typer.Option(help="How mails travel.")] = Lane.IMAP
+    lane: Annotated[
+        Lane,
+        typer.Option(help="imap: through this program; dsync: the target's Dovecot fetches them."),
+    ] = Lane.IMAP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,9 @@ class Showing:
         return ProgressForm.NONE if self.quiet else self.progress
 
 
-def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOrder:
+def order_of(
+    sides: tuple[Side, Side], wishes: Wishes, limits: Limits, dsync: DsyncLane | None = None
+) -> CopyOrder:
     """Return what the engine is to do; raises InvalidInput before any password is asked for."""
     from switchover.move.endpoint import same_mailbox  # noqa: PLC0415 - start-up time
     from switchover.move.pacing import paced_limits  # noqa: PLC0415 - start-up time
@@ -154,8 +160,6 @@ def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOr
         raise InvalidInput(
             f"source and target are the same mailbox: {source}; name two, each as imaps://USER@HOST"
         )
-    if wishes.lane is Lane.DSYNC:
-        raise InvalidInput("the dsync lane is not built yet: leave out --lane, or say --lane imap")
     choice, rules, pacer = choice_of(wishes), rules_of(wishes), pacer_of(limits)
     accounts = [account_of(side) for side in sides]
     return CopyOrder(
@@ -170,6 +174,7 @@ def order_of(sides: tuple[Side, Side], wishes: Wishes, limits: Limits) -> CopyOr
         with_acl=wishes.acl,
         with_metadata=wishes.metadata,
         is_two_mailboxes=wishes.not_same_mailbox,
+        dsync=dsync,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 COMPLETE, STAYS_BEHIND, TRY_AGAIN = 0, 5, 75
 _MOST_SHOWN = 200
+_TIMING = re.compile(r" \([0-9. +]+ secs\)\.?$")  # Dovecot tells how long each command took
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,8 @@ def _row(one: FolderResult) -> tuple[str, ...]:
 
 def _show_skipped(skipped: list[SkippedMail]) -> None:
     for one in skipped[:_MOST_SHOWN]:
-        detail = f": {escape(one.skip.detail)}" if one.skip.detail else ""
+        said = _TIMING.sub("", one.skip.detail)
+        detail = f": {escape(said)}" if said else ""
         _say(
             f"[yellow]skipped[/yellow] {escape(one.folder)} UID {one.uid}, "
             f"{escape(one.skip.reason)}{detail}"
@@ -176,6 +179,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "exit_code": ending.code,
         "message": ending.sentence,
         "seconds": round(seconds, 3),
+        "work_seconds": round(report.seconds, 3),  # without the start and the end of the database
         "copied": sum(one.copied for one in report.folders),
         "copied_bytes": sum(one.copied_bytes for one in report.folders),
         "unchanged_folders": report.unchanged,
@@ -184,6 +188,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "notes": report.notes,
         "connections": report.connections,
         "retries": report.retries,
+        "waited_seconds": round(report.waited_seconds, 1),
         "folders": [_folder_json(one, report) for one in report.folders],
         # Those that could not even be begun are among no "folders".
         "left": dict(sorted(report.failures.items())),
@@ -202,6 +207,7 @@ def _folder_json(one: FolderResult, report: CopyReport) -> dict[str, Any]:
         "reflagged": one.reflagged,
         "deleted": one.deleted,
         "vanished": one.vanished,
+        "moved": one.moved,
         "paired": one.paired,
         "marked": one.marked,
         "not_wanted": len(one.not_wanted),
