@@ -29,8 +29,8 @@ class Target:
     SHA-256 of the only certificate to trust, whoever signed it and whatever it says of name and time.
 
     ``connect_seconds`` bounds all up to the sign-in. ``answer_seconds`` bounds every single wait for bytes
-    in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and nothing
-    that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
+    in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and next to
+    nothing that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
     may take in memory; ``limits`` what a single response may. ``correct`` knows of this server what its
     kind does not tell.
 
