@@ -231,11 +231,12 @@ async def test_a_folder_the_target_does_not_create_fails_alone(
             database=database,
         )
         fill(pair.source)
-        pair.source.put("a.b", "dots make levels in Maildir")
+        long = "n" * 150 + "/" + "m" * 150
+        pair.source.put(long, "Maildir has one directory for both levels")
         report = await pair.copy()
-        assert list(report.failures) == ["a.b"]
-        assert "the target does not create 'a.b'" in report.failures["a.b"]
-        assert report.copied == 12
+        assert list(report.failures) == [long]
+        assert f"the target does not create {long!r}" in report.failures[long]
+        assert (report.copied, report.plan.problems) == (12, ())
 
 
 async def test_a_server_with_a_million_folders_ends_within_limits(

@@ -44,7 +44,7 @@ class Account:
     """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
 
     ``user`` is whose mailbox it is, who may not be who signs in. ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
-    whether asking again may give another secret.
+    whether asking again may give another secret. ``notices`` tells what an archive could not keep so far.
     """
 
     target: Target
@@ -53,6 +53,7 @@ class Account:
     side: str = ""
     renews: bool = False
     trace: Callable[[str, str], None] | None = None
+    notices: Callable[[], list[str]] = list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

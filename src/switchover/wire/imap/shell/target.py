@@ -13,6 +13,9 @@ from switchover.wire.imap.conversation import KEPT_BYTES
 from switchover.wire.imap.errors import CertificateFault, CertificateRefused
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from switchover.wire.imap.quirks import Correction
     from switchover.wire.imap.reader import Limits
 
@@ -30,6 +33,9 @@ class Target:
     nothing that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
     may take in memory; ``limits`` what a single response may. ``correct`` knows of this server what its
     kind does not tell.
+
+    ``dial`` returns a connected socket to use instead of the network, for a server within this process; ``host``
+    is then only what messages call it.
     """
 
     host: str
@@ -44,6 +50,7 @@ class Target:
     kept_bytes: int = KEPT_BYTES
     limits: Limits | None = None
     correct: Correction | None = None
+    dial: Callable[[], socket.socket] | None = None
 
     @property
     def trust(self) -> ssl.SSLContext:
