@@ -14,11 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.imap_servers import PASSWORD, PORT, USER, Dovecot, Options, dovecot
+from tests.integration.imap_servers import (
+    PASSWORD,
+    PORT,
+    USER,
+    Dovecot,
+    ImapServer,
+    Kind,
+    Options,
+    dovecot,
+    imap_server,
+)
 from tests.integration.suite import short_directory
 
 from switchover.move.probes.profile_store import knowing, profile_for
-from switchover.move.probes.torture import Torture
+from switchover.move.probes.torture import DATES, ZONES, Torture
 from switchover.move.work.mailbox import Account, open_mailbox
 from switchover.wire.imap import commands
 from switchover.wire.imap.mailbox_name import NameEncoding, encode
@@ -42,18 +52,18 @@ def place() -> Iterator[Path]:
         yield directory
 
 
-def command(server: Dovecot, place: Path, *options: str) -> list[str]:
-    url = f"imap://{USER}@{server.address}:{PORT}"
+def command(server: ImapServer, place: Path, *options: str) -> list[str]:
+    url = f"imap://{server.user}@{server.address}:{server.port}"
     return [
         sys.executable, "-m", "switchover", "probe-endpoint", url, "--allow-plaintext",
         "--data", str(place / "data"), *options,
     ]  # fmt: skip
 
 
-def probe(server: Dovecot, place: Path, *options: str, code: int = 0) -> str:
+def probe(server: ImapServer, place: Path, *options: str, code: int = 0) -> str:
     done = subprocess.run(
         command(server, place, *options),
-        env={**os.environ, "SWITCHOVER_PASSWORD": PASSWORD},
+        env={**os.environ, "SWITCHOVER_PASSWORD": server.password},
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
@@ -61,7 +71,7 @@ def probe(server: Dovecot, place: Path, *options: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def probe_json(server: Dovecot, place: Path, *options: str) -> dict[str, Any]:
+def probe_json(server: ImapServer, place: Path, *options: str) -> dict[str, Any]:
     return dict(json.loads(probe(server, place, "-o", "json", *options)))
 
 
@@ -239,3 +249,56 @@ def test_a_copy_goes_by_what_was_found(server: Dovecot, place: Path) -> None:
     assert done.returncode == 0, done.stderr
     mapping = {one["source"]: one["target"] for one in json.loads(done.stdout)["mapping"]}
     assert mapping == {"INBOX": "INBOX", "~first": "_first", "a.~second": "a/~second"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "refused", "changed", "forbidden", "quirks"),
+    [
+        (
+            Kind.CYRUS,
+            "exact",
+            {Torture.BARE_LF, Torture.NUL, Torture.EMPTY, Torture.ONE_BYTE, Torture.DATE_1950},
+            {Torture.EIGHT_BIT_HEADER, Torture.UTF8_HEADER},
+            '!"%;<>\\^`{|}',
+            {Quirk.BARE_NEWLINES_REFUSED, Quirk.NUL_REFUSED, Quirk.EIGHT_BIT_HEADERS_CHANGED},
+        ),
+        (
+            Kind.COURIER,
+            "lines",
+            {Torture.DATE_1950},
+            {
+                Torture.BARE_LF, Torture.CR_CR_LF, Torture.LONE_CR, Torture.NO_FINAL_NEWLINE,
+                Torture.EMPTY, Torture.ONE_BYTE,
+            },
+            "/",
+            {Quirk.LINE_ENDS_NORMALISED, Quirk.DOTS_MAKE_LEVELS},
+        ),
+        (
+            Kind.SDBOX,
+            "lines",
+            {Torture.EMPTY},
+            {Torture.BARE_LF, Torture.CR_CR_LF, Torture.NUL},
+            "",
+            {Quirk.LINE_ENDS_NORMALISED, Quirk.NUL_BECOMES_0X80, Quirk.FUTURE_DATES_BECOME_NOW},
+        ),
+    ],
+)  # fmt: skip
+def test_other_servers_are_described_as_they_are(
+    kind: Kind,
+    form: str,
+    refused: set[Torture],
+    changed: set[Torture],
+    forbidden: str,
+    quirks: set[Quirk],
+    place: Path,
+) -> None:
+    with imap_server(kind) as one:
+        measured = probe_json(one, place, "--connections", "1")["profile"]["measured"]
+        after = probe_json(one, place, "--connections", "1", "--reading-only")["mailbox"]["folders"]
+    assert after == 1
+    assert measured["form"] == form
+    dated = {kind.name for kind in DATES | ZONES}
+    assert set(measured["refused"]) == {one.name for one in refused}
+    assert set(measured["changed"]) - dated == {one.name for one in changed}
+    assert measured["names"]["forbidden"] == forbidden
+    assert {one.name for one in quirks} <= set(measured["quirks"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from switchover.edges.cli.output import console, escape, print_table
 from switchover.model.wording import counted
 from switchover.move.probes.finding import Verdict
-from switchover.move.probes.levers import uses
+from switchover.move.probes.levers import Use, uses
 from switchover.move.probes.profile import to_json
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from switchover.move.probes.endpoint import ProbeReport
     from switchover.move.probes.finding import Finding
+    from switchover.move.probes.look import Greeted
     from switchover.move.probes.pace import Pace
 
 _STYLE = {
@@ -74,7 +75,7 @@ def _capabilities(report: ProbeReport) -> None:
     greeted = report.greeted
     _line("\n[bold]Capabilities[/bold]")
     purpose = None
-    for use in uses(greeted.after):
+    for use in _uses(greeted):
         if use.purpose is not purpose:
             purpose = use.purpose
             _line(f"  [dim]{purpose}[/dim]")
@@ -83,6 +84,11 @@ def _capabilities(report: ProbeReport) -> None:
     told = greeted.after - greeted.before
     if told and greeted.before:
         _line(f"  {counted(len(told), 'capability', 'capabilities')} told only after the sign-in")
+
+
+def _uses(greeted: Greeted) -> list[Use]:
+    """Return what the capabilities are good for; ways to sign in are told before it only."""
+    return uses(greeted.after | {name for name in greeted.before if name.startswith("AUTH=")})
 
 
 def _mailbox(report: ProbeReport) -> list[tuple[str, str]]:
@@ -200,7 +206,7 @@ def as_json(url: str, report: ProbeReport, file: Path | None) -> dict[str, Any]:
         },
         "uses": [
             {"name": one.name, "there": one.is_there, "purpose": one.purpose, "means": one.sentence}
-            for one in uses(greeted.after)
+            for one in _uses(greeted)
         ],
         "mailbox": {
             "folders": contents.folders,

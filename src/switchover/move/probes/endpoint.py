@@ -12,7 +12,13 @@ from switchover.move.probes.pace import Pace, reading_pace, round_trip_seconds, 
 from switchover.move.probes.profile import Measured, corrected
 from switchover.move.probes.scratch import Cleaning, scratch_folder
 from switchover.move.probes.torture import MANY_KEYWORDS, Torture, torture_mails
-from switchover.move.probes.trial import try_keywords, try_lengths, try_mails, try_names
+from switchover.move.probes.trial import (
+    try_characters,
+    try_keywords,
+    try_lengths,
+    try_mails,
+    try_names,
+)
 from switchover.move.work.mailbox import open_mailbox
 
 if TYPE_CHECKING:
@@ -119,6 +125,7 @@ async def _write(order: ProbeOrder, report: ProbeReport, tell: Callable[[str], N
         keywords = await try_keywords(scratch)
         tell("trying folder names")
         names = await try_names(scratch)
+        forbidden = await try_characters(scratch, names)
         lengths = await try_lengths(scratch)
         tell("writing")
         report.writing = await writing_pace(scratch)
@@ -127,7 +134,7 @@ async def _write(order: ProbeOrder, report: ProbeReport, tell: Callable[[str], N
         tell("removing the scratch folder")
     report.mails = fidelity.findings(outcomes)
     report.keywords = fidelity.keyword_findings(keywords)
-    report.names = naming.name_findings(names, lengths)
+    report.names = naming.name_findings(names, forbidden, lengths)
     report.measured = Measured(
         probed_at=clock.now(),
         identity=report.greeted.identity,
@@ -140,8 +147,9 @@ async def _write(order: ProbeOrder, report: ProbeReport, tell: Callable[[str], N
         keywords_a_folder=_keywords(outcomes),
         longest_keyword=keywords.longest,
         forbidden_in_keywords=keywords.forbidden,
+        refused_keywords=keywords.refused_words,
         connections=report.connections if report.connection_refusal else None,
-        names=naming.name_limits(names, lengths),
+        names=naming.name_limits(names, forbidden, lengths),
     )
 
 

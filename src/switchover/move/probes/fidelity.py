@@ -133,7 +133,7 @@ def met_quirks(outcomes: Sequence[Outcome]) -> frozenset[Quirk]:
     form = chosen_form(outcomes)
     if form is Form.STRUCTURE:
         shown.add(Quirk.BODIES_REGENERATED)
-    elif form is Form.EXACT:
+    elif all(one.form is Form.EXACT for one in outcomes if one.content is not None):
         shown.add(Quirk.EVERY_BYTE_KEPT)
     if not tells_sizes(outcomes, form):
         shown.add(Quirk.SIZES_ESTIMATED)
@@ -286,6 +286,11 @@ class Keywords:
         """The characters that make a keyword be refused."""
         odd = {b"a]b": "]", b"[a": "[", b"a/b": "/", b"a.b": "."}
         return "".join(sorted(char for keyword, char in odd.items() if keyword in self.refused))
+
+    @property
+    def refused_words(self) -> frozenset[str]:
+        """The keywords that are refused as a whole."""
+        return frozenset(word.decode() for word in {b"NIL", b"$"} & self.refused)
 
 
 def keyword_findings(keywords: Keywords) -> list[Finding]:

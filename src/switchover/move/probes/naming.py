@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from switchover.move.probes.finding import Finding, Verdict
 from switchover.move.probes.profile import NameLimits
@@ -48,9 +48,8 @@ class Lengths:
     deepest: int | None = None
 
 
-def name_limits(outcomes: Sequence[NameOutcome], lengths: Lengths) -> NameLimits:
-    """Return the limits that a folder plan keeps to."""
-    forbidden = {char for one in outcomes for char in _forbids(one)}
+def name_limits(outcomes: Sequence[NameOutcome], forbidden: str, lengths: Lengths) -> NameLimits:
+    """Return the limits that a folder plan keeps to; ``forbidden`` are the characters not taken."""
     decomposed = next((one for one in outcomes if one.kind is NameTorture.DECOMPOSED), None)
     is_tilde_bad = any(
         one.kind is NameTorture.TILDE and one.verdict is not Verdict.KEPT for one in outcomes
@@ -59,27 +58,11 @@ def name_limits(outcomes: Sequence[NameOutcome], lengths: Lengths) -> NameLimits
         longest_name=lengths.whole if lengths.is_whole else None,
         longest_level=None if lengths.is_whole else lengths.level,
         deepest=lengths.deepest,
-        forbidden="".join(sorted(forbidden)),
+        forbidden=forbidden,
         forbidden_first="~" if is_tilde_bad else "",
         composes_unicode=decomposed is not None
         and decomposed.found == unicodedata.normalize("NFC", decomposed.level) != decomposed.level,
     )
-
-
-_CHARACTERS: Final = {
-    NameTorture.OTHER_SEPARATOR: "./",
-    NameTorture.QUOTE: '"\\',
-    NameTorture.AMPERSAND: "&",
-    NameTorture.PERCENT_AND_STAR: "%*",
-    NameTorture.CARET: "^",
-    NameTorture.SYMBOLS: ":?<>|",
-}
-
-
-def _forbids(one: NameOutcome) -> set[str]:
-    if one.verdict is Verdict.KEPT or one.kind not in _CHARACTERS:
-        return set()
-    return set(_CHARACTERS[one.kind]) & set(one.level)
 
 
 def name_quirks(outcomes: Sequence[NameOutcome]) -> frozenset[Quirk]:
@@ -99,12 +82,23 @@ def name_quirks(outcomes: Sequence[NameOutcome]) -> frozenset[Quirk]:
     return frozenset(shown)
 
 
-def name_findings(outcomes: Sequence[NameOutcome], lengths: Lengths) -> list[Finding]:
-    """Return what is to be said of each name, and of long and deep ones."""
+def name_findings(
+    outcomes: Sequence[NameOutcome], forbidden: str, lengths: Lengths
+) -> list[Finding]:
+    """Return what is to be said of each name, of the characters not taken, and of long and deep names."""
     found = [
         Finding(subject=f"{one.kind}: {one.level!r}", verdict=one.verdict, sentence=_sentence(one))
         for one in outcomes
     ]
+    if forbidden:
+        found.append(
+            Finding(
+                subject="single characters",
+                verdict=Verdict.REFUSED,
+                sentence=f"not taken: {' '.join(forbidden)}; another stands in their place, "
+                "shown before anything is written",
+            )
+        )
     return [*found, _length_finding(lengths), _depth_finding(lengths)]
 
 

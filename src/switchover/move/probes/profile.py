@@ -88,6 +88,7 @@ class Measured:
     keywords_a_folder: int | None = None
     longest_keyword: int | None = None
     forbidden_in_keywords: str = ""
+    refused_keywords: frozenset[str] = frozenset()
     connections: int | None = None
     names: NameLimits = field(default_factory=NameLimits)
 
@@ -108,6 +109,7 @@ def corrected(kind: Profile, identity: Mapping[str, str], measured: Measured | N
         keywords_a_folder=measured.keywords_a_folder,
         longest_keyword=measured.longest_keyword,
         forbidden_in_keywords=measured.forbidden_in_keywords,
+        refused_keywords=measured.refused_keywords,
         longest_name=names.longest_name,
         longest_level=names.longest_level,
         deepest=names.deepest,
@@ -137,6 +139,7 @@ def to_json(measured: Measured) -> dict[str, Any]:
         "keywords_a_folder": measured.keywords_a_folder,
         "longest_keyword": measured.longest_keyword,
         "forbidden_in_keywords": measured.forbidden_in_keywords,
+        "refused_keywords": sorted(measured.refused_keywords),
         "connections": measured.connections,
         "names": {name: getattr(measured.names, name) for name in NameLimits.__slots__},
     }
@@ -159,6 +162,7 @@ def from_json(found: Mapping[str, Any]) -> Measured:
             keywords_a_folder=found["keywords_a_folder"],
             longest_keyword=found["longest_keyword"],
             forbidden_in_keywords=found["forbidden_in_keywords"],
+            refused_keywords=frozenset(map(str, found["refused_keywords"])),
             connections=found["connections"],
             names=NameLimits(**found["names"]),
         )

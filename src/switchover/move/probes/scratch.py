@@ -22,7 +22,7 @@ from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.responses import ListEntry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from switchover.move.work.mailbox import Account, Inventory
     from switchover.wire.imap.command import Command
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _OURS: Final = re.compile(rb"switchover-probe-[0-9a-f]{12}")
 _TIMINGS: Final = re.compile(r" \([0-9.]+ \+ [0-9. +]+ secs\)\.?$")
 """Which Dovecot adds to its words."""
-_CLEANING_SECONDS = 60.0
+_CLEANING_SECONDS = 300.0
+_CLEANERS = 4
+_FEW = 8
 _MOST_RECONNECTIONS = 8
 
 
@@ -130,12 +132,45 @@ async def _clean_up(scratch: Scratch, tried: list[bytes], cleaning: Cleaning) ->
             await connection.close(politely=connection.conversation.is_idle)
             if not tried:
                 return
-            fresh = await open_mailbox(scratch.account)
-            try:
-                rests = [await _remove(fresh, raw, scratch.separator) for raw in tried]
-                cleaning.left = sorted(set().union(*rests))
-            finally:
-                await fresh.close()
+            cleaning.left = sorted(await _remove_all(scratch, tried))
+
+
+async def _remove_all(scratch: Scratch, roots: Sequence[bytes]) -> set[bytes]:
+    """Delete what was made, over some connections at once: Courier takes two seconds for each folder."""
+    fresh = await open_mailbox(scratch.account)
+    try:
+        found = {name for root in roots for name in await _ours(fresh, root, scratch.separator)}
+        branches: dict[bytes, list[bytes]] = {}
+        for name in found - set(roots):
+            levels = name.split(scratch.separator)
+            # All that stands below one level of the scratch folder, deepest first.
+            depth = next(root for root in roots if name.startswith(root)).count(scratch.separator)
+            branches.setdefault(levels[depth + 1], []).append(name)
+        if len(branches) > _FEW:
+            waiting = list(branches.values())
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_CLEANERS):
+                    group.create_task(_remove_branches(scratch.account, waiting))
+        rests = [await _remove(fresh, root, scratch.separator) for root in roots]
+        return set().union(*rests)
+    finally:
+        await fresh.close()
+
+
+async def _remove_branches(account: Account, waiting: list[list[bytes]]) -> None:
+    with contextlib.suppress(SwitchoverError):  # with fewer connections it only takes longer
+        connection = await open_mailbox(account)
+        try:
+            while waiting:
+                await _delete(connection, waiting.pop())
+        finally:
+            await connection.close()
+
+
+async def _delete(connection: Connection, names: Iterable[bytes]) -> None:
+    for name in sorted(names, key=len, reverse=True):
+        for command in (commands.unsubscribe(name), commands.delete(name)):
+            await connection.wait(await connection.send(command))
 
 
 def _places(inventory: Inventory, separator: bytes) -> list[bytes]:
@@ -182,17 +217,20 @@ async def _remove(connection: Connection, root: bytes, separator: bytes) -> set[
     """Delete a folder of ours with all below it and return what is left."""
     left: set[bytes] = set()
     for _ in range(3):  # a parent goes only once its children are gone
-        left = {
-            name
-            for name in await _list(connection, root)
-            if name == root or (separator and name.startswith(root + separator))
-        }
+        left = await _ours(connection, root, separator)
         if not left:
             break
-        for name in sorted(left, key=len, reverse=True):
-            for command in (commands.unsubscribe(name), commands.delete(name)):
-                await connection.wait(await connection.send(command))
+        await _delete(connection, left)
     return left
+
+
+async def _ours(connection: Connection, root: bytes, separator: bytes) -> set[bytes]:
+    """Return the names of a folder of ours and of all below it."""
+    return {
+        name
+        for name in await _list(connection, root)
+        if name == root or (separator and name.startswith(root + separator))
+    }
 
 
 async def _list(connection: Connection, root: bytes) -> set[bytes]:

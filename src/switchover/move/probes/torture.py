@@ -197,8 +197,23 @@ class NameTorture(StrEnum):
     TWO_BLANKS = "two blanks together"
     TILDE = "a tilde at the beginning"
     CARET = "a caret"
-    SYMBOLS = "colon, question mark, angle brackets, bar"
+    SYMBOLS = "colon, question mark, brackets, bar and others"
+    OTHERS = "punctuation"
     CASE = "only the case differs from another"
+
+
+_OTHERS = "!#$'()+,=@[]`{}"
+"""Characters of which no other name tells."""
+NAME_CHARACTERS = {
+    NameTorture.OTHER_SEPARATOR: "./",
+    NameTorture.QUOTE: '"\\',
+    NameTorture.AMPERSAND: "&",
+    NameTorture.PERCENT_AND_STAR: "%*",
+    NameTorture.CARET: "^",
+    NameTorture.SYMBOLS: ":?<>|;",
+    NameTorture.OTHERS: _OTHERS,
+}
+"""What to try one by one where a name is not taken as it is."""
 
 
 def torture_names(separator: str) -> dict[NameTorture, str]:
@@ -214,6 +229,7 @@ def torture_names(separator: str) -> dict[NameTorture, str]:
         NameTorture.TWO_BLANKS: "two  blanks",
         NameTorture.TILDE: "~tilde",
         NameTorture.CARET: "a^b",
-        NameTorture.SYMBOLS: "a:b?c<d>e|f",
+        NameTorture.SYMBOLS: "a:b?c<d>e|f;g",
+        NameTorture.OTHERS: f"a{_OTHERS}b",
         NameTorture.CASE: "AA",
     }

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from switchover.errors import Refused
 from switchover.move.probes.fidelity import Keywords, Outcome
+from switchover.move.probes.finding import Verdict
 from switchover.move.probes.naming import Lengths, NameOutcome
-from switchover.move.probes.torture import LONGEST_KEYWORD, ODD_KEYWORDS, NameTorture, torture_names
+from switchover.move.probes.torture import (
+    LONGEST_KEYWORD,
+    NAME_CHARACTERS,
+    ODD_KEYWORDS,
+    NameTorture,
+    torture_names,
+)
 from switchover.move.work.mailbox import open_folder
 from switchover.wire.imap import commands, message_commands, uid_set
 from switchover.wire.imap.conversation import Answered
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.mailbox_name import NameEncoding, decode, encode
 from switchover.wire.imap.message_commands import FetchField, FlagChange, NewMessage
 from switchover.wire.imap.response_codes import AppendUid
@@ -221,6 +229,30 @@ async def _try_name(
         return outcome
     shown = new[-1].removeprefix(scratch.child(b""))
     return replace(outcome, found=decode(shown, NameEncoding.MODIFIED_UTF7))
+
+
+async def try_characters(scratch: Scratch, names: Sequence[NameOutcome]) -> str:
+    """Return the characters that no name may hold, of those in names that were not taken as they are.
+
+    Nothing where the server does not bear so many refusals.
+    """
+    bad = [one.kind for one in names if one.verdict is not Verdict.KEPT]
+    own = scratch.separator.decode("ascii", "replace")
+    tried = {
+        char: scratch.child(encode(f"a{char}b", NameEncoding.MODIFIED_UTF7))
+        for kind in bad
+        for char in NAME_CHARACTERS.get(kind, "")
+        if char != own
+    }
+    if not tried:
+        return ""
+    try:
+        await scratch.connection.run_all([commands.create(raw) for raw in tried.values()])
+    except ConnectionLost as error:
+        await scratch.reopen(error)
+        return ""
+    there = await scratch.list_below()
+    return "".join(sorted(char for char, raw in tried.items() if raw not in there))
 
 
 async def try_lengths(scratch: Scratch) -> Lengths:

@@ -130,6 +130,7 @@ class Profile:
     keywords_a_folder: int | None = None
     longest_keyword: int | None = None
     forbidden_in_keywords: str = ""
+    refused_keywords: frozenset[str] = frozenset()
     # Lengths of names in bytes on the wire.
     longest_name: int | None = None
     longest_level: int | None = None
@@ -144,7 +145,8 @@ class Profile:
         """True when a mail is not refused because of this keyword, as far as is known."""
         longest = len(keyword) if self.longest_keyword is None else self.longest_keyword
         is_plain = not set(keyword) & set(self.forbidden_in_keywords.encode("ascii"))
-        return is_plain and len(keyword) <= longest
+        is_word = keyword.decode("latin-1").upper() not in self.refused_keywords
+        return is_plain and is_word and len(keyword) <= longest
 
     def usable(
         self, capabilities: Collection[str], enabled: Collection[str] = ()

@@ -83,7 +83,6 @@ def test_a_cyrus_refuses_bare_newlines_and_stays_exact() -> None:
     )
     assert chosen_form(outcomes) is Form.EXACT
     assert met_quirks(outcomes) == {
-        Quirk.EVERY_BYTE_KEPT,
         Quirk.BARE_NEWLINES_REFUSED,
         Quirk.NUL_REFUSED,
         Quirk.EIGHT_BIT_HEADERS_CHANGED,
@@ -198,4 +197,5 @@ def test_keywords_are_told_one_by_one() -> None:
     assert told["keyword $"].verdict is Verdict.LOST
     assert "50 characters" in told["long keywords"].sentence
     assert keywords.forbidden == "/]"
+    assert Keywords(refused=frozenset({b"NIL", b"a]b"})).refused_words == {"NIL"}
     assert keyword_findings(Keywords())[-1].verdict is Verdict.KEPT

@@ -33,6 +33,7 @@ MEASURED = Measured(
     keywords_a_folder=30,
     longest_keyword=50,
     forbidden_in_keywords="]",
+    refused_keywords=frozenset({"NIL"}),
     connections=3,
     names=NameLimits(longest_name=254, forbidden=".", composes_unicode=True),
 )
@@ -67,6 +68,7 @@ def test_keywords_that_are_refused_are_known() -> None:
     assert profile.takes_keyword(b"k" * 50)
     assert not profile.takes_keyword(b"k" * 51)
     assert not profile.takes_keyword(b"a]b")
+    assert not profile.takes_keyword(b"nil")
     assert GENERIC.takes_keyword(b"a]b" * 100)
 
 
