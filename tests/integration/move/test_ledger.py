@@ -13,8 +13,10 @@ import pytest
 from tests.integration.imap_servers import Dovecot, Options, dovecot
 from tests.integration.move.mailboxes import MIRROR, Mailbox, assert_same, mails, order, plain
 
+from switchover.move.append_batches import BatchLimits
 from switchover.move.segment import SkipReason
 from switchover.move.sync_plan import Rules
+from switchover.move.tally import Tally
 from switchover.move.work.copying import CopyReport, copy_mailbox
 from switchover.store.pool import Database
 
@@ -241,3 +243,35 @@ async def test_a_full_target_takes_the_rest_when_there_is_room(
         report = await copy(database, source, target)
         assert (total(report, "copied"), report.is_complete) == (len(skips), True)
         assert_same(target, source)
+
+
+@pytest.mark.parametrize("deletions", [Rules(), MIRROR])
+async def test_a_folder_made_anew_while_mails_come_in_ends_as_the_source(
+    database: Database, server: Dovecot, deletions: Rules
+) -> None:
+    source, target = boxes(server, server)
+    source.append(*mails("Archive", range(300, 500)))
+    await copy(database, source, target, deletions)
+    source.append(*mails("Archive", range(500, 700), 8_000))
+    small = replace(deletions, limits=BatchLimits(mails_at_most=20))
+
+    class Remaking(Tally):
+        """Remakes the target's folder once, in the middle."""
+
+        has_remade = False
+
+        def move(self, name: str, mails: int, octets: int) -> None:
+            super().move(name, mails, octets)
+            if name == "Archive" and self.sum().done_mails > 50 and not self.has_remade:
+                self.has_remade = True
+                with target.open() as connection:
+                    connection.delete("Archive")
+                    connection.create("Archive")
+
+    tally = Remaking()
+    report = await copy_mailbox(database, order(source, target, small), tally=tally)
+    assert tally.has_remade
+    assert report.failures == {}
+    # What was acknowledged before went with the old folder, which the next run sees.
+    await copy(database, source, target, small)
+    assert target.contents()["Archive"] == source.contents()["Archive"]

@@ -17,6 +17,8 @@ from switchover.move.beliefs import refusal
 from switchover.move.flags import spelled
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.command import Command, LiteralMode, Wait, flag_list, is_flag
+from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
 from switchover.wire.imap.quirks import GENERIC
 from switchover.wire.imap.response_codes import AppendUid, is_throttling
@@ -118,6 +120,7 @@ class Outbox:
 
     target: Connection
     raw: bytes
+    uid_validity: int
     limits: BatchLimits
     told: Callable[[Batch], None]
     in_groups: bool = True
@@ -272,6 +275,15 @@ class Outbox:
             for batch, mail in group.mails:
                 batch.unknown.add(mail.uid)
             return
+        if code.uid_validity != self.uid_validity:
+            # Another folder of that name: its UIDs mean nothing to the ledger before it is paired.
+            raise ConnectionLost(
+                Failure(
+                    message=f"{self.target.target.host} has made the folder anew while mails were sent",
+                    scope=Scope.MAILBOX,
+                    retry=Retry.NOW,
+                )
+            )
         uids = list(code.uids.numbers())
         if len(uids) != len(group.mails):
             raise Unavailable(

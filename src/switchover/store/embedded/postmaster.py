@@ -63,6 +63,19 @@ def read_arguments(process_id: int) -> tuple[str, ...]:
     return tuple(os.fsdecode(part) for part in content.rstrip(b"\0").split(b"\0") if part)
 
 
+def has_ended(process_id: int) -> bool:
+    """True when a process is gone or only waits to be reaped.
+
+    An empty command line does not say so: a process that is becoming another program (execve) has none
+    until that is loaded, which takes a while when its file must come from disk.
+    """
+    try:
+        text = Path(f"/proc/{process_id}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
 def is_server_of(arguments: Sequence[str], cluster: Path, mark: str) -> bool:
     """True when this command line is a PostgreSQL that serves ``cluster``, started by us or by hand."""
     if not arguments or Path(arguments[0]).name != "postgres":

@@ -328,7 +328,7 @@ class EmbeddedPostgres:
     async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
         """Return True when the server answers, False when its process is gone."""
         async for _ in _looks():
-            if not postmaster.read_arguments(process_id):
+            if postmaster.has_ended(process_id):
                 return False
             found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
             if found is not None and found.status == "ready" and await self._answers():
@@ -373,7 +373,7 @@ class EmbeddedPostgres:
     async def _wait_until_gone(self, process_id: int, patience_seconds: float) -> bool:
         deadline = clock.monotonic() + patience_seconds
         async for _ in _looks():
-            if not postmaster.read_arguments(process_id):
+            if postmaster.has_ended(process_id):
                 return True
             if clock.monotonic() > deadline:
                 break

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,23 @@ def test_a_mark_stays_when_the_directory_moves(tmp_path: Path) -> None:
 def test_our_own_command_line_can_be_read() -> None:
     assert postmaster.read_arguments(os.getpid())
     assert postmaster.read_arguments(4_194_305) == ()
+
+
+def test_a_process_that_becomes_another_program_has_not_ended() -> None:
+    # Popen returns when the child has given up our memory and has no command line yet.
+    for _ in range(100):
+        with subprocess.Popen(["/bin/sleep", "20"]) as child:
+            try:
+                assert not postmaster.has_ended(child.pid)
+            finally:
+                child.kill()
+
+
+def test_a_process_that_is_gone_or_waits_to_be_reaped_has_ended() -> None:
+    with subprocess.Popen(["/bin/true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert postmaster.has_ended(child.pid)
+    assert postmaster.has_ended(4_194_305)
 
 
 def test_only_processes_with_the_mark_are_listed() -> None:

@@ -13,7 +13,7 @@ from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
-from switchover.edges.cli.output import Format, errors, exits, print_json
+from switchover.edges.cli.output import Format, errors, escape, exits, print_json
 from switchover.edges.cli.sides import SignIn, side_of
 from switchover.model.wording import counted
 
@@ -33,7 +33,10 @@ def register(app: typer.Typer) -> None:
 @grouped(source="Source", target="Target")
 def copy(
     source: Annotated[
-        str, typer.Argument(help="imaps://USER@HOST[:PORT], or imap://USER@HOST (STARTTLS).")
+        str,
+        typer.Argument(
+            help="imaps://USER@HOST[:PORT], imap://USER@HOST (STARTTLS), maildir:PATH, mbox:PATH or eml:PATH."
+        ),
     ],
     target: Annotated[str, typer.Argument(help="The same for where the mails go.")],
     source_sign_in: SignIn,
@@ -63,6 +66,9 @@ def copy(
 
     Users: user, user@domain, user*master (Dovecot's master user), domain/admin/user
     (Exchange); a colon in it is written %3A, a percent sign %25.
+
+    Archives: maildir:PATH (Maildir++; maildir:PATH?layout=fs for directories within each
+    other), mbox:PATH (a file, or a tree of files), eml:PATH (a directory for each folder).
 
     Exit codes: 0 everything is on the target; 5 all but what is named as refused;
     75 something is left, run it again; 130, 143 interrupted, run it again;
@@ -117,7 +123,18 @@ def _run(
         rehearsal.show(report)
     else:
         summary.show(report, seconds)
-    return 0 if dry_run else summary.ending_of(report).code
+    code = 0 if dry_run else summary.ending_of(report).code
+    return code or _tell_notices(order)
+
+
+def _tell_notices(order: CopyOrder) -> int:
+    """Tell what an archive could not keep of mails that it took, and return the exit code for that."""
+    from switchover.edges.cli.copy.summary import COMPLETE, STAYS_BEHIND  # noqa: PLC0415 - start-up
+
+    notices = [*order.source.notices(), *order.target.notices()]
+    for notice in notices:
+        errors.print(f"[yellow]not kept[/yellow] {escape(notice)}", highlight=False)
+    return STAYS_BEHIND if notices else COMPLETE
 
 
 async def _copy(
