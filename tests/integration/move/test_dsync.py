@@ -29,6 +29,7 @@ from tests.integration.move.rig import USERS, Box, Pair, free_user
 from tests.integration.move.test_verify import expunge, fill, put, store, verify
 from tests.integration.suite import short_directory
 
+from switchover.edges.cli.main import build
 from switchover.errors import Conflict, InvalidInput, Refused, Unavailable
 from switchover.move.difference import Level
 from switchover.move.folder_plan import Choice
@@ -284,6 +285,37 @@ async def test_a_doveadm_that_answers_nonsense_or_not_at_all_is_unavailable(
 async def test_wishes_that_dsync_can_not_meet_are_refused(pair: Pair, wish: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="--lane dsync"):
         await pull(pair, **wish)
+
+
+@pytest.mark.parametrize(
+    ("urls", "options", "words"),
+    [
+        (("maildir:/nowhere", "imaps://a@b"), ("--doveadm", "local"), "maildir:/nowhere: dsync"),
+        (("imaps://a@c", "mbox:/nowhere"), ("--doveadm", "local"), "mbox:/nowhere: dsync"),
+        (("imaps://a@c", "imaps://a@b"), (), "needs the target's doveadm"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "ftp://x"), "write local"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "ssh://-oProxy@x"), "write ssh://"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "https://x:1"), "needs its key"),
+        (
+            ("imaps://a@c", "imaps://a@b"),
+            ("--lane=imap", "--doveadm=local"),
+            "goes with --lane dsync",
+        ),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_a_sentence(
+    urls: tuple[str, str],
+    options: tuple[str, ...],
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for side in ("SOURCE", "TARGET"):
+        monkeypatch.setenv(f"SWITCHOVER_{side}_PASSWORD", PASSWORD)
+    with pytest.raises(SystemExit) as ended:
+        build(["copy"])(["copy", *urls, "--lane", "dsync", *options])
+    assert ended.value.code == 2
+    assert words in " ".join(capfd.readouterr().err.split())
 
 
 def test_the_command_fetches_over_tls_and_the_proof_follows(
