@@ -383,6 +383,21 @@ def test_a_full_quota_leaves_what_does_not_fit_and_takes_what_does(data: Path) -
         assert digests(target) == digests(source)
 
 
+def test_a_mail_above_the_largest_size_is_refused_for_good_and_named(data: Path) -> None:
+    limited = QUOTA.replace("storage=30k", "storage=1G\n    quota_max_mail_size = 20k")
+    with dovecot() as source, dovecot(Options(compresses=False, more=limited)) as target:
+        pair = Copy(source=source, target=target, data=data)
+        source.put_mails([mail(1), mail(2, size=60_000, subject="the big one"), mail(3)])
+        report = pair.run("-o", "json", code=5).json
+        (skipped,) = report["skipped"]
+        assert (skipped["subject"], skipped["reason"]) == (
+            "the big one",
+            "larger than the target takes",
+        )
+        assert digests(target)["INBOX"].total() == 2
+        assert "the big one" in pair.run(code=5).out
+
+
 ACL = """
   mail_plugins = acl
   protocol imap {{
