@@ -73,6 +73,27 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
+async def held_server(settings: Settings) -> AsyncIterator[None]:
+    """Start the embedded server of a data directory, where that is quick, and keep it up meanwhile."""
+    server = EmbeddedPostgres(
+        settings.postgres_dir, settings.postgres_socket_dir, contents=latest_version()
+    )
+    if settings.database_url is None and await asyncio.to_thread(server.is_quick_to_start):
+        prepare_data_directory(settings)
+        descriptor = _open_lock(settings.data_dir / "postgresql.users")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            await server.start()
+            yield
+            if _is_last(descriptor, settings):
+                await server.stop()
+        finally:
+            os.close(descriptor)
+    else:
+        yield
+
+
+@asynccontextmanager
 async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
     descriptor = _open_lock(settings.data_dir / "postgresql.users")
     try:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from switchover.move.work.dsync import DsyncLane
+    from switchover.move.work.early import EarlyDatabase
     from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
     from switchover.move.work.planning import Naming
@@ -84,6 +85,7 @@ async def copy_alone(
     *,
     tally: Tally | None = None,
     dry_run: bool = False,
+    early: EarlyDatabase | None = None,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
     order = replace(
@@ -97,14 +99,18 @@ async def copy_alone(
         return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
-        opening = asyncio.create_task(_open(stack, settings, order))
+        opening = asyncio.create_task(_open(stack, settings, order, early))
         try:
             return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, order: CopyOrder, early: EarlyDatabase | None
+) -> Database:
+    if early is not None:
+        await early.tried()
     database = await stack.enter_async_context(borrow_database(settings))
     stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
     return database

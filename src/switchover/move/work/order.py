@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from switchover.errors import InvalidInput
-from switchover.move.archive.opening import open_archive
 from switchover.move.endpoint import ArchiveEndpoint, Security
 from switchover.move.work.mailbox import Account
 from switchover.move.work.sign_in import unchanging
@@ -79,6 +78,9 @@ def account_of(side: Side) -> Account:
 
 
 def _archive(side: Side, endpoint: ArchiveEndpoint) -> Account:
+    # Loaded for archives alone: it is a server of its own.
+    from switchover.move.archive.opening import open_archive  # noqa: PLC0415
+
     server = open_archive(endpoint, may_create=side.may_create)
     return Account(
         target=Target(

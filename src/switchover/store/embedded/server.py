@@ -74,8 +74,7 @@ class EmbeddedPostgres:
         self._sockets = socket_directory
         self._installation = installation
         self._contents = contents if installation is None else ""
-        self._is_new = False
-        self._has_database = False
+        self._is_new = self._has_database = False
         self._cluster = directory / "cluster"
         self._is_wanted = False
         self._trouble = ""
@@ -104,8 +103,13 @@ class EmbeddedPostgres:
         """How to connect as the cluster's owner, for what the role ``switchover`` may not do."""
         return self.dsn(database="template1", role=configuration.SUPERUSER)
 
+    def is_quick_to_start(self) -> bool:
+        """Return whether there is a cluster, or one to copy."""
+        places = (self._cluster, self._template(get_account()))
+        return any((one / "PG_VERSION").exists() for one in places)
+
     def why_away(self) -> str:
-        """Return why the server does not answer, as far as ``keep_running`` or its disk tells; else nothing."""
+        """Return why the server does not answer, as far as that is known."""
         return find_full_disk(self._directory) or self._trouble
 
     async def start(self, *, timeout_seconds: float = 60.0) -> str:
@@ -131,7 +135,7 @@ class EmbeddedPostgres:
             await self._end(timeout_seconds)
 
     async def keep_as_template(self) -> None:
-        """Put a cluster by that was made just now and holds nothing yet; restarts the server."""
+        """Put a cluster by that was made just now and holds nothing yet."""
         if not self._is_new or not self._contents:
             return
         self._is_new = False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from switchover.edges.cli.copy.interruption import Interrupted
     from switchover.move.tally import Tally
     from switchover.move.work.copying import CopyOrder, CopyReport
+    from switchover.move.work.early import EarlyDatabase
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +78,7 @@ def copy(
 
     Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
     """
-    with exits(), open_trace(showing.trace) as trace:
+    with exits(), open_trace(showing.trace) as trace, _database_started(data) as early:
         sides = (
             side_of(
                 "source",
@@ -95,13 +96,21 @@ def copy(
             ),
         )
         order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
-        code = _run(order, showing, dry_run=dry_run, data=data, output=output)
+        code = _run(order, showing, early, dry_run=dry_run, output=output)
         if code:
             raise SystemExit(code)
 
 
+def _database_started(data: Path | None) -> EarlyDatabase:
+    """Return what starts the database while the rest is loaded; raises InvalidInput for bad settings."""
+    from switchover.move.work.early import EarlyDatabase  # noqa: PLC0415 - start-up time
+    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
+
+    return EarlyDatabase(read_settings(os.environ, data=data))
+
+
 def _run(
-    order: CopyOrder, showing: Showing, *, dry_run: bool, data: Path | None, output: Format
+    order: CopyOrder, showing: Showing, early: EarlyDatabase, *, dry_run: bool, output: Format
 ) -> int:
     """Copy, or say what would be copied, and return the exit code."""
     from switchover.edges.cli.copy import rehearsal, summary  # noqa: PLC0415 - start-up time
@@ -113,7 +122,7 @@ def _run(
 
     tally, begun = Tally(), clock.monotonic()
     try:
-        report = run_interruptible(_copy(order, tally, showing, data=data, dry_run=dry_run))
+        report = run_interruptible(_copy(order, tally, showing, early, dry_run=dry_run))
     except Interrupted as interruption:
         _tell_interruption(interruption, tally, output)
         return interruption.exit_code
@@ -139,17 +148,15 @@ def _tell_notices(order: CopyOrder) -> int:
 
 
 async def _copy(
-    order: CopyOrder, tally: Tally, showing: Showing, *, data: Path | None, dry_run: bool
+    order: CopyOrder, tally: Tally, showing: Showing, early: EarlyDatabase, *, dry_run: bool
 ) -> CopyReport:
     from switchover.edges.cli.copy.progress import progress_shown  # noqa: PLC0415 - start-up time
     from switchover.move.work.copying import copy_alone  # noqa: PLC0415 - start-up time
-    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
     # What the database's keeper logs is for servers; here the progress would be torn by it.
     logging.getLogger("switchover").addHandler(logging.NullHandler())
-    settings = read_settings(os.environ, data=data)
     async with progress_shown(tally, showing.form):
-        return await copy_alone(settings, order, tally=tally, dry_run=dry_run)
+        return await copy_alone(early.settings, order, tally=tally, dry_run=dry_run, early=early)
 
 
 def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) -> None:
