@@ -53,9 +53,6 @@ _.CONSOLE
 
 # Values of the IMAP core and of the plan that servers or later commands use: whole sets, so that a reader
 # knows what there is.
-_.MAILDIR
-_.MBOX
-_.EML
 _.UNREADABLE
 _.MAILBOX
 _.ALREADYEXISTS

@@ -41,6 +41,8 @@ def form_of(source: Profile, target: Profile) -> Form:
     """
     if Quirk.BODIES_REGENERATED in source.quirks | target.quirks:
         return Form.STRUCTURE
+    if Quirk.LAST_LINE_ENDED in target.quirks:
+        return Form.LINES
     is_clean = Quirk.LINE_ENDS_NORMALISED in source.quirks
     is_safe = {Quirk.BARE_NEWLINES_REFUSED, Quirk.EVERY_BYTE_KEPT} & target.quirks
     return Form.EXACT if is_clean or is_safe else Form.LINES

@@ -2,7 +2,9 @@
 
     imaps://USER@HOST[:PORT]     TLS from the first byte (RFC 8314 section 3.2), port 993
     imap://USER@HOST[:PORT]      STARTTLS demanded, unless plain text is allowed, port 143
-    maildir:PATH  mbox:PATH  eml:PATH
+    maildir:PATH                 Maildir++, folders are directories that begin with a dot
+    maildir:PATH?layout=fs       folders are directories below each other
+    mbox:PATH  eml:PATH
 
 The user may hold any character, percent-encoded (RFC 3986 section 2.1) or not, except for a colon
 and a percent sign, which must be encoded: the last ``@`` ends it. So
@@ -17,12 +19,15 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 from switchover.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from pathlib import PurePath
 
 _PLACE = re.compile(
     r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:/?#]+))(?::(?P<port>[0-9]{0,5}))?(?P<path>[/?#].*)?",
@@ -40,6 +45,7 @@ _NEAR = {
     "file": "archives are written maildir:PATH, mbox:PATH or eml:PATH",
 }
 _LONGEST = 4096
+_TREE = "?layout=fs"
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost.localdomain", "ip6-localhost"})
 # Unreserved and harmless in the user part; a percent sign or colon always is encoded.
 _PLAIN_IN_USER = "!$&'()*+,;=/@\\"
@@ -69,6 +75,7 @@ class ImapEndpoint:
     host: str
     port: int
     security: Security
+    needs_no_password: ClassVar[bool] = False
 
     def __str__(self) -> str:
         """Return the URL; ``parse_endpoint`` reads it back."""
@@ -94,14 +101,16 @@ class ImapEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveEndpoint:
-    """Mails in files; ``path`` as given."""
+    """Mails in files; ``path`` as given. ``is_tree``: a Maildir whose folders are directories below each other."""
 
     kind: ArchiveKind
     path: str
+    is_tree: bool = False
+    needs_no_password: ClassVar[bool] = True
 
     def __str__(self) -> str:
         """Return what ``parse_endpoint`` reads back."""
-        return f"{self.kind}:{self.path}"
+        return f"{self.kind}:{self.path}{_TREE if self.is_tree else ''}"
 
     @property
     def key(self) -> str:
@@ -129,6 +138,13 @@ def parse_endpoint(text: str, *, allow_plaintext: bool = False) -> Endpoint:
             raise _no_scheme(text)
 
 
+def absolute(endpoint: Endpoint, directory: PurePath) -> Endpoint:
+    """Return an archive's endpoint with its path seen from ``directory``: the ledger knows it by that."""
+    if isinstance(endpoint, ArchiveEndpoint):
+        return replace(endpoint, path=posixpath.normpath(directory / endpoint.path))
+    return endpoint
+
+
 def same_mailbox(left: Endpoint, right: Endpoint) -> bool:
     """True when two endpoints surely name one mailbox; False proves nothing."""
     return left.key == right.key
@@ -154,7 +170,10 @@ def _archive(kind: ArchiveKind, path: str) -> ArchiveEndpoint:
             f"{kind}:// names a host, but archives are read from this machine",
             f"write {kind}:PATH",
         )
-    return ArchiveEndpoint(kind=kind, path=path)
+    is_tree = kind is ArchiveKind.MAILDIR and path.endswith(_TREE)
+    return ArchiveEndpoint(
+        kind=kind, path=path.removesuffix(_TREE) if is_tree else path, is_tree=is_tree
+    )
 
 
 def _imap(scheme: str, rest: str, security: Security, standard_port: int) -> ImapEndpoint:

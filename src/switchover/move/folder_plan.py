@@ -5,9 +5,9 @@ is what a dry run shows. What changes a name is told by a ``Reason``. A folder t
 carried over is a ``FolderProblem`` and stands in no mapping; the caller decides whether the rest
 may run.
 
-Order of decision for one folder: the user's word, the target's folder for the same special use (RFC
-6154) if that is no guess, else its own name as the target can take it, in letters that are there
-already.
+Order of decision for one folder: the user's word, the name of the runs before, the target's folder for
+the same special use (RFC 6154) if that is no guess, else its own name as the target can take it, in
+letters that are there already, with a number where another folder has that name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from switchover.move.folder_draft import Draft, Reason, SourceFolder
 from switchover.move.folder_name import INBOX, NameFault, Path, TargetFacts, TargetFolder, path_of
+from switchover.move.name_collisions import number_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,19 +29,6 @@ CREATABLE_USES = frozenset({"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Tras
 """Special uses that mean a real folder; the others present mails of other folders."""
 
 _HINT = "give it another name with --map SOURCE=TARGET, or leave it out with --exclude"
-
-
-class Reason(StrEnum):
-    """Why a target name is what it is; no reason means that the name is the same."""
-
-    OVERRIDE = "as you asked"
-    PARENT = "its parent got this name"
-    INBOX = "every mailbox has one INBOX, in capitals"
-    SEPARATOR = "the servers separate levels by different characters"
-    PREFIX = "the servers keep personal folders under different prefixes"
-    SPECIAL_USE = "the target already has a folder for this use"
-    LETTERS = "the target has this name in other letters"
-    CHARACTERS = "the target does not take some characters of the name"
 
 
 class WhyLeftOut(StrEnum):
@@ -61,27 +50,14 @@ class ProblemKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFolder:
-    """A name that the source lists, or only has among its subscriptions.
-
-    ``separator`` is None for a flat server (NIL); ``is_selectable`` False for a name that holds no
-    mails.
-    """
-
-    name: str
-    separator: str | None
-    is_selectable: bool = True
-    is_subscribed: bool = False
-    special_use: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     r"""What the user asked for.
 
     ``folders`` and ``excluded`` are names or globs (``*`` crosses levels), compared with the
     source's name as it stands and with its levels joined by ``/``; no ``folders`` means all.
-    ``overrides`` maps source names to full target names and takes the children along.
+    ``overrides`` maps source names to full target names and takes the children along; so does
+    ``remembered``, with the names of the runs before, where the user has not said otherwise.
+    ``held`` are target names that the runs before gave to folders that this one leaves out.
     ``virtual_uses`` are uses whose folders are left out; ``\All`` is not among them, because on
     Gmail it holds the only copy of archived mails.
     """
@@ -89,6 +65,8 @@ class Choice:
     folders: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    remembered: Mapping[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
     virtual_uses: frozenset[str] = frozenset({"\\Flagged", "\\Important"})
     replacement: str = "_"
 
@@ -143,6 +121,7 @@ def plan_folders(
     planner.name_by_override()
     planner.name_by_use()
     planner.name_by_target()
+    number_collisions(planner.drafts, target, planner.choice.held)
     drafts = planner.without_collisions([one for one in planner.drafts if planner.is_possible(one)])
     return FolderPlan(
         mappings=tuple(planner.mappings(drafts)),
@@ -150,20 +129,6 @@ def plan_folders(
         problems=tuple(planner.problems),
         subscriptions=tuple(planner.bare_subscriptions()),
     )
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Draft:
-    """A folder on its way through the decisions; ``path`` becomes the one on the target."""
-
-    folder: SourceFolder
-    source_path: Path
-    path: Path
-    reasons: list[Reason] = field(default_factory=list)
-
-    @property
-    def is_decided(self) -> bool:
-        return bool({Reason.OVERRIDE, Reason.PARENT, Reason.SPECIAL_USE} & set(self.reasons))
 
 
 class _Planner:
@@ -175,9 +140,10 @@ class _Planner:
         self.source_prefix = source_prefix
         self.existing = {target.folded(target.path_of(one.name)): one for one in target.folders}
         self.homes = _homes(target.folders)
-        self.drafts: list[_Draft] = []
-        self.bare: list[_Draft] = []
+        self.drafts: list[Draft] = []
+        self.bare: list[Draft] = []
         self.overrides: dict[Path, Path] = {}
+        self.remembered: dict[Path, Path] = {}
         self.left_out: dict[str, WhyLeftOut] = {}
         self.problems: list[FolderProblem] = []
 
@@ -191,7 +157,9 @@ class _Planner:
             for name in {folder.name, "/".join(path)} & self.choice.overrides.keys():
                 self.overrides[path] = self.target.path_of(self.choice.overrides[name])
                 unmatched.discard(name)
-            self._place(_Draft(folder=folder, source_path=path, path=path))
+            if before := self.choice.remembered.get(folder.name):
+                self.remembered[path] = self.target.path_of(before)
+            self._place(Draft(folder=folder, source_path=path, path=path))
         self.problems += [
             FolderProblem(
                 kind=ProblemKind.UNMATCHED,
@@ -202,7 +170,7 @@ class _Planner:
             for pattern in sorted(unmatched)
         ]
 
-    def _place(self, draft: _Draft) -> None:
+    def _place(self, draft: Draft) -> None:
         why = self._why_left_out(draft.folder, draft.source_path)
         if why is None:
             self.drafts.append(draft)
@@ -224,15 +192,28 @@ class _Planner:
         return None
 
     def name_by_override(self) -> None:
-        """Apply the user's names; of several parents with one the nearest counts."""
-        for draft in (*self.drafts, *self.bare) if self.overrides else ():
-            for depth in range(len(draft.source_path), 0, -1):
-                given = self.overrides.get(draft.source_path[:depth])
-                if given is not None:
-                    draft.path = (*given, *self._cleaned(draft.source_path[depth:]))
-                    own = depth == len(draft.source_path)
-                    draft.reasons.append(Reason.OVERRIDE if own else Reason.PARENT)
-                    break
+        """Apply the user's names and those of the runs before; of several parents the nearest counts."""
+        if not self.overrides and not self.remembered:
+            return
+        for draft in (*self.drafts, *self.bare):
+            if self._take_given(draft, self.overrides, Reason.OVERRIDE):
+                continue
+            own = self.remembered.keys() & {draft.source_path}
+            if own or self._folded_name(draft) not in self.existing:
+                self._take_given(draft, self.remembered, Reason.REMEMBERED)
+
+    def _take_given(self, draft: Draft, names: Mapping[Path, Path], reason: Reason) -> bool:
+        whole = len(draft.source_path)
+        for depth in range(whole, 0, -1):
+            given = names.get(draft.source_path[:depth])
+            if given is not None:
+                below = self._cleaned(draft.source_path[depth:])
+                draft.path = (*given, *below)
+                draft.reasons.append(reason if depth == whole else Reason.PARENT)
+                if below != draft.source_path[depth:]:
+                    draft.reasons.append(Reason.CHARACTERS)
+                return True
+        return False
 
     def name_by_use(self) -> None:
         """Lead a folder with a special use into the target's folder for it, where that is no guess.
@@ -240,7 +221,7 @@ class _Planner:
         That is: one folder of that use on each side, the source's own name is not on the target,
         and no folder of the source has the name of the target's one.
         """
-        by_use: defaultdict[str, list[_Draft]] = defaultdict(list)
+        by_use: defaultdict[str, list[Draft]] = defaultdict(list)
         for draft in self.drafts:
             for use in draft.folder.special_use & CREATABLE_USES:
                 by_use[use].append(draft)
@@ -264,7 +245,7 @@ class _Planner:
             self._take_existing_letters(draft)
             self._explain(draft)
 
-    def _take_existing_letters(self, draft: _Draft) -> None:
+    def _take_existing_letters(self, draft: Draft) -> None:
         """Spell the folder, or the nearest parent that is there, as the target does."""
         for depth in range(len(draft.path), 0, -1):
             there = self.existing.get(self.target.folded(draft.path[:depth]))
@@ -276,7 +257,7 @@ class _Planner:
                 draft.reasons.append(Reason.LETTERS)
             return
 
-    def _explain(self, draft: _Draft) -> None:
+    def _explain(self, draft: Draft) -> None:
         folder = draft.folder
         if draft.path == (INBOX,):
             if folder.name != INBOX:
@@ -290,11 +271,11 @@ class _Planner:
     def _cleaned(self, path: Path) -> Path:
         return self.target.cleaned(path, self.choice.replacement)
 
-    def _folded_name(self, draft: _Draft) -> str:
+    def _folded_name(self, draft: Draft) -> str:
         """Return the folder's own name on the target, folded."""
         return self.target.folded(self._cleaned(draft.source_path))
 
-    def is_possible(self, draft: _Draft) -> bool:
+    def is_possible(self, draft: Draft) -> bool:
         """True when the target has the folder or can have it; else a problem is noted."""
         if self.target.folded(draft.path) in self.existing:
             return True
@@ -307,7 +288,7 @@ class _Planner:
         return found is None
 
     def _note(
-        self, draft: _Draft, kind: ProblemKind, message: str, fault: NameFault | None = None
+        self, draft: Draft, kind: ProblemKind, message: str, fault: NameFault | None = None
     ) -> None:
         name = draft.folder.name
         self.problems.append(
@@ -320,9 +301,9 @@ class _Planner:
             )
         )
 
-    def without_collisions(self, drafts: Sequence[_Draft]) -> list[_Draft]:
+    def without_collisions(self, drafts: Sequence[Draft]) -> list[Draft]:
         """Return the folders that have their target name for themselves; INBOX always keeps its own."""
-        by_name: defaultdict[str, list[_Draft]] = defaultdict(list)
+        by_name: defaultdict[str, list[Draft]] = defaultdict(list)
         for draft in drafts:
             by_name[self.target.folded(draft.path)].append(draft)
         alone = []
@@ -333,7 +314,7 @@ class _Planner:
                 self._note_collision(same)
         return alone
 
-    def _note_collision(self, same: Sequence[_Draft]) -> None:
+    def _note_collision(self, same: Sequence[Draft]) -> None:
         names = tuple(sorted(draft.folder.name for draft in same))
         target = self.target.name_of(same[0].path)
         self.problems.append(
@@ -345,13 +326,13 @@ class _Planner:
             )
         )
 
-    def mappings(self, drafts: Iterable[_Draft]) -> list[FolderMapping]:
+    def mappings(self, drafts: Iterable[Draft]) -> list[FolderMapping]:
         """Return the mapping, INBOX first, parents before children."""
         ordered = sorted(drafts, key=lambda draft: (draft.path[0] != INBOX, draft.path))
         uses = self._uses_to_create(ordered)
         return [self._mapping(draft, uses.get(draft.folder.name)) for draft in ordered]
 
-    def _uses_to_create(self, drafts: Iterable[_Draft]) -> dict[str, str]:
+    def _uses_to_create(self, drafts: Iterable[Draft]) -> dict[str, str]:
         """Return by source name the special use to create a folder with; each use only once."""
         free = set(CREATABLE_USES - self.homes.keys()) if self.target.creates_special_use else set()
         uses: dict[str, str] = {}
@@ -362,7 +343,7 @@ class _Planner:
                 free.discard(wanted[0])
         return uses
 
-    def _mapping(self, draft: _Draft, create_use: str | None) -> FolderMapping:
+    def _mapping(self, draft: Draft, create_use: str | None) -> FolderMapping:
         there = self.existing.get(self.target.folded(draft.path))
         is_there = draft.path == (INBOX,) or bool(there and there.is_selectable)
         is_subscribed = bool(there and there.is_subscribed)

@@ -130,6 +130,21 @@ async def add_folders(
         )
 
 
+async def rename_folder(
+    connection: AsyncConnection[Any], folder_id: int, source_name: bytes, target_name: bytes
+) -> None:
+    """Note that a folder has other names on both sides, and the same mails."""
+    await connection.execute(
+        """
+        -- a renamed folder; row lock
+        update copy_folder
+        set source_name = %s, target_name = %s
+        where id = %s
+        """,
+        (source_name, target_name, folder_id),
+    )
+
+
 async def save_validities(
     connection: AsyncConnection[Any], folders: Sequence[tuple[int, int, int]]
 ) -> None:

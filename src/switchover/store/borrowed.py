@@ -7,6 +7,7 @@ command that dies leaves nothing behind but a server that the next one finds.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
@@ -15,15 +16,22 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
 from switchover.store.data_directory import prepare_data_directory
+from switchover.store.disk import NoSpace, writing
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.lock import DataLock
-from switchover.store.pool import Database
+from switchover.store.pool import Database, Speech
 from switchover.store.schema import is_current, latest_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from switchover.settings import Settings
+
+_LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 15.0
+"""How long a request waits for a database that is away: one that was killed is back in seconds."""
+_ADVICE = "nothing is lost: run the same command again"
 
 
 @asynccontextmanager
@@ -32,6 +40,7 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
     prepare_data_directory(settings)
     async with AsyncExitStack() as stack:
         server: EmbeddedPostgres | None = None
+        speech = Speech(advice=_ADVICE)
         if settings.database_url is not None:
             dsn = settings.database_url.reveal()
         else:
@@ -40,6 +49,9 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
             )
             await stack.enter_async_context(_borrowed(settings, server))
             dsn = server.dsn()
+            speech = Speech(
+                where=str(settings.postgres_dir), advice=_ADVICE, why_away=server.why_away
+            )
         if not await is_current(dsn):
             # A third of a second to load, and hardly ever needed.
             from switchover.store.migrate import migrate  # noqa: PLC0415 - start-up time
@@ -54,21 +66,50 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
                 connect_seconds=settings.database_connect_seconds,
                 statement_seconds=settings.statement_seconds,
                 connections=settings.database_connections,
+                patience_seconds=_PATIENCE_SECONDS,
+                speech=speech,
             )
         )
 
 
 @asynccontextmanager
-async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
-    descriptor = os.open(
-        settings.data_dir / "postgresql.users", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
+async def held_server(settings: Settings) -> AsyncIterator[None]:
+    """Start the embedded server of a data directory, where that is quick, and keep it up meanwhile."""
+    server = EmbeddedPostgres(
+        settings.postgres_dir, settings.postgres_socket_dir, contents=latest_version()
     )
+    if settings.database_url is None and await asyncio.to_thread(server.is_quick_to_start):
+        prepare_data_directory(settings)
+        descriptor = _open_lock(settings.data_dir / "postgresql.users")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            await server.start()
+            yield
+            if _is_last(descriptor, settings):
+                await server.stop()
+        finally:
+            os.close(descriptor)
+    else:
+        yield
+
+
+@asynccontextmanager
+async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
+    descriptor = _open_lock(settings.data_dir / "postgresql.users")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        await server.start()
+        try:
+            await server.start()
+        except NoSpace:
+            if _is_last(descriptor, settings):
+                await server.stop()  # it may run, and let nobody in
+            raise
+        keeping = asyncio.create_task(server.keep_running(every_seconds=_LOOK_SECONDS))
         try:
             yield
         finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
             if _is_last(descriptor, settings):
                 await server.stop()
     finally:
@@ -79,7 +120,7 @@ async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterat
 def hold_alone(settings: Settings, name: str) -> Iterator[None]:
     """Keep other commands of this data directory from doing the same thing; raises Conflict while one does."""
     file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    descriptor = os.open(settings.data_dir / file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = _open_lock(settings.data_dir / file)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -91,13 +132,16 @@ def hold_alone(settings: Settings, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _open_lock(file: Path) -> int:
+    with writing(file.parent):
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
 def _is_last(descriptor: int, settings: Settings) -> bool:
     """Return whether nobody else uses the server; then nobody can begin to until we are gone."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lock = DataLock(settings.lock_file)
-        lock.take()
-        lock.release()
+        DataLock(settings.lock_file).require_free()
     except (BlockingIOError, Conflict):
         return False
     return True

@@ -54,5 +54,10 @@ def _verify(path: Path, user_id: int) -> None:
             f"or give a data directory with a path of at most {LONGEST_DATA_PATH_BYTES} "
             "letters, digits and ._-+/"
         )
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise Refused(
+            f"{path} can not be written, its file system is read-only; mount it writable, or choose "
+            "another data directory with --data"
+        )
     if not os.access(path, os.W_OK | os.X_OK):
         raise Refused(f"cannot write to {path}; remove it, or make it writable for this user")

@@ -12,25 +12,30 @@ import asyncio
 import logging
 import os
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from switchover import clock
 from switchover.errors import InvalidInput, Unavailable
-from switchover.store.failure import find_failure
+from switchover.store.disk import NoSpace
+from switchover.store.failure import LATER, find_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from psycopg.abc import PQGen
 
+    from switchover.store.failure import Failure
+
 _GRACE_SECONDS = 1.0
 _IDLE_IN_TRANSACTION_SECONDS = 60
+_PAUSE_SECONDS = 0.2
 RV = TypeVar("RV")
 
 logger = logging.getLogger(__name__)
@@ -99,6 +104,18 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
                 duplicate.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """How sentences speak of a database: ``where`` it is, and the ``advice`` for while it is away.
+
+    ``why_away`` returns why it does not answer, where somebody knows better than its client.
+    """
+
+    where: str = ""
+    advice: str = LATER
+    why_away: Callable[[], str] = str
+
+
 class Database:
     """The database of one process: at most ``connections`` at once, opened when needed.
 
@@ -113,13 +130,19 @@ class Database:
         connect_seconds: float = 2.0,
         statement_seconds: float = 5.0,
         connections: int = 10,
+        patience_seconds: float = 0.0,
+        speech: Speech | None = None,
     ) -> None:
         """Name the database by a ``postgresql://`` URL or a libpq keyword string.
+
+        ``patience_seconds`` is for how long a request asks again for a connection to a server that is away.
 
         Raises:
             InvalidInput: ``dsn`` is neither; the message does not repeat it (it may hold a password).
         """
-        self._where = describe_place(dsn)
+        self._speech = speech or Speech()
+        self._where = self._speech.where or describe_place(dsn)
+        self._patience_seconds = patience_seconds
         self._wait_seconds = wait_seconds
         self._statement_seconds = statement_seconds
         self._connect_words = ""
@@ -204,14 +227,17 @@ class Database:
     async def _lease(self, *, outcome_matters: bool) -> AsyncIterator[Connection]:
         is_committing = False
         try:
-            async with self._pool.connection() as connection:
+            async with AsyncExitStack() as stack:
+                connection = await self._connect(stack)
                 connection.patience_seconds = self._patience
                 yield connection
                 is_committing = True
         except psycopg.Error as error:
-            failure = find_failure(error, where=self._where, last_words=self._connect_words)
+            failure = self._find_failure(error)
             if failure is None:
                 raise
+            if failure.is_full:
+                raise NoSpace(failure.sentence) from error
             if failure.is_outage:
                 self._note_outage(failure.sentence)
             sentence = failure.sentence
@@ -221,6 +247,27 @@ class Database:
                 )
             raise Unavailable(sentence) from error
         self._note_answer()
+
+    async def _connect(self, stack: AsyncExitStack) -> Connection:
+        """Give a connection that works; the stack gives it back."""
+        deadline = clock.monotonic() + self._patience_seconds
+        while True:
+            try:
+                return await stack.enter_async_context(self._pool.connection())
+            except PoolTimeout as error:
+                failure = self._find_failure(error)
+                if clock.monotonic() > deadline or (failure is not None and failure.is_full):
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _find_failure(self, error: psycopg.Error) -> Failure | None:
+        words = self._speech.why_away() if isinstance(error, PoolTimeout) else ""
+        return find_failure(
+            error,
+            where=self._where,
+            last_words=words or self._connect_words,
+            advice=self._speech.advice,
+        )
 
     @property
     def _patience(self) -> float:

@@ -22,7 +22,7 @@ from switchover.store.pool import Database
 from switchover.wire.imap.sasl import Password
 from switchover.wire.imap.shell import Target
 
-USERS = tuple(f"user{number}@contoso.example" for number in range(60))
+USERS = tuple(f"user{number}@contoso.example" for number in range(400))
 _FREE = itertools.count()
 
 
@@ -62,7 +62,7 @@ class Box:
     def edit(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4]:
         """Open a folder as the user's own client does."""
         connection = imaplib.IMAP4(self.server.address, PORT, timeout=20)
-        connection._encoding = "utf-8"  # type: ignore[attr-defined]
+        setattr(connection, "_encoding", "utf-8")  # noqa: B010 - imaplib has no other way to send names beyond ASCII
         connection.authenticate("PLAIN", lambda _: f"\0{self.user}\0{PASSWORD}".encode())
         try:
             if folder:

@@ -23,8 +23,6 @@ _FORBIDDEN = {
     Kind.CYRUS: r'[!"%;<>\\^`{|}]',
     Kind.COURIER: r"[./]|[^\0-\uffff]",
 }
-_UNFORESEEN = {Kind.MAILDIR: r"\.", Kind.COURIER: r"[^\0-\uffff]"}
-"""What no client can know before the server refuses it: such a folder must be reported, the others copied."""
 SEPARATORS = dict.fromkeys(Kind, "/") | {Kind.COURIER: "."}
 PREFIXES = dict.fromkeys(Kind, "") | {Kind.COURIER: "INBOX."}
 
@@ -86,12 +84,6 @@ def date_kept(kind: Kind, seconds: int, now: float) -> int | str | None:
 def name_kept(kind: Kind, path: Path) -> Path:
     """Return the path with an underscore for each character that the server does not take."""
     return tuple(re.sub(_FORBIDDEN[kind], "_", level) for level in path)
-
-
-def is_name_unforeseen(kind: Kind, path: Path) -> bool:
-    """Return whether the server refuses a name for what only it knows."""
-    pattern = _UNFORESEEN.get(kind)
-    return pattern is not None and any(re.search(pattern, level) for level in path)
 
 
 def name_of(kind: Kind, path: Path) -> str:

@@ -231,11 +231,12 @@ async def test_a_folder_the_target_does_not_create_fails_alone(
             database=database,
         )
         fill(pair.source)
-        pair.source.put("a.b", "dots make levels in Maildir")
+        long = "n" * 150 + "/" + "m" * 150
+        pair.source.put(long, "Maildir has one directory for both levels")
         report = await pair.copy()
-        assert list(report.failures) == ["a.b"]
-        assert "the target does not create 'a.b'" in report.failures["a.b"]
-        assert report.copied == 12
+        assert list(report.failures) == [long]
+        assert f"the target does not create {long!r}" in report.failures[long]
+        assert (report.copied, report.plan.problems) == (12, ())
 
 
 async def test_a_server_with_a_million_folders_ends_within_limits(
@@ -348,3 +349,33 @@ async def test_subscriptions_come_over_and_one_of_nothing_is_tried_and_told(make
     assert [one.partition(":")[0] for one in report.notes] == [
         "Old is not subscribed on the target"
     ]
+
+
+async def test_a_renamed_folder_is_renamed_and_nothing_is_sent_again(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    pair.source.put("Archive", "in the parent")
+    await pair.copy()
+    pair.source.put("Sent", "one more")
+    with pair.source.edit("") as connection:
+        assert connection.rename("Archive", "Old")[0] == "OK"
+        assert connection.rename("Sent", '"Gone out"')[0] == "OK"
+    report = await pair.copy(Deletions.MIRROR)
+    assert report.is_complete, report.failures
+    assert report.renamed == {
+        "Archive": "Old", "Archive/2024": "Old/2024", "Sent": "Gone out",
+    }  # fmt: skip
+    assert report.copied == 1
+    assert pair.are_equal()
+
+
+async def test_a_new_folder_is_not_taken_for_one_that_is_gone(make: Make) -> None:
+    pair = make()
+    fill(pair.source)
+    await pair.copy()
+    with pair.source.edit("") as connection:
+        connection.delete("Sent")
+    pair.source.put("Other", "one", "two", "three")
+    report = await pair.copy()
+    assert (report.renamed, report.copied) == ({}, 3)
+    assert "Sent" in pair.target.folders()

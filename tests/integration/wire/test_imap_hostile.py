@@ -435,6 +435,24 @@ async def test_a_server_that_only_keeps_talking() -> None:
         await connection.close()
 
 
+@pytest.mark.parametrize("piece", [b"x", b")\r\n* 1 FETCH (UID 7 BODY[] {9}\r\nxxxxxxxxx"])
+async def test_a_mail_of_which_a_byte_comes_now_and_then(piece: bytes) -> None:
+    async def script(client: Client) -> None:
+        await client.say(READY)
+        await client.hear()
+        await client.say(b"* 1 FETCH (UID 7 BODY[] {%d}\r\n" % (9 if b")" in piece else 10**6))
+        await client.say(b"xxxxxxxxx" if b")" in piece else b"")
+        while True:
+            await client.say(piece)
+            await asyncio.sleep(0.05)
+
+    async with serving(script) as target:
+        connection = await open_connection(replace(target, stall_seconds=0.3))
+        with pytest.raises(ConnectionLost, match=r"keeps talking but answered nothing for 0.3 s"):
+            await read_bodies(connection)
+        await connection.close()
+
+
 async def test_a_greeting_that_never_comes_or_drips() -> None:
     async def script(client: Client) -> None:
         while True:

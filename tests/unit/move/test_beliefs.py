@@ -29,6 +29,8 @@ def test_the_form_is_the_strictest_that_both_keep() -> None:
     assert (
         form_of(GENERIC, replace(GENERIC, quirks=frozenset({Quirk.EVERY_BYTE_KEPT}))) is Form.EXACT
     )
+    assert form_of(DOVECOT, PROFILES[Server.MBOX]) is Form.LINES
+    assert form_of(DOVECOT, PROFILES[Server.MAILDIR]) is Form.EXACT
     assert form_of(EXCHANGE, DOVECOT) is form_of(DOVECOT, EXCHANGE) is Form.STRUCTURE
 
 

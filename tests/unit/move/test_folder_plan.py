@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchover.move.folder_draft import Reason, SourceFolder
 from switchover.move.folder_name import NameFault, TargetFacts, TargetFolder
 from switchover.move.folder_plan import (
     Choice,
     FolderMapping,
     FolderPlan,
     ProblemKind,
-    Reason,
-    SourceFolder,
     WhyLeftOut,
     plan_folders,
 )
@@ -87,12 +86,66 @@ def test_characters_that_the_target_does_not_take_are_replaced_and_told() -> Non
     assert reasons(result, "x.y/z") == (Reason.CHARACTERS, Reason.SEPARATOR)
 
 
-def test_a_collision_is_told_with_every_name_and_copies_none_of_them() -> None:
-    result = plan(source("a.b", "a_b", "c"), TargetFacts(separator="."))
+def test_a_changed_name_that_another_folder_has_gets_a_number_and_takes_its_children_along() -> (
+    None
+):
+    folders = source("a_b", "a.b", "a.b/c", "a.b/c.d", "a:b", "a_b/c", "a_b_2")
+    facts = TargetFacts(separator="/", forbidden=".:")
+    result = plan(folders, facts)
+    assert names(result) == {
+        "a_b": "a_b",
+        "a_b/c": "a_b/c",
+        "a_b_2": "a_b_2",
+        "a.b": "a_b_3",
+        "a.b/c": "a_b_3/c",
+        "a.b/c.d": "a_b_3/c_d",
+        "a:b": "a_b_4",
+    }
+    assert result.problems == ()
+    assert reasons(result, "a.b") == (Reason.CHARACTERS, Reason.TAKEN)
+    assert Reason.PARENT in reasons(result, "a.b/c")
+    assert names(plan(folders[::-1], facts)) == names(result)
+
+
+def test_a_numbered_name_that_is_too_long_is_told() -> None:
+    result = plan(source("a.b", "a_b"), TargetFacts(separator=".", longest_name=3))
+    assert names(result) == {"a_b": "a_b"}
+    assert [(one.kind, one.sources) for one in result.problems] == [(ProblemKind.NAME, ("a.b",))]
+
+
+def test_names_that_nobody_changed_collide_and_none_of_them_is_copied() -> None:
+    result = plan(source("x", "y", "c"), overrides={"x": "z", "y": "z"})
     assert names(result) == {"c": "c"}
     (problem,) = result.problems
-    assert (problem.kind, problem.sources) == (ProblemKind.COLLISION, ("a.b", "a_b"))
-    assert "'a_b'" in problem.message
+    assert (problem.kind, problem.sources) == (ProblemKind.COLLISION, ("x", "y"))
+    assert "'z'" in problem.message
+
+
+def test_a_remembered_name_holds_for_the_children_and_against_a_folder_that_comes_later() -> None:
+    facts = TargetFacts(separator="/", folders=there("a_b", "a.b/old"))
+    folders = source("a.b", "a.b/new", "a.b/old", "a_b", "a_b/x")
+    result = plan(folders, facts, remembered={"a.b": "a_b"})
+    assert names(result) == {
+        "a.b": "a_b",
+        "a.b/new": "a_b/new",
+        "a.b/old": "a.b/old",
+        "a_b": "a_b_2",
+        "a_b/x": "a_b_2/x",
+    }
+    assert reasons(result, "a.b") == (Reason.REMEMBERED,)
+    assert reasons(result, "a_b") == (Reason.TAKEN,)
+
+
+def test_a_name_that_is_held_for_a_folder_left_out_goes_to_no_other() -> None:
+    result = plan(source("a_b", "c", "d"), held=frozenset({"a_b", "c"}), overrides={"d": "c"})
+    assert names(result) == {"a_b": "a_b_2", "c": "c_2", "d": "c"}
+    assert reasons(result, "a_b") == (Reason.TAKEN,)
+
+
+def test_the_user_decides_before_what_is_remembered() -> None:
+    folders = source("a", "a/b")
+    result = plan(folders, overrides={"a": "x"}, remembered={"a": "y", "a/b": "y/b"})
+    assert names(result) == {"a": "x", "a/b": "x/b"}
 
 
 def test_letters_alone_can_collide() -> None:

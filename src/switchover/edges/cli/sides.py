@@ -82,7 +82,7 @@ def side_of(
     Raises InvalidInput for what the options can not mean together.
     """
     # These load the protocol, which other commands need not wait for.
-    from switchover.move.endpoint import parse_endpoint  # noqa: PLC0415
+    from switchover.move.endpoint import absolute, parse_endpoint  # noqa: PLC0415
     from switchover.move.work.order import Side  # noqa: PLC0415
     from switchover.move.work.sign_in_secret import split_command  # noqa: PLC0415
 
@@ -94,7 +94,9 @@ def side_of(
     ways = [f"--{_before(name)}{option}" for option, value in given.items() if value]
     if len(ways) > 1:
         raise InvalidInput(f"{' and '.join(ways)}: give one of them")
-    endpoint = parse_endpoint(url, allow_plaintext=allow_plaintext)
+    endpoint = absolute(parse_endpoint(url, allow_plaintext=allow_plaintext), Path.cwd())
+    if endpoint.needs_no_password:
+        return Side(endpoint=endpoint, name=name, may_create=name == "target", trace=trace)
     token: Any = options.token_file
     if options.token_command:
         token = split_command(options.token_command)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from switchover.move.canonical import digest_of, digester
 from switchover.move.segment import Skip, SkipReason
 from switchover.move.work.outbox import Batch, Outbox, Sent
+from switchover.move.work.reading import MOST_BREAKS
 from switchover.wire.imap import message_commands, uid_set
-from switchover.wire.imap.conversation import Answered
+from switchover.wire.imap.conversation import Answered, Phase
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Scope
 from switchover.wire.imap.internal_date import InternalDate
@@ -56,6 +57,8 @@ class Pump:
     finished: Callable[[Batch], None]
     pause: Callable[[int, int], float] | None = None
     unreadable: dict[int, Skip] = field(default_factory=dict)
+    breaks: dict[int, int] = field(default_factory=dict)
+    """How often the connection broke in the middle of a mail, by UID; kept from one try to the next."""
     """The mail that broke the connection to the source, if one did: it would do so again."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
     _waiting: dict[int, Batch] = field(default_factory=dict)
@@ -78,11 +81,19 @@ class Pump:
             await self._move_missing(outbox)
             await self._move_again(outbox)
         except ConnectionLost as error:
-            if error.failure.scope is Scope.MESSAGE and self._mail is not None:
-                self.unreadable[self._mail] = Skip(SkipReason.UNREADABLE, str(error))
+            self._note_broken(error)
             raise
         finally:
             conversation.whole_bodies = False
+
+    def _note_broken(self, error: ConnectionLost) -> None:
+        """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
+        uid = error.failure.uid or self._mail
+        if uid is None or self.source.conversation.phase is not Phase.CLOSED:
+            return
+        self.breaks[uid] = self.breaks.get(uid, 0) + 1
+        if error.failure.scope is Scope.MESSAGE or self.breaks[uid] >= MOST_BREAKS:
+            self.unreadable[uid] = Skip(SkipReason.UNREADABLE, str(error))
 
     async def _move_all(self, batches: AsyncIterator[Batch], outbox: Outbox) -> None:
         is_more = True
@@ -162,7 +173,9 @@ class Pump:
         elif isinstance(event, Answered) and event.request in self._asked:
             self.source.require(event.request)
             batch = self._asked.pop(event.request)
-            if len(batch.sent) < len(batch.uids) and self._alone is None:
+            if self._alone is not None:
+                pass  # who asked so looks whether it came
+            elif len(batch.sent) < len(batch.uids):
                 self._missing.append(batch)
             else:
                 batch.is_read = True

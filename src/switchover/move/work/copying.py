@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move.beliefs import form_of
-from switchover.move.folder_plan import Choice, plan_folders
+from switchover.move.folder_plan import Choice
 from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
 from switchover.move.probes.profile_store import knowing
@@ -22,7 +22,6 @@ from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder import FolderResult
-from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
@@ -30,7 +29,8 @@ from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
-from switchover.move.work.preparing import prepare_target
+from switchover.move.work.planning import plan_names, prepare_target
+from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from switchover.move.work.dsync import DsyncLane
+    from switchover.move.work.early import EarlyDatabase
     from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Account
+    from switchover.move.work.planning import Naming
     from switchover.settings import Settings
     from switchover.store.pool import Database
     from switchover.wire.imap.shell import Connection
@@ -83,6 +85,7 @@ async def copy_alone(
     *,
     tally: Tally | None = None,
     dry_run: bool = False,
+    early: EarlyDatabase | None = None,
 ) -> CopyReport:
     """Copy as ``copy_mailbox`` does, with the database of a data directory; nothing else need run."""
     order = replace(
@@ -96,14 +99,18 @@ async def copy_alone(
         return await copy_by_dsync(settings, order, order.dsync)
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked who they are.
-        opening = asyncio.create_task(_open(stack, settings, order))
+        opening = asyncio.create_task(_open(stack, settings, order, early))
         try:
             return await _copy_mailbox(opening, order, tally or Tally(), dry_run=dry_run)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, order: CopyOrder) -> Database:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, order: CopyOrder, early: EarlyDatabase | None
+) -> Database:
+    if early is not None:
+        await early.tried()
     database = await stack.enter_async_context(borrow_database(settings))
     stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
     return database
@@ -144,13 +151,8 @@ async def _copy_mailbox(
     tally.phase = Phase.LISTING
     try:
         require_two(order, known.folders, there, here)
-        plan = plan_folders(
-            [source_folder(one) for one in there.folders],
-            target_facts(here, ends.target),
-            source_prefix=there.prefix,
-            choice=order.choice,
-        )
-        report = CopyReport(plan=plan, connections=2)
+        naming = plan_names((there, here), ends.target, order.choice, known.folders)
+        report = CopyReport(plan=naming.plan, connections=2)
         work = _Work(
             database=known.database, order=order, report=report, tally=tally, ends=ends,
             there=there, here=here, known=known.folders,
@@ -158,7 +160,7 @@ async def _copy_mailbox(
         if dry_run:
             await work.rehearse()
         else:
-            await work.run()
+            await work.run(naming)
             tally.phase = Phase.FINISHING
             skipping = known.skipping | {one.name for one in report.folders if one.skips}
             stay = {name: one for name, one in work.folders().items() if name in skipping}
@@ -203,25 +205,30 @@ class _Work:
     known: Mapping[bytes, CopyFolder]
     early: EarlyEnds = field(default_factory=EarlyEnds)
 
-    async def run(self) -> None:
+    async def run(self, naming: Naming) -> None:
         """Do everything that is to be done."""
-        pairs = list_pairs(self.report.plan, self.there, self.here, self.report.failures)
+        pairs = self._pairs()
+        if self.known and not self.order.rules.is_in_use:
+            renaming = Renaming(
+                database=self.database, ends=self.ends, there=self.there, here=self.here,
+                report=self.report,
+            )  # fmt: skip
+            pairs, self.known = await renaming.follow(pairs, self.known)
         changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
         self.early.open(self.order, self._first_lanes(len(changed)) - 1)
         try:
-            refused = await prepare_target(self.ends.target, self.report.plan, self.report)
-            changed = [one for one in changed if one.mapping.target not in refused]
+            refused = await prepare_target(self.ends.target, naming, self.report)
+            # What was refused may have got another place.
+            pairs = [one for one in self._pairs() if one.mapping.source not in refused]
+            raws = {one.folder.raw for one in changed}
+            changed = [one for one in pairs if one.folder.raw in raws]
             if changed:
                 await self._bring(pairs, changed)
         finally:
             await self.early.close()
         if self.order.with_acl or self.order.with_metadata:
-            names = [
-                (one.folder.raw, one.target_raw)
-                for one in pairs
-                if one.mapping.target not in refused
-            ]
+            names = [(one.folder.raw, one.target_raw) for one in pairs]
             await copy_extras(self.ends, self.order, names, self.report)
 
     async def _bring(self, pairs: Sequence[FolderPair], changed: Sequence[FolderPair]) -> None:
@@ -249,7 +256,7 @@ class _Work:
             source=self.ends.source, target=self.ends.target, database=self.database,
             rules=self.order.rules,
         )  # fmt: skip
-        pairs = list_pairs(self.report.plan, self.there, self.here, self.report.failures)
+        pairs = self._pairs()
         changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
         for one in changed:
@@ -258,6 +265,9 @@ class _Work:
             self.report.forecasts.append(
                 await forecaster.look(one.folder.name, known, is_new=one.mapping.is_new)
             )
+
+    def _pairs(self) -> list[FolderPair]:
+        return list_pairs(self.report.plan, self.there, self.here, self.report.failures)
 
     def folders(self) -> dict[str, CopyFolder]:
         """Return what is known of the folders of the plan, by name."""

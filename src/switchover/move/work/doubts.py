@@ -36,7 +36,8 @@ from switchover.move.segment import (
     vanished,
 )
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
-from switchover.move.work.reading import read_digests, settle_by_reading
+from switchover.move.work.reading import MOST_BREAKS, read_digests, settle_by_reading
+from switchover.wire.imap.errors import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -67,6 +68,8 @@ class Doubts:
     is_in_use: bool
     source_uids_hold: bool = True
     """The source still means the same mails by its UIDs."""
+    breaks: dict[int, int] = field(default_factory=dict)
+    """How often the source's connection broke in the middle of a mail, by UID."""
     _surplus: set[int] = field(default_factory=set)
     _late_floor: int = 0
     """From where on a copy may still come that was given up, 0 when none can."""
@@ -225,8 +228,19 @@ class Doubts:
         """Return the digests of mails by their place, as far as the source still has them."""
         if not self.source_uids_hold:
             return {}
-        uids = {mails[at].source_uid: at for at in places if mails[at].source_uid < NO_UID}
-        digests = await read_digests(self.source, uids, self.form) if uids else {}
+        wanted = [at for at in places if mails[at].source_uid < NO_UID]
+        # A mail in the midst of which the source breaks off again and again can not be read either.
+        uids = {
+            mails[at].source_uid: at
+            for at in wanted
+            if self.breaks.get(mails[at].source_uid, 0) < MOST_BREAKS
+        }
+        try:
+            digests = await read_digests(self.source, uids, self.form) if uids else {}
+        except ConnectionLost as error:
+            if uid := error.failure.uid:
+                self.breaks[uid] = self.breaks.get(uid, 0) + 1
+            raise
         return {uids[uid]: digest for uid, digest in digests.items()}
 
     async def _pair(

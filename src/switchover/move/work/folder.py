@@ -79,6 +79,8 @@ class FolderResult:
     seconds: float = 0.0
     unread: int = 0
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
+    breaks: dict[int, int] = field(default_factory=dict)
+    """How often a connection broke in the middle of a mail, by UID."""
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
@@ -214,6 +216,7 @@ class FolderCopy:
             form=self.form,
             is_in_use=self.rules.is_in_use,
             source_uids_hold=hold,
+            breaks=self.result.breaks,
         )
         found = obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules)
         if found:
@@ -263,6 +266,7 @@ class FolderCopy:
             limits=self.rules.limits,
             progress=self.progress,
             finished=recorder.take,
+            breaks=self.result.breaks,
             pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
         )
         try:

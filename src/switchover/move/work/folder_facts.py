@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.move.folder_draft import SourceFolder
 from switchover.move.folder_name import TargetFacts, TargetFolder
-from switchover.move.folder_plan import SourceFolder
 from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Which folder is to be compared with which, and what differs about the folders themselves. No I/O.
 
 A folder that was copied is compared with the one that the ledger names; any other with the one that
-copying would take.
+copying would take, or would have taken when the target refused its name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from switchover.move.difference import Difference, DifferenceKind
 from switchover.move.folder_plan import CREATABLE_USES, ProblemKind, WhyLeftOut, plan_folders
 from switchover.move.proof import compare_subscriptions
 from switchover.move.work.folder_facts import source_folder
+from switchover.move.work.planning import Naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,14 +102,15 @@ class _Work:
         facts, prefix = replace(self.facts, folders=bare), self.there.prefix
         self.plan = plan_folders(sources, facts, source_prefix=prefix, choice=self.choice)
         everything = replace(self.choice, folders=(), excluded=(), virtual_uses=frozenset())
-        self.whole = plan_folders(sources, facts, source_prefix=prefix, choice=everything)
-        self._find_partners()
+        naming = Naming.begin((self.there, self.here), facts, everything, self.known)
+        self.whole = naming.plan
+        self._find_partners(naming)
 
-    def _find_partners(self) -> None:
+    def _find_partners(self, naming: Naming) -> None:
         usable = [folder for folder in self.here.folders if folder.is_selectable]
         by_raw = {_key(folder.raw): folder for folder in usable}
         by_name = {folder.name: folder for folder in usable}
-        for one in self.whole.mappings:
+        for one in naming.plan_for(by_name).mappings:
             if one.target in by_name:
                 self.partners[one.source] = by_name[one.target]
         for folder in self.there.folders:

@@ -241,7 +241,12 @@ class Lanes:
         self.tally.move(name, mails, octets)
 
     async def _wait_after(self, job: Job, error: SwitchoverError) -> bool:
-        """Wait before another try and return True, or note the failure and return False."""
+        """Wait before another try and return True, or note the failure and return False.
+
+        Raises ``error`` when the ledger is lost: whatever is copied now could not be noted any more.
+        """
+        if self.store.has_failed:
+            raise error
         job.tries += 1
         wish = getattr(error, "back_off_seconds", None)
         pause = pause_seconds(job.tries, wish) if _may_pass(error) else None

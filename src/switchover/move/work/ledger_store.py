@@ -21,6 +21,7 @@ from switchover.move import queries
 from switchover.move.canonical import Form
 from switchover.move.ledger import fold, replay
 from switchover.move.segment import RowKind
+from switchover.store.disk import NoSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 30.0
 """How long a database may be away before the copying ends."""
+_FULL_PATIENCE_SECONDS = 5.0
+"""And one whose disk is full: hardly ever does that pass by itself."""
 _PAUSE_SECONDS = 0.3
 _LONG_STATEMENT_SECONDS = 60.0
 
@@ -202,6 +205,11 @@ class LedgerStore:
         self._note()
 
     @property
+    def has_failed(self) -> bool:
+        """True when nothing can be written any more: this store is over, a new one must be opened."""
+        return self._failure is not None
+
+    @property
     def given(self) -> int:
         """A mark of everything given so far, for ``durable``."""
         return self._given
@@ -236,13 +244,16 @@ class LedgerStore:
 
     async def _flush(self) -> None:
         batch, self._pending, mark = self._pending, _Pending(), self._given
-        deadline = clock.monotonic() + self.patience_seconds
+        begun = clock.monotonic()
         while True:
             try:
                 await self._write(batch)
                 break
-            except Unavailable:
-                if clock.monotonic() > deadline:
+            except Unavailable as error:
+                patience = self.patience_seconds
+                if isinstance(error, NoSpace):
+                    patience = min(patience, _FULL_PATIENCE_SECONDS)
+                if clock.monotonic() > begun + patience:
                     raise
                 await asyncio.sleep(_PAUSE_SECONDS)
         async with self._moved:

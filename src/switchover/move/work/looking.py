@@ -103,7 +103,7 @@ async def _look_since(connection: Connection, folder: Folder, rows: FolderRows) 
             *_changes_since(connection, known.source_mod_seq),
         ]
     batch.append(message_commands.uid_fetch(b"%d:*" % max(1, floor), ALL_FIELDS))
-    requests = await gather(connection, batch, gathered.take)
+    requests = await gather(connection, batch, gathered.take, most=_most(folder, len(batch)))
     there = opened(requests[0])
     if there.uid_validity != known.source_uid_validity or not there.mod_seq:
         return None
@@ -188,11 +188,18 @@ async def _examine(
     if folder.status is not None and folder.status.messages:
         condstore = "CONDSTORE" in connection.conversation.capabilities
         opening = commands.examine(folder.raw, condstore=condstore)
-        return opened((await gather(connection, [opening, *batch], gathered.take))[0])
+        most = _most(folder, len(batch))
+        return opened((await gather(connection, [opening, *batch], gathered.take, most=most))[0])
     there = await open_folder(connection, folder.raw, to_write=False)
     if there.messages:
         await gather(connection, batch, gathered.take)
     return there
+
+
+def _most(folder: Folder, listings: int) -> int | None:
+    """Return how many mails so many listings may tell of: more may come meanwhile, but not without end."""
+    messages = folder.status.messages if folder.status is not None else None
+    return None if messages is None else listings * (2 * messages + 10_000)
 
 
 async def with_details(connection: Connection, mails: Mails, uids: Iterable[int]) -> Mails:

@@ -44,7 +44,7 @@ class Account:
     """A server, and how to sign in there; ``credentials`` is asked anew for each connection.
 
     ``user`` is whose mailbox it is, who may not be who signs in. ``side`` is what its options begin with in sentences, empty where there are none; ``renews`` is
-    whether asking again may give another secret.
+    whether asking again may give another secret. ``notices`` tells what an archive could not keep so far.
     """
 
     target: Target
@@ -53,6 +53,7 @@ class Account:
     side: str = ""
     renews: bool = False
     trace: Callable[[str, str], None] | None = None
+    notices: Callable[[], list[str]] = list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,17 +123,26 @@ async def gather(
     connection: Connection,
     batch: Sequence[Command],
     take: Callable[[Sequence[FetchItem]], None],
+    *,
+    most: int | None = None,
 ) -> list[Request]:
     """Send commands together, give what FETCH tells to ``take`` and return the answered requests.
 
     Servers may answer one command with the items of two: only a UID says what an item belongs to.
-    Raises as ``require`` when one of them was refused.
+    Raises as ``require`` when one of them was refused, and Corrupt where more than ``most`` items come.
     """
+    told = 0
     requests = [await connection.send(command) for command in batch]
     left = len(requests)
     while left:
         event = await connection.next_event()
         if isinstance(event, Fetch):
+            told += len(event.items)
+            if most is not None and told > most:
+                raise Corrupt(
+                    f"{connection.target.host} lists more than {most:,} mails in a folder of which it "
+                    "says that it has far less"
+                )
             take(event.items)
         elif isinstance(event, Answered) and event.request in requests:
             left -= 1

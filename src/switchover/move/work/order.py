@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from switchover.errors import InvalidInput
-from switchover.move.endpoint import ImapEndpoint, Security
+from switchover.move.endpoint import ArchiveEndpoint, Security
 from switchover.move.work.mailbox import Account
 from switchover.move.work.sign_in import unchanging
 from switchover.move.work.sign_in_secret import read_secret, run_token_command
@@ -38,7 +38,8 @@ class Side:
     ``name`` is what the options of this side begin with. ``sign_in_as`` is who signs in, with their own
     password, to open the mailbox of the endpoint's user. Without a ``token`` the ``password`` is asked for,
     once. ``mechanism`` is one of ``MECHANISMS``. ``authorities`` is a file of certificates to trust in place
-    of the machine's, ``fingerprint`` the SHA-256 of the only certificate to trust.
+    of the machine's, ``fingerprint`` the SHA-256 of the only certificate to trust. ``may_create`` makes an
+    archive that is not there once something is written; else its absence is an error.
     """
 
     endpoint: Endpoint
@@ -49,14 +50,15 @@ class Side:
     mechanism: str = ""
     authorities: Path | None = None
     fingerprint: str = ""
+    may_create: bool = False
     trace: Callable[[str, str], None] | None = None
 
 
 def account_of(side: Side) -> Account:
     """Return the account of a side; raises InvalidInput for what can not be, before anything is asked."""
     endpoint = side.endpoint
-    if not isinstance(endpoint, ImapEndpoint):
-        raise InvalidInput(f"{endpoint}: only IMAP can be copied from and to so far")
+    if isinstance(endpoint, ArchiveEndpoint):
+        return _archive(side, endpoint)
     target = Target(
         host=endpoint.host,
         port=endpoint.port,
@@ -72,6 +74,23 @@ def account_of(side: Side) -> Account:
         side=side.name,
         renews=side.token is not None,
         trace=side.trace,
+    )
+
+
+def _archive(side: Side, endpoint: ArchiveEndpoint) -> Account:
+    # Loaded for archives alone: it is a server of its own.
+    from switchover.move.archive.opening import open_archive  # noqa: PLC0415
+
+    server = open_archive(endpoint, may_create=side.may_create)
+    return Account(
+        target=Target(
+            host=str(endpoint), port=0, tls=False, allow_plaintext=True, dial=server.dial
+        ),
+        credentials=unchanging(Password(user="archive", password="")),
+        user="archive",
+        side=side.name,
+        trace=side.trace,
+        notices=server.notices,
     )
 
 

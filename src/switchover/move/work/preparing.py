@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.errors import InvalidInput
@@ -12,34 +13,50 @@ from switchover.wire.imap.response_codes import CodeName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from switchover.move.folder_plan import FolderMapping, FolderPlan
+    from switchover.move.folder_plan import FolderMapping
     from switchover.move.work.report import CopyReport
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.shell import Connection
 
+_NOT_THE_NAME = frozenset(
+    {
+        CodeName.INUSE,
+        CodeName.LIMIT,
+        CodeName.OVERQUOTA,
+        CodeName.SERVERBUG,
+        CodeName.THROTTLED,
+        CodeName.UNAVAILABLE,
+    }
+)
 
-async def prepare_target(target: Connection, plan: FolderPlan, report: CopyReport) -> set[str]:
-    """Create what is missing, subscribe as the source is, and return the names that can not be had.
 
-    Each refusal is a failure of that folder alone; a subscription that is refused is a note.
-    """
-    wanted = [one for one in plan.mappings if one.is_new and _raw(one.target)]
-    refused = await _create(target, wanted, report)
-    names = [one.target for one in plan.mappings if one.needs_subscription]
-    names = [name for name in (*names, *plan.subscriptions) if name not in refused and _raw(name)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A folder that was not created; ``may_be_name`` is False where the server gave another cause."""
+
+    sentence: str
+    may_be_name: bool
+
+
+async def subscribe_folders(
+    target: Connection, placed: Sequence[FolderMapping], bare: Sequence[str], report: CopyReport
+) -> None:
+    """Subscribe as the source is, ``bare`` names too; what is refused is a note."""
+    names = [one.target for one in placed if one.needs_subscription]
+    names = [name for name in (*names, *bare) if _raw(name)]
     answers = await target.run_all([commands.subscribe(_raw(name)) for name in names])
     for name, request in zip(names, answers, strict=True):
         if not request.is_ok:
             report.notes.append(
                 f"{name} is not subscribed on the target: {_words(target, request)}"
             )
-    return refused
 
 
-async def _create(
-    target: Connection, wanted: Sequence[FolderMapping], report: CopyReport
-) -> set[str]:
-    """Return the target names that were refused; parents come before their children."""
+async def create_folders(
+    target: Connection, mappings: Sequence[FolderMapping], report: CopyReport
+) -> dict[str, Refusal]:
+    """Create what is new and return what was refused, by source names; parents come before their children."""
+    wanted = [one for one in mappings if one.is_new and _raw(one.target)]
     answers = await target.run_all(
         [
             commands.create(_raw(one.target), [one.create_use] if one.create_use else [])
@@ -55,17 +72,22 @@ async def _create(
     repeated = await target.run_all([commands.create(_raw(one.target)) for one in again])
     latest = {one.target: request for one, request in zip(wanted, answers, strict=True)}
     latest |= {one.target: request for one, request in zip(again, repeated, strict=True)}
-    refused = set()
+    refusals = {}
     for one in wanted:
         if _is_there(latest[one.target]):
             report.created.append(one.target)
         else:
-            refused.add(one.target)
-            report.failures[one.source] = (
-                f"the target does not create {one.target!r}: {_words(target, latest[one.target])}; give it "
-                "another name with --map SOURCE=TARGET, or leave it out with --exclude"
-            )
-    return refused
+            refusals[one.source] = _refusal(target, one, latest[one.target])
+    return refusals
+
+
+def _refusal(target: Connection, mapping: FolderMapping, request: Request) -> Refusal:
+    code = request.answer.code if request.answer else None
+    return Refusal(
+        sentence=f"the target does not create {mapping.target!r}: {_words(target, request)}; give it "
+        "another name with --map SOURCE=TARGET, or leave it out with --exclude",
+        may_be_name=request.answer is not None and (code is None or code.name not in _NOT_THE_NAME),
+    )
 
 
 def _is_there(request: Request) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from switchover.move.canonical import digester
 from switchover.wire.imap import message_commands
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
 
 if TYPE_CHECKING:
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from switchover.move.canonical import Form
     from switchover.move.reconcile import Found, Reconciled, Sent
     from switchover.wire.imap.command import Command
+    from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.shell import Connection
+
+MOST_BREAKS = 3
+"""A mail in the middle of which the source's connection broke so often is not read again in this run."""
 
 
 def commands_for(
@@ -35,8 +41,16 @@ async def read_digests(
     for command in commands_for(
         connection, lambda text: message_commands.uid_fetch(text, fields), uids
     ):
-        request = await connection.send(command)
-        uid, work = 0, digester(form)
+        await _read(connection, await connection.send(command), form, found)
+    return found
+
+
+async def _read(
+    connection: Connection, request: Request, form: Form, found: dict[int, bytes]
+) -> None:
+    """Add the digests of the mails that one command brings; an error names the mail within which it came."""
+    uid, work = 0, digester(form)
+    try:
         while request.answer is None:
             match await connection.next_event():
                 case BodyStart(item=item):
@@ -45,10 +59,13 @@ async def read_digests(
                     work.update(bytes(data))
                 case BodyEnd():
                     found[uid] = work.digest()
+                    uid = 0
                 case _:
                     pass
-        connection.require(request)
-    return found
+    except ConnectionLost as error:
+        failure = replace(error.failure, uid=error.failure.uid or uid or None)
+        raise ConnectionLost(failure, back_off_seconds=error.back_off_seconds) from error
+    connection.require(request)
 
 
 async def settle_by_reading(

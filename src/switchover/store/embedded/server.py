@@ -8,11 +8,11 @@ we found. Only ``stop`` ends it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,14 @@ from psycopg.conninfo import make_conninfo
 
 from switchover import clock
 from switchover.errors import Conflict, Refused, SwitchoverError, Unavailable
+from switchover.store.disk import find_full_disk, writing
 from switchover.store.embedded import binaries, configuration, postmaster, template
 from switchover.store.embedded.account import Account, get_account
+from switchover.store.embedded.programs import only_starter, run_program
 from switchover.store.embedded.server_log import ServerLog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 _POLL_SECONDS = 0.05
@@ -42,8 +44,6 @@ _INITDB_OPTIONS = (
     "--wal-segsize=4",
     f"--username={configuration.SUPERUSER}",
 )
-# Our own environment stays behind: it may hold passwords, and PG* variables would steer the server.
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 # The shell leaves the server in the background, says its process id and goes.
 _LAUNCH = '"$@" </dev/null >&2 & echo $!'
 
@@ -74,10 +74,10 @@ class EmbeddedPostgres:
         self._sockets = socket_directory
         self._installation = installation
         self._contents = contents if installation is None else ""
-        self._is_new = False
-        self._has_database = False
+        self._is_new = self._has_database = False
         self._cluster = directory / "cluster"
         self._is_wanted = False
+        self._trouble = ""
         self._log = ServerLog(directory / "postgresql.log")
         self._turn = asyncio.Lock()  # keep_running starts it too
 
@@ -103,6 +103,15 @@ class EmbeddedPostgres:
         """How to connect as the cluster's owner, for what the role ``switchover`` may not do."""
         return self.dsn(database="template1", role=configuration.SUPERUSER)
 
+    def is_quick_to_start(self) -> bool:
+        """Return whether there is a cluster, or one to copy."""
+        places = (self._cluster, self._template(get_account()))
+        return any((one / "PG_VERSION").exists() for one in places)
+
+    def why_away(self) -> str:
+        """Return why the server does not answer, as far as that is known."""
+        return find_full_disk(self._directory) or self._trouble
+
     async def start(self, *, timeout_seconds: float = 60.0) -> str:
         """Bring the server up, or attach to one that survived us, and return its DSN.
 
@@ -116,7 +125,8 @@ class EmbeddedPostgres:
         """
         self._is_wanted = True
         async with self._turn:
-            return await self._start(clock.monotonic() + timeout_seconds)
+            with writing(self._directory):
+                return await self._start(clock.monotonic() + timeout_seconds)
 
     async def stop(self, *, timeout_seconds: float = 20.0) -> None:
         """End the server: fast shutdown first, harder when that takes too long. Idempotent."""
@@ -125,7 +135,7 @@ class EmbeddedPostgres:
             await self._end(timeout_seconds)
 
     async def keep_as_template(self) -> None:
-        """Put a cluster by that was made just now and holds nothing yet; restarts the server."""
+        """Put a cluster by that was made just now and holds nothing yet."""
         if not self._is_new or not self._contents:
             return
         self._is_new = False
@@ -140,22 +150,21 @@ class EmbeddedPostgres:
 
         Between ``stop`` and the next ``start`` it only watches.
         """
-        last_words = ""
         while True:
             await asyncio.sleep(every_seconds)
             with suppress(OSError):
                 await asyncio.to_thread(self._log.shorten)
             if not self._is_wanted or self.pid is not None:
                 continue
-            if not last_words:
+            if not self._trouble:
                 logger.warning("postgresql=gone action=start")
             try:
                 await self.start()
-                last_words = ""
+                self._trouble = ""
             except SwitchoverError as error:
-                if str(error) != last_words:
+                if str(error) != self._trouble:
                     logger.warning("postgresql=down reason=%s", error)
-                last_words = str(error)
+                self._trouble = str(error)
 
     async def _start(self, deadline: float) -> str:
         account = await asyncio.to_thread(get_account)
@@ -163,13 +172,26 @@ class EmbeddedPostgres:
         if found is not None and await self._wait_until_ready(found, deadline):
             process_id, how = found, "attached"
         else:  # nobody there, or dying while we looked
-            process_id, how = await self._launch_new(account), "started"
-            if not await self._wait_until_ready(process_id, deadline):
-                raise Unavailable(f"PostgreSQL did not start: {self._log.last_words()}")
+            await asyncio.to_thread(self._own_directories, account)
+            async with only_starter(self._directory, deadline):
+                process_id, how = await self._start_alone(account, deadline)
         if not self._has_database:
             await self._ensure_database()
         logger.info("postgresql=%s pid=%d", how, process_id)
         return self.dsn()
+
+    async def _start_alone(self, account: Account, deadline: float) -> tuple[int, str]:
+        found = await self._find_usable(account)
+        if found is not None and await self._wait_until_ready(found, deadline):
+            return found, "attached"  # to one that another process has started meanwhile
+        process_id = await self._launch_new(account)
+        if not await self._wait_until_ready(process_id, deadline):
+            raise Unavailable(f"PostgreSQL did not start: {self._last_words()}")
+        return process_id, "started"
+
+    def _last_words(self) -> str:
+        # On a full disk the log could not be written either.
+        return find_full_disk(self._directory) or self._log.last_words()
 
     async def _end(self, patience_seconds: float) -> None:
         found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
@@ -199,7 +221,6 @@ class EmbeddedPostgres:
         return None
 
     async def _launch_new(self, account: Account) -> int:
-        await asyncio.to_thread(self._own_directories, account)
         source = self._installation or binaries.bundled_installation()
         installation = await asyncio.to_thread(
             binaries.installation_for, account, source, self._directory
@@ -265,9 +286,9 @@ class EmbeddedPostgres:
         if account.is_other:
             os.chown(draft, account.user_id, account.group_id)
         command = [str(installation / "bin" / "initdb"), "-D", str(draft), *_INITDB_OPTIONS]
-        code, _ = await self._run(command, account)
+        code, _ = await run_program(command, account, self._log)
         if code != 0:
-            raise Unavailable(f"PostgreSQL could not make its cluster: {self._log.last_words()}")
+            raise Unavailable(f"PostgreSQL could not make its cluster: {self._last_words()}")
         draft.rename(self._cluster)
         self._is_new = True
 
@@ -298,32 +319,10 @@ class EmbeddedPostgres:
             *("-c", f"config_file={self._directory / 'postgresql.conf'}"),
             *("-c", f"cluster_name={postmaster.mark_of(self._cluster)}"),
         ]
-        _, answer = await self._run(["/bin/sh", "-c", _LAUNCH, "sh", *command], account)
+        _, answer = await run_program(
+            ["/bin/sh", "-c", _LAUNCH, "sh", *command], account, self._log
+        )
         return int(answer)
-
-    async def _run(self, command: Sequence[str], account: Account) -> tuple[int, bytes]:
-        """Run a program as the server's user, its errors going to the log; return code and output.
-
-        Not through the event loop: not every loop can start a process as somebody else.
-        """
-        with self._log.open() as log:
-            process = subprocess.Popen(  # noqa: ASYNC220 - starts within a millisecond
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd="/",
-                env=_ENVIRONMENT,
-                umask=0o077,
-                start_new_session=True,
-                **account.identity,
-            )
-            try:
-                answer, _ = await asyncio.to_thread(process.communicate)
-            except asyncio.CancelledError:
-                process.kill()
-                raise
-        return process.returncode, answer
 
     async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
         """Return True when the server answers, False when its process is gone."""
@@ -331,8 +330,11 @@ class EmbeddedPostgres:
             if postmaster.has_ended(process_id):
                 return False
             found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
-            if found is not None and found.status == "ready" and await self._answers():
-                return True
+            if found is not None and found.status == "ready":
+                if await self._answers():
+                    return True
+                if find_full_disk(self._directory):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if clock.monotonic() > deadline:
                 raise Unavailable(
                     f"PostgreSQL (process id {process_id}) is not ready yet; after a crash it repairs "

@@ -24,8 +24,12 @@ class Retry(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failure; ``message`` is a sentence for an operator: what failed, and by which limit or rule."""
+    """One failure; ``message`` is a sentence for an operator: what failed, and by which limit or rule.
+
+    ``uid`` is the message that it is about, where that is known.
+    """
 
     message: str
     scope: Scope
     retry: Retry
+    uid: int | None = None

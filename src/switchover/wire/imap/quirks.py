@@ -32,6 +32,9 @@ class Server(StrEnum):
     YANDEX = "Yandex"
     ZOHO = "Zoho"
     STRATO = "Strato"
+    MAILDIR = "Maildir"
+    MBOX = "mbox"
+    EML = "eml"
     GENERIC = "generic"
 
 
@@ -62,6 +65,7 @@ class Quirk(StrEnum):
     )
     FUTURE_DATES_BECOME_NOW = "an internal date in the future becomes the present one"  # Dovecot
     ZONES_NOT_KEPT = "internal dates come back in UTC, not in the zone given"  # Dovecot
+    LAST_LINE_ENDED = "a last line without its end gets one"  # mbox
     FLAGGED_ONLY_BY_STORE = "\\Flagged must be set by STORE to be seen elsewhere"  # Exchange
     READ_RECEIPTS_SENT_AGAIN = (
         "an unread mail that asks for a receipt may send it again"  # Exchange
@@ -302,6 +306,10 @@ _PROFILES = (
         quirks=frozenset({Quirk.MOD_SEQ_MINUS_ONE}),
         broken_capabilities=frozenset({"CONDSTORE", "QRESYNC"}),
     ),
+    # Archives, which we serve to ourselves. A dot and a slash can not be within a level of Maildir++.
+    Profile(server=Server.MAILDIR, forbidden_in_names="/", keywords_a_folder=26),
+    Profile(server=Server.MBOX, quirks=frozenset({Quirk.LAST_LINE_ENDED})),
+    Profile(server=Server.EML, quirks=frozenset({Quirk.EVERY_BYTE_KEPT})),
     # LIST with RETURN (SUBSCRIBED CHILDREN) leaves folders out.
     Profile(server=Server.STRATO, broken_capabilities=frozenset({"LIST-EXTENDED", "LIST-STATUS"})),
 )
@@ -332,6 +340,9 @@ _BY_IDENTITY = (
     (r"\bcourier\b", Server.COURIER),
     (r"\bcyrus\b", Server.CYRUS),
     (r"\bdovecot\b", Server.DOVECOT),
+    (r"switchover maildir", Server.MAILDIR),
+    (r"switchover mbox", Server.MBOX),
+    (r"switchover eml", Server.EML),
 )
 _BY_CAPABILITY = (("X-GM-EXT-1", Server.GMAIL), ("AUTH=ATOKEN", Server.ICLOUD))
 _BY_GREETING = (

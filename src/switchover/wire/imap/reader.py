@@ -294,6 +294,7 @@ class Reader:
             f"after the body stands {text[:60]!r}",
             scope=Scope.MESSAGE,
             retry=Retry.NEVER,
+            uid=_uid_of(opened),
         )
 
     def _overfull(self, opened: _Open, start: LiteralStart) -> Failure | None:
@@ -325,14 +326,21 @@ def _section_before(text: bytes) -> bytes | None:
     return None
 
 
-def _of(opened: _Open) -> str:
-    """Return what the response is about, for an operator."""
+def _uid_of(opened: _Open) -> int | None:
+    """Return the UID of the message that the response is about, if that is told by now."""
     if opened.item is not None and opened.item.uid is not None:
-        return f"the message with UID {opened.item.uid}"
+        return opened.item.uid
     begin = opened.parts[0] if opened.parts else b""
     found = None if isinstance(begin, LiteralRef) else _UID.search(begin)
-    if found is not None and opened.is_fetch:
-        return f"the message with UID {found[1].decode()}"
+    return int(found[1]) if found is not None and opened.is_fetch else None
+
+
+def _of(opened: _Open) -> str:
+    """Return what the response is about, for an operator."""
+    uid = _uid_of(opened)
+    if uid is not None:
+        return f"the message with UID {uid}"
+    begin = opened.parts[0] if opened.parts else b""
     return f"{begin[:60]!r}"
 
 
@@ -341,6 +349,7 @@ def _too_long(what: str, limit: int, opened: _Open) -> Failure:
         message=f"the server sends a {what} of more than {limit} bytes, for {_of(opened)}",
         scope=Scope.MESSAGE if opened.is_fetch else Scope.ENDPOINT,
         retry=Retry.NEVER,
+        uid=_uid_of(opened),
     )
 
 

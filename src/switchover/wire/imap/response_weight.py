@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping
 
 _OBJECT_BYTES = 48
+_MOSTLY = frozenset({int, bytes})
 
 
 def weight(value: object) -> int:
@@ -13,6 +14,8 @@ def weight(value: object) -> int:
 
     A response is nested as deep as its reader allows, so this ends. Shared parts count each time.
     """
+    if type(value) in _MOSTLY:  # decided first: a mailbox may have many folders
+        return _OBJECT_BYTES + (len(value) if isinstance(value, bytes) else 0)
     match value:
         case None | bool():
             return 0

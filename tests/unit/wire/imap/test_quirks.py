@@ -99,7 +99,7 @@ def test_what_a_server_says_of_itself_counts_more_than_who_greets() -> None:
 def test_every_server_has_a_profile_and_every_quirk_a_server() -> None:
     assert set(PROFILES) == set(Server)
     of_servers = set().union(*(profile.quirks for profile in PROFILES.values()))
-    assert of_servers == set(Quirk) - {Quirk.EVERY_BYTE_KEPT}
+    assert of_servers == set(Quirk)
     assert PROFILES[Server.GENERIC] is GENERIC
 
 

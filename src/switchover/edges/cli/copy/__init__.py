@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
-from switchover.edges.cli.output import Format, errors, exits, print_json
+from switchover.edges.cli.output import Format, errors, escape, exits, print_json
 from switchover.edges.cli.sides import SignIn, side_of
 from switchover.model.wording import counted
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from switchover.edges.cli.copy.interruption import Interrupted
     from switchover.move.tally import Tally
     from switchover.move.work.copying import CopyOrder, CopyReport
+    from switchover.move.work.early import EarlyDatabase
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +35,10 @@ def register(app: typer.Typer) -> None:
 @grouped(source="Source", target="Target")
 def copy(
     source: Annotated[
-        str, typer.Argument(help="imaps://USER@HOST[:PORT], or imap://USER@HOST (STARTTLS).")
+        str,
+        typer.Argument(
+            help="imaps://USER@HOST[:PORT], imap://USER@HOST (STARTTLS), maildir:PATH, mbox:PATH or eml:PATH."
+        ),
     ],
     target: Annotated[str, typer.Argument(help="The same for where the mails go.")],
     source_sign_in: SignIn,
@@ -64,13 +69,16 @@ def copy(
     Users: user, user@domain, user*master (Dovecot's master user), domain/admin/user
     (Exchange); a colon in it is written %3A, a percent sign %25.
 
+    Archives: maildir:PATH (Maildir++; maildir:PATH?layout=fs for directories within each
+    other), mbox:PATH (a file, or a tree of files), eml:PATH (a directory for each folder).
+
     Exit codes: 0 everything is on the target; 5 all but what is named as refused;
     75 something is left, run it again; 130, 143 interrupted, run it again;
     2 bad input, 4 conflict, 70 our fault: nothing was copied.
 
     Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
     """
-    with exits(), open_trace(showing.trace) as trace:
+    with exits(), open_trace(showing.trace) as trace, _database_started(data) as early:
         sides = (
             side_of(
                 "source",
@@ -88,13 +96,21 @@ def copy(
             ),
         )
         order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
-        code = _run(order, showing, dry_run=dry_run, data=data, output=output)
+        code = _run(order, showing, early, dry_run=dry_run, output=output)
         if code:
             raise SystemExit(code)
 
 
+def _database_started(data: Path | None) -> EarlyDatabase:
+    """Return what starts the database while the rest is loaded; raises InvalidInput for bad settings."""
+    from switchover.move.work.early import EarlyDatabase  # noqa: PLC0415 - start-up time
+    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
+
+    return EarlyDatabase(read_settings(os.environ, data=data))
+
+
 def _run(
-    order: CopyOrder, showing: Showing, *, dry_run: bool, data: Path | None, output: Format
+    order: CopyOrder, showing: Showing, early: EarlyDatabase, *, dry_run: bool, output: Format
 ) -> int:
     """Copy, or say what would be copied, and return the exit code."""
     from switchover.edges.cli.copy import rehearsal, summary  # noqa: PLC0415 - start-up time
@@ -106,7 +122,7 @@ def _run(
 
     tally, begun = Tally(), clock.monotonic()
     try:
-        report = run_interruptible(_copy(order, tally, showing, data=data, dry_run=dry_run))
+        report = run_interruptible(_copy(order, tally, showing, early, dry_run=dry_run))
     except Interrupted as interruption:
         _tell_interruption(interruption, tally, output)
         return interruption.exit_code
@@ -117,19 +133,30 @@ def _run(
         rehearsal.show(report)
     else:
         summary.show(report, seconds)
-    return 0 if dry_run else summary.ending_of(report).code
+    code = 0 if dry_run else summary.ending_of(report).code
+    return code or _tell_notices(order)
+
+
+def _tell_notices(order: CopyOrder) -> int:
+    """Tell what an archive could not keep of mails that it took, and return the exit code for that."""
+    from switchover.edges.cli.copy.summary import COMPLETE, STAYS_BEHIND  # noqa: PLC0415 - start-up
+
+    notices = [*order.source.notices(), *order.target.notices()]
+    for notice in notices:
+        errors.print(f"[yellow]not kept[/yellow] {escape(notice)}", highlight=False)
+    return STAYS_BEHIND if notices else COMPLETE
 
 
 async def _copy(
-    order: CopyOrder, tally: Tally, showing: Showing, *, data: Path | None, dry_run: bool
+    order: CopyOrder, tally: Tally, showing: Showing, early: EarlyDatabase, *, dry_run: bool
 ) -> CopyReport:
     from switchover.edges.cli.copy.progress import progress_shown  # noqa: PLC0415 - start-up time
     from switchover.move.work.copying import copy_alone  # noqa: PLC0415 - start-up time
-    from switchover.settings import read_settings  # noqa: PLC0415 - start-up time
 
-    settings = read_settings(os.environ, data=data)
+    # What the database's keeper logs is for servers; here the progress would be torn by it.
+    logging.getLogger("switchover").addHandler(logging.NullHandler())
     async with progress_shown(tally, showing.form):
-        return await copy_alone(settings, order, tally=tally, dry_run=dry_run)
+        return await copy_alone(early.settings, order, tally=tally, dry_run=dry_run, early=early)
 
 
 def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) -> None:

@@ -42,7 +42,9 @@ _IN_FLIGHT_BYTES = 64 * 1024
 """Of commands sent together and not answered: enough for any distance, and no server's buffer is full."""
 _LOGOUT_SECONDS = 2.0
 # What tells that a server gets on with what we asked; any number of others may come without end.
-_PROGRESS = (Answered, Fetch, Bodies, BodyStart, BodyChunk, BodyEnd)
+# In bytes, of which so many are due in the time that a server may stall: a byte now and then is none.
+_PROGRESS = 16 * 1024
+_WORTH = {Answered: _PROGRESS, Fetch: 1024, Bodies: 1024, BodyStart: 1024, BodyEnd: 0}
 
 
 class Connection:
@@ -65,7 +67,7 @@ class Connection:
         self._stream = stream
         self._tell = trace
         self._loss: Failure | None = None
-        self._has_progressed = True
+        self._progress = _PROGRESS
         self._progress_at = 0.0
 
     @property
@@ -164,7 +166,7 @@ class Connection:
             await self._stream.drain(self.target.answer_seconds)
         except ConnectionLost as error:
             raise await self._last_words(error) from error.__cause__
-        self._has_progressed = True
+        self._progress = _PROGRESS
 
     async def wait_for_leave(self, request: Request) -> bool:
         """Flush, and wait until the server continues this request; False when it answered it instead."""
@@ -174,7 +176,7 @@ class Connection:
         while request.answer is None:
             event = await self.next_event()
             if isinstance(event, Ready) and event.request is request:
-                self._has_progressed = True
+                self._progress = _PROGRESS
                 return True
         return False
 
@@ -343,8 +345,10 @@ class Connection:
     def _checked(self, event: Happening) -> Happening:
         if self._tell is not None and (line := show(event)) is not None:
             self.trace("<", line)
-        if isinstance(event, _PROGRESS):
-            self._has_progressed = True
+        if isinstance(event, BodyChunk):
+            self._progress += len(event.data)
+        elif (worth := _WORTH.get(type(event))) is not None:
+            self._progress += worth
         elif isinstance(event, Failure):
             message = f"{self.target.host}: {showable(event.message, self.secrets)}"
             raise self.declare_lost(ConnectionLost(replace(event, message=message)))
@@ -381,8 +385,8 @@ class Connection:
 
     def _check_stall(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._has_progressed or self.conversation.is_idle:
-            self._has_progressed = False
+        if self._progress >= _PROGRESS or self.conversation.is_idle:
+            self._progress = 0
             self._progress_at = now
         elif now - self._progress_at > self.target.stall_seconds:
             waited = f"{self.target.stall_seconds:g} s"

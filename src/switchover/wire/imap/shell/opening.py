@@ -9,11 +9,12 @@ from switchover.errors import Refused
 from switchover.wire.imap import commands
 from switchover.wire.imap.conversation import Phase
 from switchover.wire.imap.shell.connection import Connection
-from switchover.wire.imap.shell.stream import connect, lost
+from switchover.wire.imap.shell.stream import adopt, connect, lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from switchover.wire.imap.shell.stream import ByteStream
     from switchover.wire.imap.shell.target import Target
 
 
@@ -28,8 +29,7 @@ async def open_connection(
     seconds = target.connect_seconds
     try:
         async with asyncio.timeout(seconds):
-            trust = target.trust if target.tls else None
-            stream = await connect(target.host, target.port, trust, seconds)
+            stream = await _stream(target)
             connection = Connection(target, stream, trace)
             try:
                 if target.tls:
@@ -43,6 +43,13 @@ async def open_connection(
         hint = "" if target.tls else "; if TLS begins at once there, use imaps://"
         where = f"{target.host} port {target.port}"
         raise lost(f"{where} was not ready to talk within {seconds:g} s{hint}") from error
+
+
+async def _stream(target: Target) -> ByteStream:
+    if target.dial is not None:
+        return await adopt(target.dial(), target.host)
+    trust = target.trust if target.tls else None
+    return await connect(target.host, target.port, trust, target.connect_seconds)
 
 
 async def _greet(connection: Connection) -> None:

@@ -316,6 +316,13 @@ async def connect(
     return ByteStream(inlet, host)
 
 
+async def adopt(connected: socket.socket, host: str) -> ByteStream:
+    """Return a connection over a socket of the UNIX family that is connected already; it belongs to us now."""
+    loop = asyncio.get_running_loop()
+    _, inlet = await loop.create_unix_connection(_Inlet, sock=connected)
+    return ByteStream(inlet, host)
+
+
 def lost(message: str, retry: Retry = Retry.LATER) -> ConnectionLost:
     """Return the error for a connection that ended; ``message`` is a sentence for an operator."""
     return ConnectionLost(Failure(message=message, scope=Scope.ENDPOINT, retry=retry))

@@ -13,6 +13,9 @@ from switchover.wire.imap.conversation import KEPT_BYTES
 from switchover.wire.imap.errors import CertificateFault, CertificateRefused
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from switchover.wire.imap.quirks import Correction
     from switchover.wire.imap.reader import Limits
 
@@ -26,10 +29,13 @@ class Target:
     SHA-256 of the only certificate to trust, whoever signed it and whatever it says of name and time.
 
     ``connect_seconds`` bounds all up to the sign-in. ``answer_seconds`` bounds every single wait for bytes
-    in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and nothing
-    that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
+    in either direction, ``stall_seconds`` the time in which only words come ("* OK Still here") and next to
+    nothing that was asked for. ``kept_bytes`` bounds what the answers to one command, or to commands sent together,
     may take in memory; ``limits`` what a single response may. ``correct`` knows of this server what its
     kind does not tell.
+
+    ``dial`` returns a connected socket to use instead of the network, for a server within this process; ``host``
+    is then only what messages call it.
     """
 
     host: str
@@ -44,6 +50,7 @@ class Target:
     kept_bytes: int = KEPT_BYTES
     limits: Limits | None = None
     correct: Correction | None = None
+    dial: Callable[[], socket.socket] | None = None
 
     @property
     def trust(self) -> ssl.SSLContext:

@@ -1,0 +1,186 @@
+"""Files that survive a power cut, locks that other programs respect, and no way out of the archive."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.errors import NotFound, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+LOCK_SECONDS = 120.0
+_STALE_SECONDS = 120.0
+_POLL_SECONDS = 0.02
+_SYNC_THREADS = 8
+
+
+def sync(path: Path) -> None:
+    """Bring a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(paths: Sequence[Path]) -> None:
+    """Bring many files to the disk, several at a time: a journal then commits them together."""
+    if len(paths) < 3:
+        for path in paths:
+            sync(path)
+        return
+    with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+        list(pool.map(sync, paths))
+
+
+def own(descriptor: int, beside: Path) -> None:
+    """Give what root made to the owner of the directory that it lies in."""
+    if os.geteuid() == 0:
+        owner = beside.stat()
+        if (owner.st_uid, owner.st_gid) != (0, 0):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def create(path: Path, *, beside: Path | None = None) -> int:
+    """Create a file that was not there and return its descriptor."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    own(descriptor, beside or path.parent)
+    return descriptor
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file anew: after a crash it is the old one or the new one, never a part."""
+    new = path.with_name(f"{path.name}.new.{os.getpid()}.{clock.new_id()}")
+    descriptor = create(new)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def read(path: Path) -> bytes | None:
+    """Return a file, None where there is none; raises Refused where it is no plain file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise Refused(f"{path} is a symbolic link, which is not followed") from error
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(f"{path} is not a plain file")
+        return file.read()
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that was not there, for the owner of the one above."""
+    path.mkdir(mode=0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        own(descriptor, path.parent)
+    finally:
+        os.close(descriptor)
+
+
+def inside(root: Path, levels: Iterable[str]) -> Path:
+    """Return a path below ``root``, level by level; raises Refused where a symbolic link is among them."""
+    path = root
+    for level in levels:
+        path /= level
+        if path.is_symlink():
+            raise Refused(f"{path} is a symbolic link, which is not followed")
+    return path
+
+
+def require_directory(path: Path) -> Path:
+    """Return the directory with links resolved; raises NotFound where there is none."""
+    if not path.is_dir():
+        raise NotFound(f"{path} is no directory that is there")
+    return path.resolve()
+
+
+@contextlib.contextmanager
+def dot_lock(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock file ``path``, as mail programs do; raises Unavailable when others keep it.
+
+    A lock whose process is gone, or that nobody touched for two minutes, is taken away.
+    """
+    deadline = clock.monotonic() + seconds
+    while not _take_lock(path):
+        _break_stale(path)
+        if clock.monotonic() > deadline:
+            raise Unavailable(f"{path} is held by another program; try again later")
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _take_lock(path: Path) -> bool:
+    try:
+        descriptor = create(path)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(f"{os.getpid()}:{os.uname().nodename}".encode())
+    return True
+
+
+def _break_stale(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        before = path.lstat()
+        owner, _, host = path.read_text("ascii", "replace").partition(":")
+        is_here = host.strip() == os.uname().nodename and owner.isdigit()
+        is_old = clock.now().timestamp() - before.st_mtime > _STALE_SECONDS
+        if not (is_old or (is_here and not _is_alive(int(owner)))):
+            return
+        now = path.lstat()
+        if (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns):
+            path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def record_lock(descriptor: int, path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the whole file exclusively as ``fcntl`` does it; raises Unavailable when others keep it."""
+    deadline = clock.monotonic() + seconds
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            if clock.monotonic() > deadline:
+                raise Unavailable(f"{path} is locked by another program; try again later") from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            break
+    try:
+        yield
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)

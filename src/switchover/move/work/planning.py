@@ -1,0 +1,148 @@
+"""Which folder gets which name on the target, by everything that is known before and learned on the way.
+
+The names of the runs before hold where their folders are there still. What CREATE refuses teaches which
+characters the target does not take; then the folders in question get other names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from switchover.move.folder_plan import plan_folders
+from switchover.move.name_learning import (
+    accepted_names,
+    held_names,
+    remembered_names,
+    suspected_characters,
+)
+from switchover.move.work.folder_facts import source_folder, target_facts
+from switchover.move.work.preparing import create_folders, subscribe_folders
+from switchover.wire.imap.mailbox_name import NameEncoding, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Container, Mapping
+
+    from switchover.move.folder_draft import SourceFolder
+    from switchover.move.folder_name import TargetFacts
+    from switchover.move.folder_plan import Choice, FolderMapping, FolderPlan
+    from switchover.move.queries import CopyFolder
+    from switchover.move.work.inventory import Inventory
+    from switchover.move.work.report import CopyReport
+    from switchover.wire.imap.shell import Connection
+
+_EXTRA_ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """Everything that decides names, and the plan that comes of it; ``prefix`` is the source's."""
+
+    sources: tuple[SourceFolder, ...]
+    facts: TargetFacts
+    prefix: str
+    choice: Choice
+    plan: FolderPlan
+
+    @classmethod
+    def begin(
+        cls,
+        sides: tuple[Inventory, Inventory],
+        facts: TargetFacts,
+        choice: Choice,
+        known: Mapping[bytes, CopyFolder],
+    ) -> Self:
+        """Return the plan before anything is written; ``known`` are the folders of the ledger."""
+        there, here = sides
+        sources, prefix = tuple(map(source_folder, there.folders)), there.prefix
+        plan = plan_folders(sources, facts, source_prefix=prefix, choice=choice)
+        before = {
+            decode(raw, NameEncoding.MODIFIED_UTF7): decode(
+                one.target_name, NameEncoding.MODIFIED_UTF7
+            )
+            for raw, one in known.items()
+        }
+        usable = {one.name for one in here.folders if one.is_selectable}
+        names = remembered_names(plan, before, usable)
+        held = held_names(plan, before, usable, [one.name for one in sources])
+        if names or held:
+            choice = replace(choice, remembered=names, held=held)
+            plan = plan_folders(sources, facts, source_prefix=prefix, choice=choice)
+        return cls(sources=sources, facts=facts, prefix=prefix, choice=choice, plan=plan)
+
+    def learning(self, refused: Collection[str]) -> Self | None:
+        """Return the naming after CREATE was refused for these source folders, None if that teaches nothing.
+
+        All others keep their names, in the plan too.
+        """
+        paths = {one.source: self.facts.path_of(one.target) for one in self.plan.mappings}
+        there = [self.facts.path_of(one.name) for one in self.facts.folders]
+        taken = [path for name, path in paths.items() if name not in refused]
+        suspects = suspected_characters((paths[name] for name in refused), (*there, *taken))
+        if not suspects:
+            return None
+        facts = replace(self.facts, forbidden=self.facts.forbidden + suspects)
+        remembered = {**self.choice.remembered, **accepted_names(self.plan, refused)}
+        choice = replace(self.choice, remembered=remembered)
+        plan = plan_folders(self.sources, facts, source_prefix=self.prefix, choice=choice)
+        before = {one.source: one for one in self.plan.mappings if one.source not in refused}
+        mappings = tuple(before.get(one.source, one) for one in plan.mappings)
+        return replace(self, facts=facts, choice=choice, plan=replace(plan, mappings=mappings))
+
+    def plan_for(self, there: Container[str]) -> FolderPlan:
+        """Return the plan as it became when the target refused what it has not."""
+        naming = self
+        for _ in range(_EXTRA_ROUNDS):
+            missing = {one.source for one in naming.plan.mappings if one.target not in there}
+            learned = naming.learning(missing) if missing else None
+            if learned is None:
+                break
+            naming = learned
+        return naming.plan
+
+    def other_than(self, earlier: Naming) -> list[FolderMapping]:
+        """Return what has another name than by an earlier plan."""
+        names = {one.source: one.target for one in earlier.plan.mappings}
+        return [one for one in self.plan.mappings if one.target != names.get(one.source)]
+
+
+def plan_names(
+    sides: tuple[Inventory, Inventory],
+    target: Connection,
+    choice: Choice,
+    known: Mapping[bytes, CopyFolder],
+) -> Naming:
+    """Return the names for a copy between two inventories, source first."""
+    return Naming.begin(sides, target_facts(sides[1], target), choice, known)
+
+
+async def prepare_target(target: Connection, naming: Naming, report: CopyReport) -> set[str]:
+    """Create what is missing, subscribe as the source is, and return the source folders that have no place.
+
+    The report gets the plan by which that was done. Each refusal is a failure of that folder alone.
+    """
+    naming = replace(naming, plan=report.plan)  # renames may have made folders by now
+    refusals = await create_folders(target, naming.plan.mappings, report)
+    renamed: set[str] = set()
+    for _ in range(_EXTRA_ROUNDS):
+        doubtful = {name for name, one in refusals.items() if one.may_be_name}
+        learned = naming.learning(doubtful) if doubtful else None
+        if learned is None:
+            break
+        again = learned.other_than(naming)
+        naming = learned
+        renamed |= {one.source for one in again}
+        # What has got another name is tried again; what can not have one is a problem of the plan.
+        kept = {one.source for one in naming.plan.mappings} - {one.source for one in again}
+        refusals = {name: one for name, one in refusals.items() if name in kept}
+        refusals |= await create_folders(target, again, report)
+    report.plan = naming.plan
+    report.failures |= {name: one.sentence for name, one in refusals.items()}
+    placed = [one for one in naming.plan.mappings if one.source not in refusals]
+    report.notes += [
+        f"{one.source} is called {one.target!r} on the target: {'; '.join(one.reasons)}"
+        for one in placed
+        if one.source in renamed
+    ]
+    await subscribe_folders(target, placed, naming.plan.subscriptions, report)
+    return set(refusals)
