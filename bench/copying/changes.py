@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from copying.corpus import Mail, new_mail
 from copying.loader import Lane, batches
@@ -12,6 +14,7 @@ from copying.wire import Place, Session, quoted
 _WHAT = (
     b"+FLAGS (\\Flagged)", b"-FLAGS (\\Seen)", b"+FLAGS ($Label2)", b"+FLAGS (\\Seen \\Answered)",
 )  # fmt: skip
+_DELETE = b"+FLAGS.SILENT (\\Deleted)"
 
 
 def change(place: Place, seed: str = "changes") -> dict[str, int]:
@@ -22,20 +25,26 @@ def change(place: Place, seed: str = "changes") -> dict[str, int]:
         chance.shuffle(mails)
         share = max(1, len(mails) // 100)
         flagged, deleted = mails[:share], mails[share : share + max(1, share // 2)]
-        commands: dict[bytes, list[bytes]] = {}
+        # One command for many mails: Dovecot looks through the whole Maildir after each.
+        todo: dict[bytes, dict[bytes, list[int]]] = defaultdict(lambda: defaultdict(list))
         for number, (folder, uid) in enumerate(flagged):
-            store = b"UID STORE %d " % uid + _WHAT[number % len(_WHAT)]
-            commands.setdefault(folder, []).append(store)
+            todo[folder][_WHAT[number % len(_WHAT)]].append(uid)
         for folder, uid in deleted:
-            commands.setdefault(folder, []).append(b"UID STORE %d +FLAGS (\\Deleted)" % uid)
-            commands[folder].append(b"UID EXPUNGE %d" % uid)
-        for folder, several in commands.items():
-            session.ask(b"SELECT " + quoted(folder))
-            for command in several:
-                session.ask(command)
-            session.ask(b"UNSELECT")
+            todo[folder][_DELETE].append(uid)
+        for folder, changes in todo.items():
+            _apply(session, folder, changes)
         _deliver(session, [new_mail(number, "INBOX", seed) for number in range(share)])
     return {"new": share, "flags": share, "deleted": len(deleted)}
+
+
+def _apply(session: Session, folder: bytes, changes: Mapping[bytes, Sequence[int]]) -> None:
+    session.ask(b"SELECT " + quoted(folder))
+    for what, uids in changes.items():
+        numbers = b",".join(b"%d" % uid for uid in uids)
+        session.ask(b"UID STORE %b %b" % (numbers, what))
+        if what == _DELETE:
+            session.ask(b"UID EXPUNGE " + numbers)
+    session.ask(b"UNSELECT")
 
 
 def _list_mails(session: Session) -> list[tuple[bytes, int]]:

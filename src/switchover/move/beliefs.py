@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from switchover.move.canonical import Form
@@ -21,8 +22,14 @@ _REASONS = {
     "UNAVAILABLE": SkipReason.NOT_NOW,
     "INUSE": SkipReason.NOT_NOW,
     "SERVERBUG": SkipReason.NOT_NOW,
-    "LIMIT": SkipReason.NOT_NOW,
 }
+# RFC 5530 gives LIMIT to any limit: of a mail's size, of how many may be stored, of how fast. Only the words tell.
+_LARGE_WORDS = re.compile(
+    r"\b(?:message|mail|allocation)(?: size)?(?: is| was)? "
+    r"(?:too (?:large|big)|(?:larger|bigger) than|exceeds)"
+    r"|(?:larger|bigger) than[a-z ]{0,30} (?:mail|message) size|too (?:large|big) (?:a )?(?:message|mail)\b",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def trust_of(profile: Profile, *, is_alone: bool) -> Trust:
@@ -63,7 +70,10 @@ def refusal(code: str | None, words: str) -> Skip:
 
     RFC 5530, RFC 7889 and RFC 9208 name the codes; many servers only say it in words.
     """
-    reason = _REASONS.get((code or "").upper())
+    name = (code or "").upper()
+    reason = _REASONS.get(name)
+    if name == "LIMIT":
+        reason = SkipReason.TOO_LARGE if _LARGE_WORDS.search(words) else SkipReason.NOT_NOW
     if reason is None:
         is_quota = "quota" in words.lower()
         reason = SkipReason.NO_ROOM if is_quota else SkipReason.REFUSED

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Sequence
+from itertools import zip_longest
+from operator import lt
 from typing import TYPE_CHECKING, overload
 
-from switchover.move.proof_root import ProofMail
+from switchover.move.proof_root import ProofMail, kept_flags
 from switchover.move.segment import DIGEST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from switchover.move.flags import FlagSet
+    from switchover.move.flags import FlagSet, PermanentFlags
 
 _NO_DIGEST = bytes(DIGEST_BYTES)
 _NO_SIZE = -1
 _LARGEST = 2**63 - 1  # what a server may claim is bounded by nothing
+# Length of the digest, the digest, seconds, whether a size follows, the size.
+_SIZELESS = struct.Struct(f">B{DIGEST_BYTES}sqB").pack
+_SIZED = struct.Struct(f">B{DIGEST_BYTES}sqBQ").pack
 _NOT_DELIVERED = (b"\0source\0", b"\0target\0")
 
 
@@ -41,18 +47,47 @@ class FolderMails(Sequence[ProofMail]):
         self._flags.append(mail.flags)
         self._digests += mail.digest or _NO_DIGEST
 
+    def extend(
+        self, uids: list[int], seconds: list[int], flags: list[FlagSet], sizes: list[int | None]
+    ) -> None:
+        """Take several mails of which nothing was read."""
+        self.uids.extend(uids)
+        self._seconds.extend(seconds)
+        self._flags += flags
+        self._sizes.extend([_NO_SIZE if one is None else min(one, _LARGEST) for one in sizes])
+        self._digests += _NO_DIGEST * len(uids)
+
+    def entries(self, permanent: PermanentFlags | None) -> Iterator[bytes]:
+        """Return what each mail contributes to the folder's root, as ``proof_root.entry`` does."""
+        digests = self._digests
+        columns = zip(self._seconds, self._sizes, self._flags, strict=True)
+        for at, (seconds, size, flags) in enumerate(columns):
+            digest = digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
+            if size == _NO_SIZE:
+                head = _SIZELESS(DIGEST_BYTES, digest, seconds, 0)
+            else:
+                head = _SIZED(DIGEST_BYTES, digest, seconds, 1, size)
+            yield head + kept_flags(flags, permanent)
+
     def sort(self) -> None:
         """Bring the mails into the order of their UIDs, each only once."""
-        last = {uid: at for at, uid in enumerate(self.uids)}
-        places = [at for _, at in sorted(last.items())]
-        if places == list(range(len(self.uids))):
+        if all(map(lt, self.uids, self.uids[1:])):
             return
-        digests = [self.digest(at) for at in places]
+        order = sorted(range(len(self.uids)), key=self.uids.__getitem__)
+        # Sorting keeps the order of equals: the last of a mail stands last.
+        places = [
+            at
+            for at, following in zip_longest(order, order[1:])
+            if following is None or self.uids[at] != self.uids[following]
+        ]
+        digests = bytearray()
+        for at in places:
+            digests += self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
         self.uids = array("q", map(self.uids.__getitem__, places))
         self._seconds = array("q", map(self._seconds.__getitem__, places))
         self._sizes = array("q", map(self._sizes.__getitem__, places))
         self._flags = list(map(self._flags.__getitem__, places))
-        self._digests = bytearray().join(digests)
+        self._digests = digests
 
     def digest(self, at: int) -> bytes:
         """Return one digest."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from switchover.move.difference import Difference, DifferenceKind, Level, moment
 from switchover.move.flags import comparable, storable
 from switchover.move.folder_mails import is_not_delivered
-from switchover.move.proof_root import ProofMail, entry, merkle_root
+from switchover.move.proof_root import ProofMail, entries_of, folder_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +37,7 @@ class Comparison:
             contents.source or (),
             contents.target or (),
         )
-        self.marks = tuple([entry(mail, self.permanent) for mail in one] for one in self.mails)
-        self.roots = tuple(merkle_root(sorted(marks)) for marks in self.marks)
+        self.roots = tuple(folder_root(one, self.permanent) for one in self.mails)
         self.found: list[Difference] = []
         self.source: dict[int, ProofMail] = {}
         self.target: dict[int, ProofMail] = {}
@@ -59,8 +58,11 @@ class Comparison:
     def _leave_over(self) -> None:
         """Take off both sides what they have in common: pairs of the ledger first, then any that are equal."""
         marks = [
-            {mail.uid: mark for mail, mark in zip(mails, marks, strict=True)}
-            for mails, marks in zip(self.mails, self.marks, strict=True)
+            {
+                mail.uid: mark
+                for mail, mark in zip(mails, entries_of(mails, self.permanent), strict=True)
+            }
+            for mails in self.mails
         ]
         for uid, partner in self.contents.pairs.items():
             mark = marks[0].get(uid)

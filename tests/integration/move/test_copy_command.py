@@ -12,8 +12,6 @@ import signal
 import ssl
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,37 +26,10 @@ from tests.integration.imap_servers import (
     dovecot,
     make_certificate,
 )
-from tests.integration.move.copying import Copy, append, digests, mail, mails, sign_in, url
+from tests.integration.move.copying import Copy, append, digests, mail, mails, url
 from tests.integration.oauth import OAUTH, accept_tokens, token
-from tests.integration.suite import short_directory
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory / "data"
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Dovecot]:
-    """Serves what is only read: 30 mails in two folders."""
-    with dovecot() as server:
-        server.put_mails(mails(20))
-        server.put_mails(mails(10, first=100), folder="Sent")
-        yield server
-
-
-@pytest.fixture
-def target() -> Iterator[Dovecot]:
-    with dovecot() as server:
-        yield server
-
-
-@pytest.fixture
-def pair(source: Dovecot, target: Dovecot, data: Path) -> Copy:
-    return Copy(source=source, target=target, data=data)
 
 
 def certified(server: Dovecot, names: tuple[str, ...], valid_days: tuple[int, int]) -> None:
@@ -342,102 +313,6 @@ def test_progress_is_a_table_on_a_terminal_lines_in_a_pipe_and_nothing_when_quie
     assert quiet.err == ""
     piped = pair.run("--progress", "json")
     assert {json.loads(line)["phase"] for line in piped.err.splitlines()}
-
-
-# What goes wrong on the way
-
-QUOTA = """
-  mail_plugins = quota
-  protocol imap {{
-    mail_plugins = quota imap_quota
-  }}
-  plugin {{
-    quota = count:User quota
-    quota_vsizes = yes
-    quota_rule = *:storage=30k
-    quota_grace = 0
-  }}
-"""
-
-
-def test_a_full_quota_leaves_what_does_not_fit_and_takes_what_does(data: Path) -> None:
-    with dovecot() as source, dovecot(Options(compresses=False, more=QUOTA)) as target:
-        bodies = [mail(1, size=8000), mail(2, size=60_000, subject="the big one"), mail(3)]
-        source.put_mails([*bodies, *mails(5, first=10)])
-        pair = Copy(source=source, target=target, data=data)
-        done = pair.run(code=75)
-        assert "the big one" in done.out
-        assert "<2@contoso.example>" in done.out
-        assert re.search(r"no room left for it: Quota exceeded", done.out)
-        report = pair.run("-o", "json", code=75).json
-        (skipped,) = report["skipped"]
-        assert (skipped["folder"], skipped["subject"]) == ("INBOX", "the big one")
-        assert (skipped["message_id"], report["copied"]) == ("<2@contoso.example>", 0)
-        wanted = digests(source)["INBOX"]
-        missing = wanted - digests(target)["INBOX"]
-        assert missing == Counter([hashlib.sha256(bodies[1]).hexdigest()])
-        configuration = target.directory / "dovecot.conf"
-        configuration.write_text(configuration.read_text().replace("storage=30k", "storage=300k"))
-        target.restart()
-        assert pair.run("-o", "json").json["copied"] == 1
-        assert digests(target) == digests(source)
-
-
-ACL = """
-  mail_plugins = acl
-  protocol imap {{
-    mail_plugins = acl imap_acl
-  }}
-  plugin {{
-    acl = vfile:{directory}/acl
-  }}
-"""
-
-
-def test_a_folder_that_may_not_be_written_is_named_and_the_others_are_copied(
-    pair: Copy, data: Path
-) -> None:
-    with dovecot(Options(compresses=False, more=ACL)) as target:
-        pair.target = target
-        append(target, "Sent", [])
-        (target.directory / "acl").mkdir(exist_ok=True)
-        (target.directory / "acl" / "Sent").write_text("owner lr\n")
-        target.restart()
-        done = pair.run("-o", "json", code=5).json
-        left = {one["name"]: one["left"] for one in done["folders"]}
-        assert "lets nobody write into Sent" in left["Sent"]
-        assert digests(target)["INBOX"] == digests(pair.source)["INBOX"]
-
-
-def test_a_folder_deleted_meanwhile_keeps_no_other_from_being_copied(
-    pair: Copy, data: Path
-) -> None:
-    with dovecot() as source:
-        pair.source = source
-        append(source, "Gone", mails(5, first=50))
-        append(source, "Long", mails(30))
-        running = pair.start(
-            "--connections", "1", "--max-mails-per-second", "8", "--progress", "json", "-o", "json"
-        )
-        assert running.stderr is not None
-        for line in running.stderr:
-            if json.loads(line)["mails"] > 3:
-                break
-        connection = sign_in(source)
-        assert connection.delete("Gone")[0] == "OK"
-        connection.logout()
-        out, err = running.communicate(timeout=60)
-        report = json.loads(out)
-        left = {one["name"]: one["left"] for one in report["folders"] if one["left"]}
-        assert set(left) == {"Gone"}, err
-        assert digests(pair.target)["Long"] == digests(source)["Long"]
-
-
-def test_a_data_directory_that_can_not_be_written_is_named(pair: Copy) -> None:
-    pair.data = Path("/proc/nothing/here")
-    refused = pair.run(code=5)
-    assert "/proc/nothing" in refused.words
-    assert "--data" in refused.words
 
 
 # Again

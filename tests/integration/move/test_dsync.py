@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +17,19 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.integration.imap_servers import PASSWORD, PORT, Dovecot, Options, dovecot
+from tests.integration.imap_servers import (
+    PASSWORD,
+    PORT,
+    TLS_PORT,
+    Dovecot,
+    Options,
+    dovecot,
+)
 from tests.integration.move.rig import USERS, Box, Pair, free_user
 from tests.integration.move.test_verify import expunge, fill, put, store, verify
+from tests.integration.suite import short_directory
 
+from switchover.edges.cli.main import build
 from switchover.errors import Conflict, InvalidInput, Refused, Unavailable
 from switchover.move.difference import Level
 from switchover.move.folder_plan import Choice
@@ -273,3 +285,75 @@ async def test_a_doveadm_that_answers_nonsense_or_not_at_all_is_unavailable(
 async def test_wishes_that_dsync_can_not_meet_are_refused(pair: Pair, wish: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="--lane dsync"):
         await pull(pair, **wish)
+
+
+@pytest.mark.parametrize(
+    ("urls", "options", "words"),
+    [
+        (("maildir:/nowhere", "imaps://a@b"), ("--doveadm", "local"), "maildir:/nowhere: dsync"),
+        (("imaps://a@c", "mbox:/nowhere"), ("--doveadm", "local"), "mbox:/nowhere: dsync"),
+        (("imaps://a@c", "imaps://a@b"), (), "needs the target's doveadm"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "ftp://x"), "write local"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "ssh://-oProxy@x"), "write ssh://"),
+        (("imaps://a@c", "imaps://a@b"), ("--doveadm", "https://x:1"), "needs its key"),
+        (
+            ("imaps://a@c", "imaps://a@b"),
+            ("--lane=imap", "--doveadm=local"),
+            "goes with --lane dsync",
+        ),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_a_sentence(
+    urls: tuple[str, str],
+    options: tuple[str, ...],
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for side in ("SOURCE", "TARGET"):
+        monkeypatch.setenv(f"SWITCHOVER_{side}_PASSWORD", PASSWORD)
+    with pytest.raises(SystemExit) as ended:
+        build(["copy"])(["copy", *urls, "--lane", "dsync", *options])
+    assert ended.value.code == 2
+    assert words in " ".join(capfd.readouterr().err.split())
+
+
+def test_the_command_fetches_over_tls_and_the_proof_follows(
+    servers: tuple[Dovecot, Dovecot], tmp_path: Path
+) -> None:
+    source, target = servers
+    user = free_user()
+    gapped(Box(server=source, user=user))
+    urls = [f"imaps://{user}@{one.address}:{TLS_PORT}" for one in servers]
+    trust = (
+        "--source-ca",
+        f"{source.directory}/ca.pem",
+        "--target-ca",
+        f"{target.directory}/ca.pem",
+    )
+    way = ("--lane", "dsync", "--doveadm", f"local:{target.directory}/dovecot.conf")
+    with short_directory() as place:
+
+        def run(name: str, *options: str) -> dict[str, Any]:
+            done = subprocess.run(
+                [
+                    sys.executable, "-m", "switchover", name, *urls, *trust, "-o", "json", "--quiet",
+                    "--data", str(place / "data"), *options,
+                ],
+                env={
+                    **os.environ,
+                    "SWITCHOVER_SOURCE_PASSWORD": PASSWORD,
+                    "SWITCHOVER_TARGET_PASSWORD": PASSWORD,
+                },
+                capture_output=True, text=True, check=False, timeout=100,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert PASSWORD not in done.stdout + done.stderr
+            return dict(json.loads(done.stdout))
+
+        first = run("copy", *way)
+        assert sum(one["copied"] for one in first["folders"]) == 13
+        proof = run("verify", "--level", "3")
+        assert (proof["verdict"], proof["proof"]["differences"]) == ("the same", [])
+        again = run("copy", *way)
+        assert sum(one["copied"] for one in again["folders"]) == 0

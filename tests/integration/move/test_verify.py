@@ -23,6 +23,8 @@ from switchover.errors import InvalidInput
 from switchover.move.canonical import Form
 from switchover.move.difference import DifferenceKind, Level
 from switchover.move.folder_plan import Choice
+from switchover.move.selection import Selection
+from switchover.move.sync_plan import Rules
 from switchover.move.work.known import KnownPair
 from switchover.move.work.verifying import VerifyOrder, VerifyReport, verify_mailbox
 from switchover.store.pool import Database
@@ -264,6 +266,31 @@ async def test_only_chosen_folders_are_compared(pair: Pair) -> None:
         await verify(pair, PAIRS, choice=Choice(folders=("Nowhere",)))
 
 
+async def test_what_was_not_wanted_need_not_be_there(pair: Pair) -> None:
+    fill(pair.source)
+    put(pair.source, "INBOX", 60, body=MAIL % (60, 60, 60) + b"x" * 5000)
+    selection = Selection(since_seconds=1_578_000_000, largest_bytes=4000)
+    await pair.copy(rules=Rules(selection=selection))
+    for level in EVERY[1:]:
+        report = await verify(pair, level, selection=selection)
+        assert found_by(report) == [], level
+        why = {one.reason for one in report.skipped}
+        assert why == {"older than --since", "larger than --max-size"}
+        assert found_by(await verify(pair, level)), level
+
+
+async def test_empty_parents_that_the_target_made_are_explained(pair: Pair) -> None:
+    fill(pair.source)
+    with pair.source.edit("") as connection:
+        connection.create("Projects/One")
+    await pair.copy()
+    with pair.target.edit("") as connection:
+        connection.create("Projects")
+    (one,) = (await verify(pair, PAIRS)).proof.differences
+    assert (one.kind, one.folder) == (K.FOLDER_EXTRA, "Projects")
+    assert "only holds other folders" in one.explanation
+
+
 async def test_a_sample_reads_no_more_than_it_says(pair: Pair) -> None:
     fill(pair.source)
     await pair.copy()
@@ -382,8 +409,9 @@ async def test_rewritten_line_ends_and_nul_are_equal_under_the_declared_form(pai
             report = await verify(pair, level)
             assert (report.form, report.proof.differences) == (Form.LINES, ()), level
             assert (await verify(pair, level, knows=False)).proof.differences == (), level
-        found = found_by(await verify(pair, BODIES, form=Form.EXACT))
-        assert found == [(K.BYTES, "INBOX")] * 3
+        exact = await verify(pair, BODIES, form=Form.EXACT)
+        assert found_by(exact) == [(K.BYTES, "INBOX")] * 3
+        assert all("only line ends" in one.hint for one in exact.proof.differences)
         sizes = found_by(await verify(pair, PAIRS, form=Form.EXACT))
         assert sizes == [(K.SIZE, "INBOX")]
 

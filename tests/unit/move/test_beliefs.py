@@ -47,6 +47,13 @@ def test_the_largest_mail_is_what_the_server_says_or_is_known_for() -> None:
         (None, "Quota exceeded (mailbox for user is full)", SkipReason.NO_ROOM),
         ("TOOBIG", "no", SkipReason.TOO_LARGE),
         ("serverbug", "no", SkipReason.NOT_NOW),
+        ("LIMIT", "Requested allocation size is too large", SkipReason.TOO_LARGE),
+        ("LIMIT", "Message size exceeds the limit", SkipReason.TOO_LARGE),
+        ("LIMIT", "Mail size is larger than the maximum size allowed", SkipReason.TOO_LARGE),
+        ("LIMIT", "Message rate exceeds the limit", SkipReason.NOT_NOW),
+        ("LIMIT", "Mailbox size exceeds the limit", SkipReason.NOT_NOW),
+        ("LIMIT", "Too many messages in this mailbox", SkipReason.NOT_NOW),
+        ("LIMIT", "Rate limit exceeded", SkipReason.NOT_NOW),
         (None, "Message contains bare newlines", SkipReason.REFUSED),
     ],
 )

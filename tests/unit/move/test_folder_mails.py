@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchover.move.flags import PermanentFlags
 from switchover.move.folder_mails import (
     FolderMails,
     is_not_delivered,
     not_delivered,
     pair_marks,
 )
-from switchover.move.proof_root import ProofMail
+from switchover.move.proof_root import ProofMail, entries_of, entry
 
 A, B = (bytes([n]) * 16 for n in (1, 2))
 MAILS = st.lists(
@@ -41,6 +42,23 @@ def test_mails_come_back_by_uid_and_the_last_of_each_counts(mails: list[ProofMai
     found = columns(mails)
     assert list(found) == [wanted[uid] for uid in sorted(wanted)]
     assert found[:2] == list(found)[:2]
+
+
+@given(MAILS, st.sampled_from([None, PermanentFlags.read([])]))
+def test_columns_contribute_to_a_root_what_their_mails_do(
+    mails: list[ProofMail], permanent: PermanentFlags | None
+) -> None:
+    found = columns(mails)
+    assert list(entries_of(found, permanent)) == [entry(mail, permanent) for mail in found]
+
+
+def test_a_listing_is_taken_in_columns() -> None:
+    found = FolderMails()
+    found.extend([5, 6], [1, 2], [(), ("x",)], [None, 2**64])
+    assert list(found) == [
+        ProofMail(5, bytes(16), 1),
+        ProofMail(6, bytes(16), 2, ("x",), 2**63 - 1),
+    ]
 
 
 def test_behind_the_last_mail_is_none() -> None:

@@ -39,6 +39,7 @@ _MAILS_A_SET = {Level.PAIRS: 20_000, Level.HEADERS: 2_000, Level.BODIES: 500}
 _UIDS_A_SET = 1_000
 _NAMED_A_FOLDER = 200
 """Differing mails of a folder and side whose headers are read for their subject."""
+_LINE_ENDS = "only line ends or NUL differ, and --form lines takes those for the same"
 KEPT = "the source has it no more; copies stay unless --delete was given"
 
 
@@ -87,7 +88,7 @@ class FolderCheck:
             permanent = await self.permanent_flags(_raw(self.match.target))
             allowance = replace(contents.allowance, permanent_flags=permanent)
             proof, found = prove_folder(replace(contents, allowance=allowance), level=level)
-        return proof, self._hinted(await self._named(found))
+        return proof, self._hinted(await self._named(await self._judged(found)))
 
     async def _contents(self) -> FolderContents:
         match, ledger = self.match, self.ledger or FolderLedger()
@@ -159,10 +160,7 @@ class FolderCheck:
         chosen = set(sample(source.uids, size=int(size), seed=self.depth.seed))
         marks = {entry(mail) for mail in source if mail.uid in chosen}
         uids = [[mail.uid for mail in side if entry(mail) in marks] for side in (source, target)]
-        digests = await asyncio.gather(
-            self._digests(self.source, self.match.source, uids[0], is_target=False),
-            self._digests(self.target, self.match.target, uids[1], is_target=True),
-        )
+        digests = await self._both_digests(uids[0], uids[1], self.depth.form)
         self.bodies = len(uids[0])
         source.replace(digests[0], without_size=True)
         target.replace(digests[1], without_size=True)
@@ -184,7 +182,7 @@ class FolderCheck:
             return None
         level = self._reads()
         form = self.depth.form if level > Level.PAIRS else None
-        sink = MailSink(form, is_target=is_target, progress=self.progress)
+        sink = self._sink(form, is_target=is_target)
         if _messages(folder) == 0:
             return sink.mails
         is_whole = False
@@ -230,28 +228,45 @@ class FolderCheck:
             digest = not_delivered(mail.uid, is_target=is_target)
             sink.mails.add(mail._replace(digest=digest, size=None))
 
-    async def _digests(
-        self, side: SideReader, folder: Folder | None, uids: Sequence[int], *, is_target: bool
-    ) -> dict[int, bytes]:
-        """Return digests of whole mails by UID."""
-        if folder is None or not uids:
-            return {}
-        sink = MailSink(self.depth.form, is_target=is_target, progress=self.progress)
-        await side.read(folder.raw, _sets_of(sorted(uids)), body_fields(), sink)
-        found = {mail.uid: mail.digest for mail in sink.mails}
-        return {uid: found.get(uid) or not_delivered(uid, is_target=is_target) for uid in uids}
+    async def _both_digests(
+        self, source_uids: Sequence[int], target_uids: Sequence[int], form: Form
+    ) -> tuple[dict[int, bytes], dict[int, bytes]]:
+        """Return digests of whole mails of both sides by UID, in a form."""
+        left, right = await asyncio.gather(
+            _digests(
+                self.source, self.match.source, source_uids, self._sink(form, is_target=False)
+            ),
+            _digests(self.target, self.match.target, target_uids, self._sink(form, is_target=True)),
+        )
+        return left, right
+
+    def _sink(self, form: Form | None, *, is_target: bool) -> MailSink:
+        return MailSink(form, is_target=is_target, progress=self.progress)
 
     async def _read_suspects(self, contents: FolderContents, suspects: list[Difference]) -> None:
         """Let the whole mail decide where only the size differs: a rewritten line end changes it."""
         source_uids = [one.source_uid for one in suspects if one.source_uid is not None]
         target_uids = [one.target_uid for one in suspects if one.target_uid is not None]
-        digests = await asyncio.gather(
-            self._digests(self.source, self.match.source, source_uids, is_target=False),
-            self._digests(self.target, self.match.target, target_uids, is_target=True),
-        )
+        digests = await self._both_digests(source_uids, target_uids, self.depth.form)
         for side, found in zip((contents.source, contents.target), digests, strict=True):
             if isinstance(side, FolderMails):
                 side.replace(found, without_size=True)
+
+    async def _judged(self, found: list[Difference]) -> list[Difference]:
+        """Return the differences with a hint at mails of which only line ends or NUL differ."""
+        changed = [one for one in found if one.kind is DifferenceKind.BYTES]
+        pairs = {one.source_uid or 0: one.target_uid or 0 for one in changed}
+        if not pairs or self.depth.form is not Form.EXACT or len(pairs) > _NAMED_A_FOLDER:
+            return found
+        uids = list(pairs), list(pairs.values())
+        left, right = await self._both_digests(*uids, Form.LINES)
+        alike = {uid for uid, partner in pairs.items() if left[uid] == right[partner]}
+        return [
+            replace(one, hint=_LINE_ENDS)
+            if one.kind is DifferenceKind.BYTES and one.source_uid in alike
+            else one
+            for one in found
+        ]
 
     async def _named(self, found: list[Difference]) -> list[Difference]:
         """Return the differences with subject and Message-ID, as many as are worth reading headers for."""
@@ -290,6 +305,17 @@ class FolderCheck:
             else replace(one, hint=one.hint or hint)
             for one in found
         ]
+
+
+async def _digests(
+    side: SideReader, folder: Folder | None, uids: Sequence[int], sink: MailSink
+) -> dict[int, bytes]:
+    """Return the digest of each of these mails; of one that is not handed out, one like no other."""
+    if folder is None or not uids:
+        return {}
+    await side.read(folder.raw, _sets_of(sorted(uids)), body_fields(), sink)
+    found = {mail.uid: mail.digest for mail in sink.mails}
+    return {uid: found.get(uid) or not_delivered(uid, is_target=sink.is_target) for uid in uids}
 
 
 def _have_flags(found: Iterable[Difference]) -> bool:

@@ -66,25 +66,39 @@ class _MailReader:
 
     def take(self, items: Sequence[FetchItem]) -> None:
         """Take mails; what comes unasked, only with flags, is none."""
-        sink, taken = self._sink, 0
-        for item in items:
-            if item.uid is None or item.flags is None or item.date is None or item.uid >> 63:
-                continue
-            date = item.internal_date
-            sink.mails.add(
-                ProofMail(
-                    item.uid,
-                    b"" if sink.form is None else self._digest_of(item, item.uid, sink.form),
-                    date.epoch_seconds if date else 0,
-                    sink.flags[item.flags],
-                    item.size,
-                )
-            )
-            taken += 1
-        sink.progress(taken, self._octets)
+        told = [one for one in items if _is_told(one)]
+        form = self._sink.form
+        if form is None:
+            self._take_listing(told)
+        else:
+            for item in told:
+                self._take_read(item, form)
+        self._sink.progress(len(told), self._octets)
         self._octets = 0
 
-    def _digest_of(self, item: FetchItem, uid: int, form: Form) -> bytes:
+    def _take_listing(self, told: Sequence[FetchItem]) -> None:
+        flags = self._sink.flags
+        dates = [one.internal_date for one in told]
+        self._sink.mails.extend(
+            [one.uid or 0 for one in told],
+            [one.epoch_seconds if one else 0 for one in dates],
+            [flags[one.flags or ()] for one in told],
+            [one.size for one in told],
+        )
+
+    def _take_read(self, item: FetchItem, form: Form) -> None:
+        date = item.internal_date
+        self._sink.mails.add(
+            ProofMail(
+                item.uid or 0,
+                self._digest_of(item, form),
+                date.epoch_seconds if date else 0,
+                self._sink.flags[item.flags or ()],
+                item.size,
+            )
+        )
+
+    def _digest_of(self, item: FetchItem, form: Form) -> bytes:
         digest, self._digest = self._digest, b""
         if not digest:
             # A short header may come as a quoted string.
@@ -92,7 +106,14 @@ class _MailReader:
             text = None if found is None else nil_or_string(found)
             if text is not None:
                 digest = digest_of(form, text)
-        return digest or not_delivered(uid, is_target=self._sink.is_target)
+        return digest or not_delivered(item.uid or 0, is_target=self._sink.is_target)
+
+
+def _is_told(item: FetchItem) -> bool:
+    """Return whether this is a mail of our listing, and one whose numbers make sense."""
+    if item.uid is None or item.flags is None or item.date is None:
+        return False
+    return not item.uid >> 63
 
 
 class WordSink:

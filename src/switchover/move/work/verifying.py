@@ -11,7 +11,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
@@ -36,7 +36,7 @@ from switchover.store.borrowed import borrow_database
 from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from switchover.move.ledger import FolderLedger
     from switchover.move.work.inventory import Folder, Inventory
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from switchover.settings import Settings
     from switchover.wire.imap.shell import Connection
 
+Progress: TypeAlias = "Callable[[str, int, int], None]"
 LANES = 2
 """Connections to each side."""
 _WINDOW = {Level.PAIRS: 12, Level.HEADERS: 4, Level.BODIES: 3}
@@ -87,7 +88,7 @@ async def verify_alone(
     settings: Settings,
     order: VerifyOrder,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> VerifyReport:
     """Prove as ``verify_mailbox`` does, with the ledger of a data directory if there is one."""
     order = replace(
@@ -101,35 +102,46 @@ async def verify_alone(
         target=knowing(order.target, settings.data_dir),
     )
     async with AsyncExitStack() as stack:
-        known = KnownPair()
-        if has_store(settings):
-            database = await stack.enter_async_context(borrow_database(settings))
-            known = await KnownPair.load(database, order.source_key, order.target_key)
-        return await verify_mailbox(known, order, progress=progress)
+        # The database starts while both servers are asked what they have.
+        opening = asyncio.create_task(_known(stack, settings, order))
+        try:
+            return await _verify(opening, order, progress)
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _known(stack: AsyncExitStack, settings: Settings, order: VerifyOrder) -> KnownPair:
+    if not has_store(settings):
+        return KnownPair()
+    database = await stack.enter_async_context(borrow_database(settings))
+    return await KnownPair.load(database, order.source_key, order.target_key)
 
 
 async def verify_mailbox(
-    known: KnownPair,
-    order: VerifyOrder,
-    *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    known: KnownPair, order: VerifyOrder, *, progress: Progress = lambda *_: None
 ) -> VerifyReport:
     """Return the proof of a mailbox; ``progress`` gets folder, mails and bytes of either side.
 
     Raises Conflict when both are one mailbox, and whatever keeps us from signing in. A folder that can
     not be read does not keep the others from being compared.
     """
+    opening: asyncio.Future[KnownPair] = asyncio.get_running_loop().create_future()
+    opening.set_result(known)
+    return await _verify(opening, order, progress)
+
+
+async def _verify(
+    opening: Awaitable[KnownPair], order: VerifyOrder, progress: Progress
+) -> VerifyReport:
     if order.source_key == order.target_key:
         raise Conflict(f"source and target are the same mailbox: {order.source_key}")
     async with AsyncExitStack() as stack:
-        (source, there), (target, here) = await both(
-            _enter(order.source, stack), _enter(order.target, stack)
+        ((source, there), (target, here)), known = await both(
+            both(_enter(order.source, stack), _enter(order.target, stack)), opening
         )
         matching = match_folders(
-            there, here, choice=order.choice, known=known.folders,
-            facts=target_facts(here, target),
-        )  # fmt: skip
-        depth = _depth(order, source, target, matching)
+            there, here, choice=order.choice, known=known.folders, facts=target_facts(here, target)
+        )
         window = _WINDOW.get(order.level, 1)
         sides = [
             await stack.enter_async_context(
@@ -138,8 +150,8 @@ async def verify_mailbox(
             for account, first in ((order.source, source), (order.target, target))
         ]
         work = _Work(
-            order=order, known=known, depth=depth, source=sides[0], target=sides[1],
-            progress=progress,
+            order=order, known=known, depth=_depth(order, source, target, matching),
+            source=sides[0], target=sides[1], progress=progress,
         )  # fmt: skip
         return await work.run(matching)
 
@@ -151,7 +163,7 @@ class _Work:
     depth: Depth
     source: SideReader
     target: SideReader
-    progress: Callable[[str, int, int], None]
+    progress: Progress
     folders: list[FolderProof] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     skipped: list[SkippedMail] = field(default_factory=list)

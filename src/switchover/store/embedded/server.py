@@ -74,9 +74,8 @@ class EmbeddedPostgres:
         self._sockets = socket_directory
         self._installation = installation
         self._contents = contents if installation is None else ""
-        self._is_new = self._has_database = False
+        self._is_new = self._has_database = self._is_wanted = False
         self._cluster = directory / "cluster"
-        self._is_wanted = False
         self._trouble = ""
         self._log = ServerLog(directory / "postgresql.log")
         self._turn = asyncio.Lock()  # keep_running starts it too

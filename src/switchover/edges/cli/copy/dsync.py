@@ -50,11 +50,16 @@ def dsync_lane(lane: Lane, way: DsyncWay, source: Side, target: Side) -> DsyncLa
     from switchover.move.work.doveadm import parse_doveadm  # noqa: PLC0415 - start-up time
     from switchover.move.work.dsync import DsyncLane  # noqa: PLC0415 - start-up time
 
-    if not isinstance(target.endpoint, ImapEndpoint):
-        raise InvalidInput(f"{target.endpoint}: dsync fetches into a Dovecot alone")
+    user = ""
+    for side in (source, target):
+        if not isinstance(side.endpoint, ImapEndpoint):
+            raise InvalidInput(
+                f"{side.endpoint}: dsync fetches from an IMAP server into a Dovecot; use --lane imap"
+            )
+        user = side.endpoint.user
     return DsyncLane(
         doveadm=parse_doveadm(way.doveadm, way.doveadm_api_key_file),
         # What stands behind * is the master user, who is nobody to doveadm.
-        user=target.endpoint.user.split("*")[0],
+        user=user.split("*")[0],
         authorities=str(source.authorities.resolve()) if source.authorities else "",
     )

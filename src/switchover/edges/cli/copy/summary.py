@@ -179,7 +179,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "exit_code": ending.code,
         "message": ending.sentence,
         "seconds": round(seconds, 3),
-        "work_seconds": round(report.seconds, 3),  # without the start and the end of the database
+        "work_seconds": round(report.seconds, 3),  # from the first connection to the last answer
         "copied": sum(one.copied for one in report.folders),
         "copied_bytes": sum(one.copied_bytes for one in report.folders),
         "unchanged_folders": report.unchanged,
