@@ -75,8 +75,13 @@ def _other_order(number: int) -> bytes:
     return b'RFC822.SIZE %d INTERNALDATE "%b" ' % (size, _date()) + _uid_flags(number)
 
 
+def _gmail(number: int) -> bytes:
+    labels = random.choice((b'"\\\\Inbox" work', b'"\\\\Sent" "two words"', b""))
+    return b"X-GM-MSGID %d X-GM-LABELS (%b) " % (10**18 + number, labels) + _uid_flags(number)
+
+
 def _general(number: int) -> bytes:
-    return _uid_flags(number) + b' X-GM-LABELS ("\\\\Inbox" work)'
+    return _uid_flags(number) + b' SAVEDATE "01-Jan-2024 00:00:00 +0000" PREVIEW ("text")'
 
 
 def _with_body(number: int) -> bytes:
@@ -88,6 +93,7 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "uid_flags_modseq": _uid_flags_modseq,
     "uid_flags_date_size": _uid_flags_date_size,
     "other_order": _other_order,
+    "gmail_labels": _gmail,
     "general": _general,
     "with_body_4k": _with_body,
 }
@@ -224,6 +230,22 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "empty lines": lambda n: b"\r\n" * (n // 2),
     "digits": lambda n: b"* " + b"1" * n + b" EXISTS\r\n",
     "search": lambda n: b"* SEARCH" + b" 7" * (n // 2) + b"\r\n",
+    "ranges upside down": lambda n: (
+        b"* VANISHED "
+        + b",".join(b"%d:%d" % (at + 5, at) for at in range(n // 12, 0, -1))
+        + b"\r\n"
+    ),
+    "unequal COPYUID": lambda n: b"* OK [COPYUID 1 1:* " + b"7," * (n // 2) + b"1]\r\n",
+    "capabilities": lambda n: b"* CAPABILITY" + b" X" * (n // 2) + b"\r\n",
+    "names of an ID": lambda n: b"* ID (" + b'"a" "b" ' * (n // 8) + b")\r\n",
+    "namespaces": lambda n: b"* NAMESPACE (" + b'("" "/")' * (n // 8) + b") NIL NIL\r\n",
+    "labels": lambda n: b"* 1 FETCH (UID 5 X-GM-LABELS (" + b'"a" ' * (n // 4) + b'"\r\n',
+    "label of backslashes": lambda n: b'* 1 FETCH (UID 5 X-GM-LABELS ("' + b"\\" * n + b"\r\n",
+    "flags": lambda n: b"* 1 FETCH (UID 5 FLAGS (" + b"a " * (n // 2) + b"\r\n",
+    "bodies that lie": lambda n: b"* 1 FETCH (UID 5 BODY[] {3}\r\nabc)\r\n" * (n // 35) + b"* 2",
+    "continuations": lambda n: b"+ go\r\n" * (n // 6),
+    "line ends of CR": lambda n: b"* OK " + b"\r" * n + b"\n",
+    "shifted names": lambda n: b'* LIST () "/" "' + b"&" * n + b'"\r\n',
 }
 
 

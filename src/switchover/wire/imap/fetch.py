@@ -23,6 +23,7 @@ from switchover.wire.imap.tokens import (
     number,
     string,
     strings,
+    tokenize,
     whole_number,
 )
 
@@ -62,6 +63,7 @@ class FetchItem(NamedTuple):
         return next((value for other, value in self.other if other == name), None)
 
 
+_LABEL = rb'(?:"(?:[^"\\\r\n]|\\["\\])*"|[^()"{ \t\r\n]+)'
 _PATTERNS = {
     b"UID": rb"UID ([0-9]{1,10})",
     b"FLAGS": rb'FLAGS \(([^()"{\t\r\n]*)\)',
@@ -70,6 +72,7 @@ _PATTERNS = {
     b"INTERNALDATE": rb'INTERNALDATE "([^"\\\r\n]{1,40})"',
     b"EMAILID": rb'EMAILID \(([^()"{ \t\r\n]+)\)',
     b"X-GM-MSGID": rb"X-GM-MSGID ([0-9]{1,19})",
+    b"X-GM-LABELS": rb"X-GM-LABELS \(((?:%b(?: %b)*)?)\)" % (_LABEL, _LABEL),
 }
 _NAMES = re.compile(rb"[ (](%b) (?=[(\"0-9])" % b"|".join(map(re.escape, _PATTERNS)))
 _LEARN_BYTES = 1000  # of a line: enough for every shape that is fast
@@ -88,7 +91,19 @@ class _FlagSets(dict[bytes, tuple[bytes, ...]]):
         return flags
 
 
+class _LabelSets(dict[bytes, tuple[tuple[bytes, Value], ...]]):
+    """Gmail's label text to what ``FetchItem.other`` holds; the mails of a mailbox share them too."""
+
+    def __missing__(self, text: bytes) -> tuple[tuple[bytes, Value], ...]:
+        if len(self) >= _MOST_FLAG_SETS:
+            self.clear()
+        labels = cast("Value", tokenize([text], depth=1) or [])
+        self[text] = ((b"X-GM-LABELS", labels),)
+        return self[text]
+
+
 _FLAG_SETS = _FlagSets()
+_LABEL_SETS = _LabelSets()
 _new_item = cast("Callable[[Iterable[object]], FetchItem]", partial(tuple.__new__, FetchItem))
 
 
@@ -115,7 +130,9 @@ class _Shape:
             _absent,
             self._column(places.get(b"EMAILID", places.get(b"X-GM-MSGID")), None),
             _absent,
-            _nothing_else,
+            self._column(places.get(b"X-GM-LABELS"), _LABEL_SETS.__getitem__)
+            if b"X-GM-LABELS" in places
+            else _nothing_else,
         ]
 
     def _column(self, place: int | None, convert: Callable[[bytes], object] | None) -> _Column:

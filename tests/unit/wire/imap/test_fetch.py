@@ -30,7 +30,22 @@ items = st.fixed_dictionaries(
         ).map(lambda text: b'INTERNALDATE "%b"' % text),
         "EMAILID": st.sampled_from([b"EMAILID (M6d99ac3275bb4e)", b"EMAILID (a b)"]),
         "GMAIL": st.just(b"X-GM-MSGID 1278455344230334865"),
-        "LABELS": st.just(b'X-GM-LABELS ("\\\\Inbox" x)'),
+        "LABELS": st.lists(
+            st.sampled_from(
+                [
+                    b'"\\\\Inbox"',
+                    b"x",
+                    b"\\\\Sent",
+                    b'"a \\"b\\""',
+                    b'"(x) {3}"',
+                    b'"\\n"',
+                    b'""',
+                    b"NIL",
+                    b"a]",
+                ]
+            ),
+            max_size=3,
+        ).map(lambda labels: b"X-GM-LABELS (%b)" % b" ".join(labels)),
     },
 ).flatmap(lambda found: st.permutations(list(found.values())))
 lines = items.map(lambda found: b"* 7 FETCH (%b)\r\n" % b" ".join(found))
@@ -124,7 +139,7 @@ def test_a_head_that_is_not_simple_is_left_to_the_slow_way() -> None:
         b"* 1 FETCH (BODY[] ",
         b"* 1 FETCH (UID 5 BODY[HEADER] ",
         b"* 1 FETCH (UID 5 UID 5 BODY[] ",
-        b'* 1 FETCH (UID 5 X-GM-LABELS ("a") BODY[] ',
+        b'* 1 FETCH (UID 5 X-GM-LABELS ("a" "b"c) BODY[] ',
     ):
         assert FetchLines().head(head) is None
 
@@ -133,6 +148,17 @@ def test_flag_sets_without_end_are_forgotten() -> None:
     block = b"".join(b"* 1 FETCH (UID %d FLAGS (k%d))\r\n" % (uid, uid) for uid in range(1, 9000))
     found, _ = quickly(block)
     assert [shown.flags for shown in found[-2:]] == [(b"k8998",), (b"k8999",)]
+
+
+def test_label_sets_without_end_are_forgotten() -> None:
+    block = b"".join(
+        b'* 1 FETCH (UID %d X-GM-LABELS ("l%d" x))\r\n' % (uid, uid) for uid in range(1, 9000)
+    )
+    found, _ = quickly(block)
+    assert [shown.find(b"X-GM-LABELS") for shown in found[-2:]] == [
+        [Quoted(b"l8998"), b"x"],
+        [Quoted(b"l8999"), b"x"],
+    ]
 
 
 def test_a_date_is_worked_out_when_asked() -> None:
