@@ -245,7 +245,7 @@ class Outbox:
     def _write_pieces(self) -> None:
         self._unflushed = 0
         pieces, self._pieces = self._pieces, []
-        self.target.write_all(pieces)
+        self.target.write(*pieces)
 
     async def _collect(self, most: int) -> None:
         while len(self._unanswered) > most:

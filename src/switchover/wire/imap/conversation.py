@@ -26,8 +26,9 @@ from switchover.wire.imap.command import (
     literal_mode,
 )
 from switchover.wire.imap.failure import Failure, Retry, Scope
-from switchover.wire.imap.quirks import GENERIC, recognise
+from switchover.wire.imap.quirks import GENERIC
 from switchover.wire.imap.reader import Limits, Reader
+from switchover.wire.imap.recognition import recognise
 from switchover.wire.imap.request import Answered, Closing, Happening, Ready, Request
 from switchover.wire.imap.response_codes import CapabilityCode, CodeName
 from switchover.wire.imap.response_weight import weight

@@ -4,15 +4,8 @@ import pytest
 
 from switchover.wire.imap.commands import inventory, status_items
 from switchover.wire.imap.message_commands import FetchField
-from switchover.wire.imap.quirks import (
-    GENERIC,
-    PROFILES,
-    Profile,
-    Quirk,
-    Server,
-    meaning,
-    recognise,
-)
+from switchover.wire.imap.quirks import GENERIC, PROFILES, Profile, Quirk, Server
+from switchover.wire.imap.recognition import meaning, recognise
 
 
 @pytest.mark.parametrize(

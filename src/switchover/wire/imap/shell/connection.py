@@ -19,7 +19,7 @@ from switchover.wire.imap.conversation import Answered, Closing, Conversation, R
 from switchover.wire.imap.errors import CommandRefused, ConnectionLost, TryLater
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import append_opening
-from switchover.wire.imap.quirks import meaning
+from switchover.wire.imap.recognition import meaning
 from switchover.wire.imap.response_codes import back_off_seconds, is_throttling
 from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch, Status
 from switchover.wire.imap.shell.append import Append
@@ -151,13 +151,9 @@ class Connection:
             raise TryLater(message, answer, back_off_seconds=back_off_seconds(answer.text))
         raise CommandRefused(message, answer)
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, *pieces: bytes | memoryview) -> None:
         """Put bytes into the send buffer; ``flush`` when ``is_full``, and where an answer is wanted."""
-        self._stream.write(data)
-
-    def write_all(self, pieces: Sequence[bytes | memoryview]) -> None:
-        """Put many pieces into the send buffer at once."""
-        self._stream.write(b"".join(pieces))
+        self._stream.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     async def flush(self) -> None:
         """Send what was written and wait until most of it is gone; raises ConnectionLost."""
