@@ -34,8 +34,8 @@ pytestmark = pytest.mark.xdist_group("edges")
 Run = Callable[..., Ended]
 # These run until they are stopped and print no result.
 ENDLESS = {"serve", "demo", "practice serve"}
-ELSEWHERE = {"copy"}
-"""Needs two mail servers: tests/integration/move."""
+ELSEWHERE = {"copy", "probe-endpoint", "verify"}
+"""These need mail servers: tests/integration/move."""
 
 
 @pytest.fixture
