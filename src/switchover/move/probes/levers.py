@@ -55,12 +55,6 @@ LEVERS: Final = (
         without="one STATUS for each folder, sent together",
     ),
     Lever(
-        names=("COMPRESS=DEFLATE",),
-        purpose=Purpose.SPEED,
-        gives="less to transfer over slow lines, for processor time",
-        without="mails travel as large as they are",
-    ),
-    Lever(
         names=("UIDPLUS",),
         purpose=Purpose.SAFETY,
         gives="the server says under which UID it stored a mail, so the ledger knows at once",
@@ -95,12 +89,6 @@ LEVERS: Final = (
         purpose=Purpose.CHANGES,
         gives="sets of UIDs come in a few bytes",
         without="searches answer with every number",
-    ),
-    Lever(
-        names=("OBJECTID", "X-GM-EXT-1"),
-        purpose=Purpose.CHANGES,
-        gives="a mail moved to another folder is recognised without reading it",
-        without="a mail moved to another folder is recognised by its content",
     ),
     Lever(
         names=("MOVE",),
