@@ -174,8 +174,24 @@ def live(order: Order, reports: Connection) -> None:
     asyncio.run(_live(order, reports))
 
 
+async def _served_at_rest(doors: Doors) -> dict[str, str]:
+    """Return what clients are served once that is the same twice.
+
+    The life before may have died with its order to reload just given: then one worker follows the other
+    while we ask door after door, and what counts is where that leads.
+    """
+    before: dict[str, str] = {}
+    for _ in range(20):
+        seen = await served(doors)
+        if seen == before:
+            break
+        before = seen
+        await asyncio.sleep(0.2)
+    return before
+
+
 async def _live(order: Order, reports: Connection) -> None:
-    report = Report(orphaned=await served(order.doors))
+    report = Report(orphaned=await _served_at_rest(order.doors))
     steps = Steps(order.data, report, reports)
     settings = read_settings(order.environment, data=order.data)
     async with open_switchover(settings) as switchover:
