@@ -56,7 +56,7 @@ async def _read(
                 case BodyStart(item=item):
                     uid, work = item.uid or 0, digester(form)
                 case BodyChunk(data):
-                    work.update(bytes(data))
+                    work.update(data)
                 case BodyEnd():
                     found[uid] = work.digest()
                     uid = 0
