@@ -314,11 +314,14 @@ def test_a_small_message_is_waited_for_where_whole_ones_are_wanted() -> None:
     for portion in (_BEGUN, b"d", b"efg)\r"):
         reader.receive(portion)
         assert reader.next_event() is None
-        assert reader.coming is not None and reader.coming.uid == 9
+        assert reader.coming is not None
+        assert reader.coming.uid == 9
     reader.receive(b"\n")
     bodies = reader.next_event()
-    assert isinstance(bodies, Bodies) and bytes(bodies.contents[0]) == b"abcdefg"
-    assert reader.coming is None and reader.next_event() is None
+    assert isinstance(bodies, Bodies)
+    assert bytes(bodies.contents[0]) == b"abcdefg"
+    assert reader.coming is None
+    assert reader.next_event() is None
 
 
 def test_a_message_waited_for_is_handed_out_in_pieces_once_nobody_wants_whole_ones() -> None:
@@ -328,8 +331,10 @@ def test_a_message_waited_for_is_handed_out_in_pieces_once_nobody_wants_whole_on
     reader.receive(b"de")
     reader.whole_bodies = False
     start, chunk = reader.next_event(), reader.next_event()
-    assert isinstance(start, BodyStart) and isinstance(chunk, BodyChunk)
-    assert bytes(chunk.data) == b"abcde" and reader.coming is None
+    assert isinstance(start, BodyStart)
+    assert isinstance(chunk, BodyChunk)
+    assert bytes(chunk.data) == b"abcde"
+    assert reader.coming is None
 
 
 def test_what_is_waited_for_belongs_to_the_rest() -> None:
