@@ -42,15 +42,18 @@ class Scouted:
 
     asked: int
 
-    there: Mapping[bytes, Look] = field(default_factory=dict)
+    there: dict[bytes, Look] = field(default_factory=dict)
     here: Mapping[bytes, Opened] = field(default_factory=dict)
 
     def leg(self, source_raw: bytes, target_raw: bytes) -> Leg | None:
-        """Return the leg of a folder into one that holds nothing yet, None where it is not that simple."""
-        there, here = self.there.get(source_raw), self.here.get(target_raw)
+        """Give the leg of a folder into one that holds nothing yet, None where it is not that simple."""
+        there, here = self.there.pop(source_raw, None), self.here.get(target_raw)
         if there is None or here is None or here.messages or here.is_read_only:
             return None
-        return Leg(source_raw=source_raw, target_raw=target_raw, seen=there, here=here)
+        return Leg(
+            source_raw=source_raw, target_raw=target_raw, here=here, look=there,
+            source_uid_validity=there.opened.uid_validity,
+        )  # fmt: skip
 
 
 class Cargo(NamedTuple):
@@ -66,14 +69,20 @@ class Leg:
 
     source_raw: bytes
     target_raw: bytes
-    seen: Look
     here: Opened
+    source_uid_validity: int
+    look: Look | None
     is_alone: bool = False
     cargo: Cargo | None = None
     is_ready: asyncio.Event = field(default_factory=asyncio.Event)
     """The cargo is there, or there will be none."""
     _is_over: asyncio.Event = field(default_factory=asyncio.Event)
     _error: SwitchoverError | None = None
+
+    def take(self) -> tuple[Look | None, Opened]:
+        """Return what both sides show, once: a large folder is not held for longer than its copy needs it."""
+        look, self.look = self.look, None
+        return look, self.here
 
     async def carry(self, pump: Pump, batches: AsyncIterator[Batch]) -> None:
         """Have batches carried with those of the other legs; raises what ended the flight."""
@@ -184,7 +193,7 @@ async def _pass_on(ends: Ends, leg: Leg, cargo: Cargo, opening: Request) -> Outb
     """Take the mails of a leg and send them on; their answers are still to come."""
     await ends.target.send(commands.select(leg.target_raw))
     there = opened(ends.source.require(await ends.source.wait(opening)))
-    if there.uid_validity != leg.seen.opened.uid_validity:
+    if there.uid_validity != leg.source_uid_validity:
         raise Unavailable(f"{ends.source.target.host} has made a folder anew while it was copied")
     outbox = cargo.pump.open_outbox()
     await cargo.pump.read(outbox)
