@@ -157,6 +157,7 @@ def terminal(place: Place) -> Iterator[Terminal]:
     opened.close()
 
 
+@pytest.mark.alone
 def test_the_story_holds_every_claim_and_leaves_nothing_behind(place: Place) -> None:
     told = place.run("demo", "--once", seconds=STORY_SECONDS)
     assert told.returncode == 0, told.stdout + told.stderr

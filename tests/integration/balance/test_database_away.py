@@ -39,7 +39,7 @@ from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.embedded.postmaster import list_processes, mark_of
 
 SERVERS = ("cas1", "cas2")
-pytestmark = pytest.mark.xdist_group("database_away")
+pytestmark = pytest.mark.alone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -341,4 +341,4 @@ async def test_what_breaks_right_after_a_reload_is_out_in_time_too(
             assert max(wave.left.get(row, 99) for row in wave.leaves) <= EXACT["fast"][0]
 
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("fault_matrix")]
+pytestmark = [pytest.mark.timeout(150), pytest.mark.alone]

@@ -347,6 +347,7 @@ def assert_asked_across(stage: Stage, table: Mapping[Place, Mapping[str, Row]]) 
         assert len(table[place]) == families[place[0]], place
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)  # as many times as there are outages it waits for health checks
 async def test_every_outage_is_met_in_every_layout_as_it_was_predicted(
     farm: PracticeFarm, postgres: EmbeddedPostgres
