@@ -24,8 +24,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from tests.integration.processes import loopback
 from tests.integration.server_certificate import make_certificate
-from tests.integration.suite import loopback
 from tests.integration.unpacked_servers import courier, cyrus, list_processes
 
 from switchover.wire.imap.sasl import Password

@@ -20,20 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.suite import (
-    HTTP_WORKLOADS,
-    NAME,
-    PORTS,
-    PracticeFarm,
-    Suite,
-    l4,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import l4, l4_names, l7, platform
+from tests.integration.practice_farm import HTTP_WORKLOADS, NAME, PORTS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover import clock
 from switchover.store.embedded import EmbeddedPostgres

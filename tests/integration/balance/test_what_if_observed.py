@@ -33,16 +33,9 @@ from tests.integration.balance.meeting import (
     predicted,
     weight_of,
 )
-from tests.integration.suite import (
-    NAME,
-    PORTS,
-    PracticeFarm,
-    Suite,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import platform
+from tests.integration.practice_farm import NAME, PORTS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover import clock
 from switchover.balance.layout_variant import variants_of
