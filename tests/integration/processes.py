@@ -1,7 +1,7 @@
 """Processes, addresses and directories of a test's own, and waiting for what they do.
 
-Directories are short, under /tmp, and every user may enter them (PostgreSQL runs as another user when the tests
-run as root); addresses are loopback ones that no other test process uses, so nobody ever waits for a port.
+Directories are short, in memory where there is enough, and every user may enter them (PostgreSQL runs as
+another user when the tests run as root); addresses are loopback ones that no other test process uses, so nobody ever waits for a port.
 """
 
 from __future__ import annotations
@@ -28,14 +28,26 @@ _numbers = itertools.count()
 
 
 def loopback() -> str:
-    """Return a loopback address that no other test uses, in this process or another."""
-    own = os.getpid()
-    return f"127.{64 + next(_numbers) % 128}.{own >> 8 & 255}.{own & 255}"
+    """Return a loopback address that no other test uses, in this process or another that runs beside it."""
+    number, own = next(_numbers) % 4096, os.getpid() % 2048
+    return f"127.{64 + number % 128}.{number // 128 << 3 | own >> 8}.{own & 255}"
+
+
+def scratch() -> str:
+    """Return where no disk is waited for, if there is room and programs can run there (not in every container)."""
+    memory = "/dev/shm"
+    is_usable = (
+        Path(memory).is_dir()
+        # A container gives it 64 MB by default, which is less than one cluster.
+        and shutil.disk_usage(memory).free > 2 * 1024**3
+        and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    )
+    return memory if is_usable else "/tmp"
 
 
 @contextlib.contextmanager
 def short_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="sw-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="sw-", dir=scratch()))
     directory.chmod(0o711)
     try:
         yield directory

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tests.integration.processes import loopback
+from tests.integration.processes import loopback, scratch
 
 PORT = 10143
 PASSWORD = "correct horse ü"
@@ -347,19 +347,12 @@ def _running(kind: type[Kind], users: Sequence[str], more: str) -> Iterator[Kind
 def _directory(name: str) -> Iterator[Path]:
     assert os.geteuid() == 0, f"{name} starts as root only: run script/test as root"
     assert (UNPACKED / name / ".complete").exists(), f"{name} is missing: run script/test-servers"
-    directory = Path(tempfile.mkdtemp(prefix=f"sw-{name}-", dir=_memory()))
+    directory = Path(tempfile.mkdtemp(prefix=f"sw-{name}-", dir=scratch()))
     directory.chmod(0o711)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _memory() -> str:
-    """Return where no disk is waited for, if programs can be run there (not in every container)."""
-    memory = "/dev/shm"
-    is_usable = Path(memory).is_dir() and not os.statvfs(memory).f_flag & os.ST_NOEXEC
-    return memory if is_usable else "/tmp"
 
 
 def list_processes(is_own: Callable[[Path], bool]) -> list[int]:

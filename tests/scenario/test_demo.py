@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.processes import scratch
 
 from switchover.edges.demo.plan import SERVERS
 from switchover.edges.demo.ports import choose_ports
@@ -144,7 +145,7 @@ def _take_terminal() -> None:
 @pytest.fixture
 def place() -> Iterator[Place]:
     # Short, and open to the user that PostgreSQL runs as when we are root.
-    parent = Path(tempfile.mkdtemp(prefix="switchover-test-", dir="/tmp"))
+    parent = Path(tempfile.mkdtemp(prefix="switchover-test-", dir=scratch()))
     parent.chmod(0o711)
     yield Place(parent)
     shutil.rmtree(parent, ignore_errors=True)
