@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from switchover.move.sync_action import Action
     from switchover.move.sync_plan import Changes
     from switchover.move.tally import Tally
+    from switchover.move.work.flight import Leg
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.looking import Look
@@ -118,13 +119,12 @@ class FolderCopy:
     pacer: Pacer
     result: FolderResult
     looks_at_all: bool = False
+    leg: Leg | None = None
+    """Where the folder is copied together with others."""
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
-        seen, here = await both(
-            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
-            open_folder(self.target, self.rows.folder.target_name, to_write=True),
-        )
+        seen, here = await self._open()
         self._require_writable(here)
         doubts = await self._clear(seen, here)
         here = doubts.here
@@ -154,6 +154,17 @@ class FolderCopy:
             messages=here.messages + self.result.copied - self.result.deleted,
         )
         return self.result
+
+    async def _open(self) -> tuple[Look, Opened]:
+        """Return what both sides show of the folder; where it is one of many, that is known by now."""
+        if self.leg is not None:
+            seen, here = self.leg.take()
+            if seen is not None:
+                return seen, here
+        return await both(
+            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
+            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+        )
 
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
         """Return what is to be done, and the mails that are to be sent with their details."""
@@ -290,7 +301,8 @@ class FolderCopy:
             pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
         )
         try:
-            await pump.run(recorder.intended(appends, mails))
+            batches = recorder.intended(appends, mails)
+            await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
         finally:
             recorder.flush()
             if pump.unreadable:

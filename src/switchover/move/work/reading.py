@@ -82,7 +82,7 @@ async def _read(
                 case BodyStart(item=item):
                     uid, work, digest = item.uid or 0, digester(form), b""
                 case BodyChunk(data):
-                    work.update(bytes(data))
+                    work.update(data)
                 case BodyEnd():
                     digest = work.digest()
                 case Fetch(items=items) if digest:
