@@ -115,7 +115,7 @@ class Pump:
 
     def _note_broken(self, error: ConnectionLost) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
-        uid = error.failure.uid or self._mail
+        uid = error.failure.uid or self._mail or self.source.conversation.coming
         if uid is None or self.source.conversation.phase is not Phase.CLOSED:
             return
         self.breaks[uid] = self.breaks.get(uid, 0) + 1
@@ -262,7 +262,7 @@ class Pump:
         async for piece in content:
             if is_taken:
                 await outbox.write(piece)
-            digest.update(bytes(piece))
+            digest.update(piece)
         mail = Sent(uid, size, digest.digest(), head.flags, head.date)
         if is_taken:
             outbox.close_mail(batch, mail)

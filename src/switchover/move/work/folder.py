@@ -31,11 +31,11 @@ from switchover.move.sync_plan import (
     plan_folder,
     wanted_mails,
 )
+from switchover.move.uid_columns import UidPairs
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
 from switchover.move.work.looking import list_flags, look, with_details
-from switchover.move.work.mail_columns import SizeColumn
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
@@ -43,6 +43,7 @@ from switchover.move.work.target_changes import delete_mails, store_flags
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from switchover.move.adoption import Adoption
     from switchover.move.canonical import Form
     from switchover.move.pacing import Pacer
     from switchover.move.segment import Skip
@@ -75,6 +76,10 @@ class FolderResult:
     vanished: int = 0
     moved: int = 0
     """Mails that the target had in another folder and did not need again."""
+    adopted: int = 0
+    """Mails that another tool had put there before our first run."""
+    adopted_redated: int = 0
+    """Those of them with another date than on the source."""
     known: int = 0
     listed: int = 0
     seconds: float = 0.0
@@ -82,6 +87,10 @@ class FolderResult:
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
+    copy_breaks: dict[int, int] = field(default_factory=dict)
+    """The same for mails of the target, which are read where that is the only proof."""
+    adoption: Adoption | None = None
+    """What was found out before a connection broke, for the next try."""
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
@@ -90,7 +99,8 @@ class FolderResult:
     @property
     def progress(self) -> int:
         """A number that grows with every mail whose fate is settled."""
-        return self.copied + self.found + len(self.skips)
+        tried = self.adoption.count if self.adoption else self.adopted
+        return self.copied + self.found + len(self.skips) + tried
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,7 +126,7 @@ class FolderCopy:
         """Do everything that is to be done and return what that was."""
         seen, here = await self._open()
         self._require_writable(here)
-        doubts = await self._clear(seen.opened, here)
+        doubts = await self._clear(seen, here)
         here = doubts.here
         if not seen.adds_up(self.rows.ledger):
             seen = await look(self.source, self.folder, self.rows, is_whole=True)
@@ -159,7 +169,7 @@ class FolderCopy:
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
         """Return what is to be done, and the mails that are to be sent with their details."""
         rules, ledger = self._rules_for(here), self.rows.ledger
-        self.result.known = len(ledger.source_uids)
+        self.result.known = len(ledger.source_uids) - self.result.adopted
         target = None
         # What the target has matters where somebody else's doings there count.
         if self.rules.deletions is not Deletions.NEVER:
@@ -167,7 +177,8 @@ class FolderCopy:
         changes = compare(seen.seen, ledger, target)
         mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
         changes = self._choose(changes, mails)
-        return plan_folder(changes, ledger, rules, sizes=SizeColumn(mails), target=target), mails
+        sizes = UidPairs(mails.uids, mails.sizes)
+        return plan_folder(changes, ledger, rules, sizes=sizes, target=target), mails
 
     def _save(self, there: Opened, fingerprint: bytes) -> None:
         self.result.listed = there.messages
@@ -214,9 +225,9 @@ class FolderCopy:
             or largest_mail(conversation.capabilities, conversation.profile),
         )
 
-    async def _clear(self, there: Opened, here: Opened) -> Doubts:
+    async def _clear(self, seen: Look, here: Opened) -> Doubts:
         """Find out what earlier runs left in doubt and what new UIDs mean; note what UIDs mean now."""
-        known = self.rows.folder
+        known, there = self.rows.folder, seen.opened
         rules = replace(
             self.rules,
             source_uid_validity=known.source_uid_validity,
@@ -233,6 +244,7 @@ class FolderCopy:
             is_in_use=self.rules.is_in_use,
             source_uids_hold=hold,
             breaks=self.result.breaks,
+            copy_breaks=self.result.copy_breaks,
         )
         found = obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules)
         if found:
@@ -248,6 +260,11 @@ class FolderCopy:
                 paired = await doubts.pair_target(is_lost_for_good=is_final)
                 self.result.paired += paired
                 self.store.save_validity(self.rows, known.source_uid_validity, here.uid_validity)
+        if not known.target_uid_validity and here.messages and there.messages:
+            from switchover.move.work.adopting import adopt  # noqa: PLC0415 - start-up time
+
+            await adopt(self, seen, here)
+        # Nothing may be waited for between: a known UIDVALIDITY says that this was done.
         self.store.save_validity(self.rows, there.uid_validity, here.uid_validity)
         doubts.source_uids_hold = True
         return doubts
