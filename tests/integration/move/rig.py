@@ -114,6 +114,13 @@ class Pair:
     target: Box
     database: Database
 
+    @classmethod
+    def of(cls, source: Dovecot, target: Dovecot, database: Database) -> Pair:
+        """Return the mailboxes of a user that no other test has."""
+        user = free_user()
+        ours, theirs = (Box(server=server, user=user) for server in (source, target))
+        return cls(source=ours, target=theirs, database=database)
+
     async def copy(self, deletions: Deletions = Deletions.NEVER, **wishes: Any) -> CopyReport:
         """Copy, with the lines of this run alone in the boxes."""
         for box in (self.source, self.target):
@@ -132,8 +139,13 @@ class Pair:
 
 
 @contextlib.asynccontextmanager
-async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
-    """Give a way to a server whose connections are cut after so many octets each; 0 is never."""
+async def cutter(
+    server: Dovecot, octets: list[int], farewell: bytes = b""
+) -> AsyncIterator[Target]:
+    """Give a way to a server whose connections are cut after so many octets each; 0 is never.
+
+    ``farewell`` is what the client is told before.
+    """
     links: set[asyncio.Task[None]] = set()
     ways: list[asyncio.StreamWriter] = []
 
@@ -149,6 +161,8 @@ async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
                     if left:
                         left -= len(data)
                         if left <= 0:
+                            writer.write(farewell)
+                            await writer.drain()
                             writer.transport.abort()
                             outer.transport.abort()
                             return

@@ -10,12 +10,12 @@ import typer
 
 from switchover import clock
 from switchover.edges.cli.copy.dsync import DsyncWay, dsync_lane
-from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
+from switchover.edges.cli.copy.options import Lane, Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import Format, errors, escape, exits, print_json
-from switchover.edges.cli.sides import SignIn, side_of
+from switchover.edges.cli.sides import SignIn, links_closed, side_of
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def copy(
 
     The source is never changed; on the target nothing is deleted without --delete.
 
+    After the switch: --target-in-use brings late mail over and leaves alone what the target's
+    user did. A flag is changed only where it is still as we wrote it, a mail that they deleted
+    stays deleted, and --delete takes away only copies of ours that they did not touch.
+
     Passwords: asked for, or --source-password-file and --target-password-file, or the
     environment: SWITCHOVER_SOURCE_PASSWORD and SWITCHOVER_TARGET_PASSWORD.
 
@@ -77,6 +81,7 @@ def copy(
     2 bad input, 4 conflict, 70 our fault: nothing was copied.
 
     Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
+    Late mail: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example --target-in-use
     """
     with exits(), open_trace(showing.trace) as trace, _database_started(data) as early:
         sides = (
@@ -86,6 +91,7 @@ def copy(
                 source_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("source"),
+                begins=wishes.lane is Lane.IMAP,
             ),
             side_of(
                 "target",
@@ -93,10 +99,12 @@ def copy(
                 target_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("target"),
+                begins=wishes.lane is Lane.IMAP,
             ),
         )
-        order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
-        code = _run(order, showing, early, dry_run=dry_run, output=output)
+        with links_closed(sides):
+            order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
+            code = _run(order, showing, early, dry_run=dry_run, output=output)
         if code:
             raise SystemExit(code)
 
