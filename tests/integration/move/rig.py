@@ -131,8 +131,13 @@ class Pair:
 
 
 @contextlib.asynccontextmanager
-async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
-    """Give a way to a server whose connections are cut after so many octets each; 0 is never."""
+async def cutter(
+    server: Dovecot, octets: list[int], farewell: bytes = b""
+) -> AsyncIterator[Target]:
+    """Give a way to a server whose connections are cut after so many octets each; 0 is never.
+
+    ``farewell`` is what the client is told before.
+    """
     links: set[asyncio.Task[None]] = set()
     ways: list[asyncio.StreamWriter] = []
 
@@ -148,6 +153,8 @@ async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
                     if left:
                         left -= len(data)
                         if left <= 0:
+                            writer.write(farewell)
+                            await writer.drain()
                             writer.transport.abort()
                             outer.transport.abort()
                             return
