@@ -10,12 +10,12 @@ import typer
 
 from switchover import clock
 from switchover.edges.cli.copy.dsync import DsyncWay, dsync_lane
-from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
+from switchover.edges.cli.copy.options import Lane, Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import Format, errors, escape, exits, print_json
-from switchover.edges.cli.sides import SignIn, side_of
+from switchover.edges.cli.sides import SignIn, links_closed, side_of
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def copy(
                 source_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("source"),
+                begins=wishes.lane is Lane.IMAP,
             ),
             side_of(
                 "target",
@@ -98,10 +99,12 @@ def copy(
                 target_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("target"),
+                begins=wishes.lane is Lane.IMAP,
             ),
         )
-        order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
-        code = _run(order, showing, early, dry_run=dry_run, output=output)
+        with links_closed(sides):
+            order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
+            code = _run(order, showing, early, dry_run=dry_run, output=output)
         if code:
             raise SystemExit(code)
 
