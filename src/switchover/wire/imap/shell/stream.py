@@ -16,12 +16,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from switchover.errors import Conflict, InvalidInput, Refused, SwitchoverError
-from switchover.wire.imap.deflate import Deflate
 from switchover.wire.imap.errors import CertificateFault, CertificateRefused, ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from switchover.wire.imap.deflate import Deflate
 
 RECEIVED_BYTES: Final = 1024 * 1024
 """What may wait to be taken before the network is stopped."""
@@ -223,6 +224,8 @@ class ByteStream:
 
     def compress(self, received: bytes) -> None:
         """Compress both directions from now on; ``received`` is what came compressed already."""
+        from switchover.wire.imap.deflate import Deflate  # noqa: PLC0415 - start-up time
+
         self._deflate = Deflate()
         self._deflate.receive(received)
 
