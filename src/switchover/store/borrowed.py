@@ -80,15 +80,8 @@ async def held_server(settings: Settings) -> AsyncIterator[None]:
     )
     if settings.database_url is None and await asyncio.to_thread(server.is_quick_to_start):
         prepare_data_directory(settings)
-        descriptor = _open_lock(settings.data_dir / "postgresql.users")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            await server.start()
+        async with _borrowed(settings, server):
             yield
-            if _is_last(descriptor, settings):
-                await server.stop()
-        finally:
-            os.close(descriptor)
     else:
         yield
 

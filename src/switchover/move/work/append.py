@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchover.move.canonical import digest_of, digester
 from switchover.move.segment import Skip, SkipReason
+from switchover.move.work.isolation import Suspects
 from switchover.move.work.outbox import Batch, Outbox, Sent
 from switchover.move.work.reading import MOST_BREAKS
 from switchover.wire.imap import message_commands, uid_set
@@ -57,15 +58,16 @@ class Pump:
     finished: Callable[[Batch], None]
     pause: Callable[[int, int], float] | None = None
     unreadable: dict[int, Skip] = field(default_factory=dict)
+    suspects: Suspects = field(default_factory=Suspects)
     breaks: dict[int, int] = field(default_factory=dict)
-    """How often the connection broke in the middle of a mail, by UID; kept from one try to the next."""
-    """The mail that broke the connection to the source, if one did: it would do so again."""
+    """How often the source's connection broke in the middle of a mail, by UID; kept from try to try."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
     _waiting: dict[int, Batch] = field(default_factory=dict)
     _missing: list[Batch] = field(default_factory=list)
     _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
     _names_late: bool = False  # the source says behind a body whose it is
     _mail: int | None = None  # comes at the moment
+    _announced: int | None = None  # goes out at the moment
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Move everything that ``batches`` gives."""
@@ -81,15 +83,20 @@ class Pump:
             await self._move_missing(outbox)
             await self._move_again(outbox)
         except ConnectionLost as error:
-            self._note_broken(error)
+            self._note_broken(error, outbox)
             raise
         finally:
             conversation.whole_bodies = False
 
-    def _note_broken(self, error: ConnectionLost) -> None:
+    def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
         uid = error.failure.uid or self._mail
-        if uid is None or self.source.conversation.phase is not Phase.CLOSED:
+        if self.source.conversation.phase is not Phase.CLOSED:
+            if error.back_off_seconds is None:  # else it is not because of a mail
+                under_way = outbox.under_way | ({self._announced} if self._announced else set())
+                self.suspects.note(under_way, str(error))
+            return
+        if uid is None:
             return
         self.breaks[uid] = self.breaks.get(uid, 0) + 1
         if error.failure.scope is Scope.MESSAGE or self.breaks[uid] >= MOST_BREAKS:
@@ -103,6 +110,9 @@ class Pump:
                 if batch is None:
                     is_more = False
                     break
+                if batch.uids[0] in self.suspects:
+                    await self._move_alone(batch, outbox)
+                    continue
                 self._waiting |= dict.fromkeys(batch.heads, batch)
                 if self._names_late:
                     self._missing.append(batch)
@@ -110,6 +120,15 @@ class Pump:
                     await self._ask(batch, batch.uids)
             if self._asked:
                 await self._take(await self.source.next_event(), outbox)
+        await outbox.finish()
+
+    async def _move_alone(self, batch: Batch, outbox: Outbox) -> None:
+        """Send a batch of suspects with nothing else under way: who breaks off then does so because of it."""
+        await self._read_all(outbox)
+        await outbox.finish()
+        self._waiting |= dict.fromkeys(batch.heads, batch)
+        await self._ask(batch, batch.uids)
+        await self._read_all(outbox)
         await outbox.finish()
 
     async def _move_missing(self, outbox: Outbox) -> None:
@@ -228,6 +247,7 @@ class Pump:
         outbox: Outbox,
     ) -> None:
         head = batch.heads[uid]
+        self._announced = uid
         is_taken = await outbox.announce(head, size)
         digest = digester(self.form)
         async for piece in content:
@@ -240,6 +260,7 @@ class Pump:
         else:
             batch.sent[uid] = mail
             outbox.refuse_mail(batch, uid)
+        self._announced = None
         if outbox.is_due:
             await outbox.relieve()
 

@@ -35,6 +35,7 @@ from switchover.move.sync_plan import (
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
+from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
@@ -81,6 +82,7 @@ class FolderResult:
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
+    suspects: Suspects = field(default_factory=Suspects)
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
@@ -88,8 +90,9 @@ class FolderResult:
 
     @property
     def progress(self) -> int:
-        """A number that grows with every mail whose fate is settled."""
-        return self.copied + self.found + len(self.skips)
+        """A number that grows with every mail whose fate is settled, or nearly."""
+        nearly = self.suspects.narrowed + len(self.suspects.isolated)
+        return self.copied + self.found + len(self.skips) + nearly
 
 
 @dataclass(slots=True, kw_only=True)
@@ -246,7 +249,10 @@ class FolderCopy:
 
     async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
         """Send mails and return the highest UID that the target named."""
+        suspects = self.result.suspects
+        appends = suspects.cut(appends, mails, self.rules.limits)
         if not appends:
+            self._leave_out(suspects.take_left_out())
             return 0
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
@@ -266,23 +272,33 @@ class FolderCopy:
             limits=self.rules.limits,
             progress=self.progress,
             finished=recorder.take,
+            suspects=suspects,
             breaks=self.result.breaks,
             pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
         )
+        is_over = False
         try:
             await pump.run(recorder.intended(appends, mails))
+            is_over = True
         finally:
             recorder.flush()
-            if pump.unreadable:
-                self.store.write(self.rows, skipped(pump.unreadable))
+            if is_over or recorder.copied:
+                self._leave_out(suspects.take_left_out())
+            self._leave_out(pump.unreadable)
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
-            self.result.skips |= recorder.refused | pump.unreadable
+            self.result.skips |= recorder.refused
+            suspects.require_others(self.target.target.host)
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
+
+    def _leave_out(self, skips: dict[int, Skip]) -> None:
+        if skips:
+            self.store.write(self.rows, skipped(skips))
+            self.result.skips |= skips
 
     async def _remove_surplus(self, doubts: Doubts) -> None:
         """Remove copies of ours that a session stored after we had given it up (research D.3 point 5)."""
@@ -296,8 +312,7 @@ class FolderCopy:
     async def _do(self, action: Action) -> None:
         match action:
             case LeaveOut():
-                self.store.write(self.rows, skipped(action.skips))
-                self.result.skips |= action.skips
+                self._leave_out(dict(action.skips))
             case StoreFlags():
                 await store_flags(self.target, action)
             case RecordFlags():

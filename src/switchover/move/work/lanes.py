@@ -187,7 +187,7 @@ class Lanes:
                     job.tries = 0
                 if not await self._wait_after(job, error):
                     self.tally.end(job.folder.name)
-                    if ends is None and job.tries > 1:
+                    if ends is None and job.tries > 1 and _may_pass(error):
                         self._give_up(error)
                     return ends
             else:
