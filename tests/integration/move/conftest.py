@@ -11,6 +11,13 @@ from tests.integration.move.copying import Copy, mails
 from tests.integration.suite import short_directory
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Return an empty directory with a short path."""
+    with short_directory() as directory:
+        yield directory
+
+
 @pytest.fixture(scope="module")
 def data() -> Iterator[Path]:
     with short_directory() as directory:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.suite import loopback, short_directory
+from tests.integration.suite import loopback
 
 PORT = 20143
 USER = "ann"
@@ -127,12 +127,6 @@ def _wait_until_ready(server: Dovecot) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.integration.imap_servers import (
     dovecot,
 )
 from tests.integration.move.rig import USERS, Box, Pair, free_user
-from tests.integration.move.test_verify import expunge, fill, put, store, verify
+from tests.integration.move.verify.proving import expunge, fill, put, store, verify
 from tests.integration.suite import short_directory
 
 from switchover.edges.cli.main import build

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from tests.integration.imap_servers import PORT, Dovecot, Options, dovecot
 from tests.integration.move.scripted import Ended, Scripted, data, run, running
-from tests.integration.suite import short_directory
 
 pytestmark = [pytest.mark.timeout(120)]
 
@@ -23,12 +22,6 @@ MOST_BYTES = 150 * 2**20
 MAILS = {uid: b"Subject: %d\r\n\r\n" % uid + b"%d " % uid * 200 + b"\r\n" for uid in range(1, 8)}
 LIAR = 4
 """The UID of the mail about which a source lies."""
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 @pytest.fixture(scope="module")

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from tests.integration.move.scripted import Ended, Scripted, data, run, running
-from tests.integration.suite import short_directory
 
 pytestmark = pytest.mark.timeout(60)
 
 MAILS = {uid: b"Subject: %d\r\n\r\ntext\r\n" % uid for uid in range(1, 8)}
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 async def probe(server: Scripted, place: Path) -> Ended:

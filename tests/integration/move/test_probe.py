@@ -25,7 +25,6 @@ from tests.integration.imap_servers import (
     dovecot,
     imap_server,
 )
-from tests.integration.suite import short_directory
 
 from switchover.move.probes.profile_store import knowing, profile_for
 from switchover.move.probes.torture import DATES, ZONES, Torture
@@ -44,12 +43,6 @@ def server() -> Iterator[Dovecot]:
     with dovecot() as one:
         one.put_mails([b"Subject: %d\r\n\r\ntext\r\n" % number for number in range(30)])
         yield one
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 def command(server: ImapServer, place: Path, *options: str) -> list[str]:
