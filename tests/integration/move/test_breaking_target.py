@@ -90,7 +90,7 @@ async def breaking(server: Dovecot, way: Way, word: bytes) -> AsyncIterator[Targ
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         port = listener.sockets[0].getsockname()[1]
-        yield replace(server.plain, host="127.0.0.1", port=port, answer_seconds=0.7)
+        yield replace(server.plain, host="127.0.0.1", port=port, answer_seconds=0.4)
     finally:
         listener.close()
         for task in links:

@@ -9,6 +9,7 @@ from switchover import clock
 from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
 from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
@@ -40,6 +41,8 @@ from switchover.move.work.looking import look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
+from switchover.wire.imap import commands
+from switchover.wire.imap.responses import MailboxStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,6 +89,8 @@ class FolderResult:
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
+    redated: dict[int, int] = field(default_factory=dict)
+    """Dates that the target refuses, by source UID: their mails were copied with another."""
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
     @property
@@ -111,12 +116,14 @@ class FolderCopy:
     pacer: Pacer
     result: FolderResult
     looks_at_all: bool = False
+    _append_limit: int = 0
+    """What the target folder takes in one mail, 0 where it has no limit of its own."""
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
         seen, here = await both(
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
-            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+            self._open_target(),
         )
         self._require_writable(here)
         doubts = await self._clear(seen.opened, here)
@@ -166,6 +173,16 @@ class FolderCopy:
             )
         )
 
+    async def _open_target(self) -> Opened:
+        raw = self.rows.folder.target_name
+        if "APPENDLIMIT" in self.target.conversation.capabilities:  # without a number: RFC 7889
+            # Asked before the folder is open: STATUS is not for the one that is.
+            asked = commands.status(raw, (commands.StatusItem.APPEND_LIMIT,))
+            request = await self.target.wait(await self.target.send(asked))
+            told = [one for one in request.responses if isinstance(one, MailboxStatus)]
+            self._append_limit = max((one.append_limit or 0 for one in told), default=0)
+        return await open_folder(self.target, raw, to_write=True)
+
     def _require_writable(self, here: Opened) -> None:
         if here.is_read_only:
             raise Refused(
@@ -192,6 +209,7 @@ class FolderCopy:
             self.rules,
             permanent_flags=None if kept is None else PermanentFlags.read(kept),
             largest_bytes=self.rules.largest_bytes
+            or self._append_limit
             or largest_mail(conversation.capabilities, conversation.profile),
         )
 
@@ -259,9 +277,12 @@ class FolderCopy:
         if again:
             self._reopen()
             self.store.write(self.rows, removed(again))
+        profile = self.target.conversation.profile
+        seconds, former = mend_dates(mails.uids, mails.seconds, profile)
+        mails = replace(mails, seconds=seconds) if former else mails
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
-            target=self.target.conversation.profile,
+            target=profile, former_dates=former,
         )  # fmt: skip
         pump = Pump(
             source=self.source,
@@ -289,6 +310,7 @@ class FolderCopy:
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
+            self.result.redated |= recorder.redated
             suspects.require_others(self.target.target.host)
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
