@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from switchover.move.sync_action import Append
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+
+class Sizes(Protocol):
+    """Sizes in bytes by UID."""
+
+    def get(self, uid: int, default: int, /) -> int:
+        """Return the size of a mail, ``default`` where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +30,7 @@ class BatchLimits:
     alone_bytes: int = 4 << 20
 
 
-def batches(
-    uids: Sequence[int], sizes: Mapping[int, int] | None, limits: BatchLimits
-) -> list[Append]:
+def batches(uids: Sequence[int], sizes: Sizes | None, limits: BatchLimits) -> list[Append]:
     """Return the UIDs in batches, in their order; without sizes they are bounded by count alone.
 
     Large mails stand alone, and so do mails without a byte: an empty literal cancels the whole
@@ -34,8 +40,8 @@ def batches(
         step = limits.mails_at_most
         cuts = range(0, len(uids), step)
         return [Append(source_uids=tuple(uids[at : at + step]), size_bytes=0) for at in cuts]
-    amounts = [sizes.get(uid, 0) for uid in uids]
-    totals = [0, *accumulate(amounts)]
+    amounts = array("Q", (sizes.get(uid, 0) for uid in uids))
+    totals = array("Q", accumulate(amounts, initial=0))
     lonely = [at for at, size in enumerate(amounts) if size > limits.alone_bytes or not size]
     found: list[Append] = []
     start = 0

@@ -160,6 +160,13 @@ def pack_table(columns: Sequence[Sequence[int]], words: bytes = b"", end: bytes 
     return body + zlib.crc32(body).to_bytes(_CHECK_BYTES, "little")
 
 
+def length_of(packed: bytes) -> int:
+    """Return how long the columns of a packed table are, without checking or opening it."""
+    reader = Reader(packed[: _CHECK_BYTES * 4])
+    reader.number()
+    return reader.number()
+
+
 class Table:
     """A packed table opened for reading; a column is unpacked when it is asked for."""
 

@@ -1,48 +1,34 @@
-"""The ledger of one folder in memory, made by replaying its rows, and the folding of rows. Pure.
+"""The ledger of one folder in memory, made by replaying its rows. Pure.
 
 Only what every plan needs is unpacked at once (UIDs of both sides, flags); sizes, dates and digests
-follow when they are asked for. 100,000 mails take some 5 MB.
+follow when they are asked for. 100,000 mails take some 3 MB beside their rows.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import chain, count, repeat
-from operator import itemgetter, lt
+from itertools import accumulate, compress
+from operator import lt
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Corrupt
 from switchover.move.segment import (
-    FULL_MAILS,
-    ROW_BYTES,
     LedgerMail,
     Row,
     RowKind,
     Segment,
     Skip,
-    digests_of,
-    pack_columns,
-    pack_uids,
     read_reflagged,
     read_skipped,
-    skipped,
     unpack_uids,
-    vanished,
 )
+from switchover.move.uid_columns import UidPlaces, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from switchover.move.flags import FlagSet
-
-_OVERHEAD_BYTES_A_MAIL = 6
-"""What rows around the mails may cost before they are folded; 48 bytes a mail are promised in all."""
-_FEWEST_TO_FOLD = 4
-_MOST_UNFOLDED = 64
-"""Loose rows of a folder at which folding pays even in a huge one: replaying them costs more."""
-
 
 NO_UID = 1 << 40
 """Above every UID (32 bits): names of mails that only the target has, since the source gave new UIDs."""
@@ -70,16 +56,15 @@ class FolderLedger:
     vanished: dict[int, int] = field(default_factory=dict)
     skipped: dict[int, Skip] = field(default_factory=dict)
     open_rows: tuple[int, ...] = ()
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[bytes, ...] = ()
+    """The mails of all stored rows as they are packed."""
     origin: Sequence[int] = ()
     """Where each mail stands among all mails of ``segments``, one after the other."""
     vanished_origin: dict[int, tuple[int, FlagSet]] = field(default_factory=dict)
 
     def position(self, source_uid: int) -> int | None:
         """Return where a source UID stands in the sequences, or None when it is not there."""
-        at = bisect_left(self.source_uids, source_uid)
-        found = at < len(self.source_uids) and self.source_uids[at] == source_uid
-        return at if found else None
+        return place_of(source_uid, self.source_uids)
 
     def target_uid(self, source_uid: int) -> int | None:
         """Return the UID of a mail's copy, or None when the ledger has none."""
@@ -90,15 +75,22 @@ class FolderLedger:
         """Return the target UID of every mail that the source still has."""
         return dict(zip(self.source_uids, self.target_uids, strict=True))
 
-    def known(self) -> list[KnownMail]:
-        """Return every mail that the source still has, with all that is kept of it."""
-        return self._pick(self.origin, self.flags, self.target_uids)
+    def known(self, source_uids: Iterable[int] | None = None) -> list[KnownMail]:
+        """Return every mail that the source still has, or those of some UIDs, with all that is kept of it."""
+        if source_uids is None:
+            return self._pick(self.origin, self.flags, self.target_uids)
+        found = [at for uid in source_uids if (at := self.position(uid)) is not None]
+        return self._pick(
+            [self.origin[at] for at in found],
+            [self.flags[at] for at in found],
+            [self.target_uids[at] for at in found],
+        )
 
     def known_vanished(self) -> list[KnownMail]:
         """Return the mails that the source has no more and the target still has."""
         places = [self.vanished_origin[uid] for uid in self.vanished]
         return self._pick(
-            [at for at, _ in places], [flags for _, flags in places], self.vanished.values()
+            [at for at, _ in places], [flags for _, flags in places], list(self.vanished.values())
         )
 
     def knows(self, source_uid: int) -> bool:
@@ -109,37 +101,52 @@ class FolderLedger:
             or self.position(source_uid) is not None
         )
 
-    def digests(self) -> list[bytes]:
-        """Return the digests, parallel to the UIDs; b"" where the body was not read."""
-        every = _every_digest(self.segments)
-        return [every[at] for at in self.origin]
-
     def _pick(
-        self, origin: Iterable[int], flags: Iterable[FlagSet], target_uids: Iterable[int]
+        self, origin: Sequence[int], flags: Sequence[FlagSet], target_uids: Sequence[int]
     ) -> list[KnownMail]:
-        every = list(chain.from_iterable(segment.mails() for segment in self.segments))
-        return [
-            KnownMail(every[at]._replace(flags=entry), target)
-            for at, entry, target in zip(origin, flags, target_uids, strict=True)
-        ]
+        """Return mails by their places among those of all segments, of which one at a time is unpacked."""
+        found: dict[int, LedgerMail] = {}
+        wanted = sorted(origin)
+        begin = at = 0
+        for packed in self.segments:
+            segment = Segment(packed)
+            end = begin + segment.count
+            if at < len(wanted) and wanted[at] < end:
+                mails = segment.mails()
+                while at < len(wanted) and wanted[at] < end:
+                    found[wanted[at]] = mails[wanted[at] - begin]
+                    at += 1
+            begin = end
+        columns = zip(origin, flags, target_uids, strict=True)
+        return [KnownMail(found[at]._replace(flags=own), uid) for at, own, uid in columns]
 
 
 def replay(rows: Sequence[Row]) -> FolderLedger:
     """Return what the rows of one folder say, given in the order in which they were written."""
-    return _Replay(rows).ledger()
+    return Replay(rows).ledger()
 
 
-class _Replay:
-    """Rows taken one after the other. A mail's place counts through the mails of all stored rows."""
+_FORGOTTEN, _THERE, _GONE = range(3)
+_IS_THERE = bytes((0, 1, 0)) + bytes(253)
+_IS_GONE = bytes((0, 0, 1)) + bytes(253)
+
+
+class Replay:
+    """Rows taken one after the other. A mail's place counts through the mails of all stored rows.
+
+    ``state`` has a byte for each place: a mail that was stored anew has its old place no more.
+    """
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.place: dict[int, int] = {}
-        self.gone: dict[int, int] = {}
+        """Take the rows of a folder in their order."""
+        self.places = UidPlaces()
+        self.state = bytearray()
         self.flags: list[FlagSet] = []
-        self.source_uids = array("q")
         self.target_uids = array("q")
         self.skipped: dict[int, Skip] = {}
-        self.segments: dict[int, Segment] = {}
+        self.segments: dict[int, bytes] = {}
+        """Packed mails by the index of their row."""
+        self.counts: list[int] = []
         self.open_rows: list[int] = []
         for index, row in enumerate(rows):
             self._take(index, row)
@@ -166,42 +173,66 @@ class _Replay:
         uids, targets = segment.source_uids, unpack_uids(row.target_uids)
         if len(uids) != len(targets):
             raise Corrupt("a stored ledger row has another number of target UIDs than mails")
-        if self.gone or self.skipped:
-            self._remove(uids)
-        self.place.update(zip(uids, count(len(self.flags))))
-        self.source_uids.extend(uids)
+        for at in self.places.add(uids):
+            self.state[at] = _FORGOTTEN
+        if self.skipped:
+            for uid in uids:
+                self.skipped.pop(uid, None)
+        self.state += bytes((_THERE,)) * len(uids)
         self.target_uids.extend(targets)
         self.flags.extend(segment.flags)
-        self.segments[index] = segment
+        self.segments[index] = row.packed
+        self.counts.append(len(uids))
 
     def _reflag(self, changes: dict[int, FlagSet]) -> None:
         for uid, flags in changes.items():
-            if uid in self.gone:
-                self.place[uid] = self.gone.pop(uid)
-            at = self.place.get(uid)
-            if at is not None:
+            at = self.places.find(uid)
+            if at is not None and self.state[at]:
+                self.state[at] = _THERE
                 self.flags[at] = flags
 
     def _vanish(self, uids: Iterable[int]) -> None:
         for uid in uids:
-            at = self.place.pop(uid, None)
-            if at is not None:
-                self.gone[uid] = at
+            at = self.places.find(uid)
+            if at is not None and self.state[at]:
+                self.state[at] = _GONE
             self.skipped.pop(uid, None)
 
     def _remove(self, uids: Iterable[int]) -> None:
         for uid in uids:
-            self.place.pop(uid, None)
-            self.gone.pop(uid, None)
+            at = self.places.find(uid)
+            if at is not None:
+                self.state[at] = _FORGOTTEN
             self.skipped.pop(uid, None)
+
+    @property
+    def mails(self) -> int:
+        """Number of mails with a copy on the target."""
+        return len(self.state) - self.state.count(_FORGOTTEN)
+
+    @property
+    def gone(self) -> dict[int, int]:
+        """The places of mails that only the target has, by source UID, ascending."""
+        found = compress(range(len(self.state)), self.state.translate(_IS_GONE))
+        uids = self.places.uids
+        return dict(sorted((uids[at], at) for at in found))
+
+    def in_order(self) -> array[int]:
+        """Return the places of all mails, gone ones too, in the order of source UIDs."""
+        return self.places.in_order(self.state)
+
+    def starts(self) -> list[int]:
+        """Return the place of the first mail of each stored row."""
+        return list(accumulate(self.counts, initial=0))[:-1]
 
     def ledger(self) -> FolderLedger:
         """Return the state in the order of source UIDs."""
-        gone = dict(sorted(self.gone.items()))
+        gone = self.gone
         origin: Sequence[int] = range(len(self.flags))
-        source_uids, target_uids, flags = self.source_uids, self.target_uids, self.flags
-        if len(self.place) != len(flags) or not all(map(lt, source_uids, source_uids[1:])):
-            origin = array("q", map(itemgetter(1), sorted(self.place.items())))
+        source_uids, target_uids, flags = self.places.uids, self.target_uids, self.flags
+        is_whole = self.state.count(_THERE) == len(flags)
+        if not is_whole or not all(map(lt, source_uids, source_uids[1:])):
+            origin = self.places.in_order(self.state.translate(_IS_THERE))
             source_uids = array("q", map(source_uids.__getitem__, origin))
             target_uids = array("q", map(target_uids.__getitem__, origin))
             flags = list(map(flags.__getitem__, origin))
@@ -216,125 +247,3 @@ class _Replay:
             origin=origin,
             vanished_origin={uid: (at, self.flags[at]) for uid, at in gone.items()},
         )
-
-    def untouched(self) -> frozenset[int]:
-        """Return the indexes of full rows of which every mail still holds as it was stored."""
-        owned = bytearray(len(self.flags))
-        for at in chain(self.place.values(), self.gone.values()):
-            owned[at] = 1
-        kept, start = set(), 0
-        for index, segment in self.segments.items():
-            end = start + segment.count
-            is_whole = _is_full(segment) and all(owned[start:end])
-            if is_whole and self.flags[start:end] == segment.flags:
-                kept.add(index)
-            start = end
-        return frozenset(kept)
-
-
-class Fold(NamedTuple):
-    """Rows to put in place of others, in one transaction.
-
-    ``rows`` take the *last* places among ``replaced`` (indexes into the rows that were folded), in
-    their order: there they stand behind all that they tell of and before all that was written
-    meanwhile.
-    """
-
-    replaced: tuple[int, ...]
-    rows: tuple[Row, ...]
-
-
-def fold(rows: Sequence[Row], *, is_forced: bool = False) -> Fold | None:
-    """Return fewer rows that say the same, or None when it does not pay.
-
-    Full segments of which nothing changed stay as they are, intended rows too. It pays when small
-    rows cost more than some 6 bytes a mail, or when there are many; ``is_forced`` folds whatever
-    there is to fold.
-    """
-    state = _Replay(rows)
-    small = [
-        index
-        for index, row in enumerate(rows)
-        if row.kind is not RowKind.INTENDED
-        and not (index in state.segments and _is_full(state.segments[index]))
-    ]
-    mails = len(state.place) + len(state.gone)
-    most = min(_MOST_UNFOLDED, max(_FEWEST_TO_FOLD, mails * _OVERHEAD_BYTES_A_MAIL // ROW_BYTES))
-    if len(small) <= most and not is_forced:
-        return None
-    kept = state.untouched()
-    replaced = tuple(sorted({*small, *(state.segments.keys() - kept)}))
-    folded = _folded(state, kept)
-    return Fold(replaced, folded) if len(folded) < len(replaced) else None
-
-
-def _is_full(segment: Segment) -> bool:
-    # Half is enough: two halves would otherwise be joined and cut again for ever.
-    return segment.count >= FULL_MAILS // 2
-
-
-def _folded(state: _Replay, kept: frozenset[int]) -> tuple[Row, ...]:
-    rows = _stored_rows(state, kept)
-    if state.skipped:
-        rows.append(skipped(state.skipped))
-    if state.gone:
-        # Last, because it speaks of mails in kept rows too and must stand behind them.
-        rows.append(vanished(state.gone))
-    return tuple(rows)
-
-
-def _stored_rows(state: _Replay, kept: frozenset[int]) -> list[Row]:
-    """Return everything that stands in no kept row, in full rows and the order of source UIDs."""
-    is_kept = bytearray(
-        chain.from_iterable(
-            repeat(index in kept, segment.count) for index, segment in state.segments.items()
-        )
-    )
-    both = chain(state.place.items(), state.gone.items())
-    places = [place for _, place in sorted(both) if not is_kept[place]]
-    columns = _Columns(state)
-    # Mails with and without digests apart: a segment has all or none.
-    parts = [
-        [p for p in places if columns.digests[p]],
-        [p for p in places if not columns.digests[p]],
-    ]
-    return [
-        columns.row(part[at : at + FULL_MAILS])
-        for part in parts
-        for at in range(0, len(part), FULL_MAILS)
-    ]
-
-
-class _Columns:
-    """The columns of all stored rows, each joined, from which new rows are picked by place."""
-
-    def __init__(self, state: _Replay) -> None:
-        segments = tuple(state.segments.values())
-        self.targets = state.target_uids
-        self.uids = state.source_uids
-        self.sizes = array("q", chain.from_iterable(one.sizes for one in segments))
-        self.seconds = array("q", chain.from_iterable(one.seconds for one in segments))
-        self.zones = array("q", chain.from_iterable(one.zones for one in segments))
-        self.flags = state.flags
-        self.digests = _every_digest(segments)
-
-    def row(self, places: Sequence[int]) -> Row:
-        """Return the stored row of the mails at these places."""
-        packed = pack_columns(
-            _picked(self.uids, places),
-            _picked(self.sizes, places),
-            _picked(self.seconds, places),
-            _picked(self.zones, places),
-            list(map(self.flags.__getitem__, places)),
-            b"".join(map(self.digests.__getitem__, places)),
-        )
-        targets = pack_uids(_picked(self.targets, places))
-        return Row(RowKind.STORED, packed, targets)
-
-
-def _picked(column: array[int], places: Sequence[int]) -> array[int]:
-    return array("q", map(column.__getitem__, places))
-
-
-def _every_digest(segments: Iterable[Segment]) -> list[bytes]:
-    return list(chain.from_iterable(digests_of(one.digests, one.count) for one in segments))

@@ -6,9 +6,9 @@ What is on the target goes into a *stored* row, with the digests that were taken
 streamed and the target UIDs, which are a single run of some 20 bytes mostly. No large row is ever
 written again: PostgreSQL would keep the old one (measured: 63 bytes a mail instead of 32).
 
-A mail is in doubt when an intended row names it and no other does. ``settle`` turns what was found
-out about such mails into rows for what is stored and what is skipped; what is in neither is simply
-not in the ledger, and will be found in the next listing of the source.
+A mail is in doubt when an intended row names it and no other does. What was found out about such mails
+goes into rows for what is stored and what is skipped; what is in neither is simply not in the ledger, and
+will be found in the next listing of the source.
 
 Later changes do not touch a stored row. They are small rows of their own, later rows win:
 
@@ -27,13 +27,12 @@ Later changes do not touch a stored row. They are small rows of their own, later
 from __future__ import annotations
 
 from enum import StrEnum
-from operator import itemgetter, lt
+from operator import lt
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Corrupt
-from switchover.move.column import Reader, Table, number, pack_table
+from switchover.move.column import Reader, Table, length_of, number, pack_table
 from switchover.move.flags import NO_FLAGS, FlagSet, normalise, spelled
-from switchover.move.mail_state import MailEvent, MailState, next_state
 
 if TYPE_CHECKING:
     from array import array
@@ -115,59 +114,16 @@ class Row(NamedTuple):
     floor: int = 0
 
 
-class Outcome(NamedTuple):
-    """What became of one mail of a batch: the event, with its target UID or the reason."""
-
-    event: MailEvent
-    target_uid: int = 0
-    skip: Skip | None = None
-
-
 def intend(mails: Sequence[LedgerMail], *, floor: int) -> Row:
     """Return the row to write before a batch is sent; UIDs ascend, ``floor`` is the target's UIDNEXT."""
     return Row(RowKind.INTENDED, pack_mails(mails), floor=floor)
 
 
-def acknowledge(
-    row: Row, target_uids: Sequence[int], mails: Sequence[LedgerMail] | None = None
-) -> Row:
-    """Return the row of a batch that is stored, each mail with its target UID, in the order sent.
-
-    ``mails`` replaces what was intended where digests and sizes became known only while sending.
-    """
-    packed = row.packed if mails is None else pack_mails(mails)
-    if Segment(packed).count != len(target_uids):
+def acknowledge(row: Row, target_uids: Sequence[int]) -> Row:
+    """Return the row of a batch that is stored, each mail with its target UID, in the order sent."""
+    if mails_in(row.packed) != len(target_uids):
         raise ValueError("as many target UIDs are needed as mails were sent")
-    return Row(RowKind.STORED, packed, pack_uids(target_uids), row.floor)
-
-
-def settle(row: Row, outcomes: Mapping[int, Outcome]) -> tuple[Row, ...]:
-    """Return the rows that take the place of an intended one, given what became of each position.
-
-    Every position needs an outcome: a mail without one would be forgotten, not copied.
-    """
-    segment = Segment(row.packed)
-    if outcomes.keys() != set(range(segment.count)):
-        raise ValueError("every mail of a batch needs an outcome")
-    states = {
-        position: next_state(MailState.INTENDED, outcome.event)
-        for position, outcome in sorted(outcomes.items())
-    }
-    stored = [at for at, state in states.items() if state is MailState.STORED]
-    uids = segment.source_uids
-    skips = {
-        uids[at]: outcomes[at].skip or Skip(SkipReason.REFUSED)
-        for at, state in states.items()
-        if state is MailState.SKIPPED
-    }
-    rows = []
-    if stored:
-        target = pack_uids([outcomes[at].target_uid for at in stored])
-        packed = segment.subset(stored) if len(stored) < segment.count else row.packed
-        rows.append(Row(RowKind.STORED, packed, target, row.floor))
-    if skips:
-        rows.append(skipped(skips))
-    return tuple(rows)
+    return Row(RowKind.STORED, row.packed, pack_uids(target_uids), row.floor)
 
 
 def skipped(skips: Mapping[int, Skip]) -> Row:
@@ -262,6 +218,11 @@ def pack_columns(
     return pack_table([uids, sizes, seconds, zones, codes], words, digests)
 
 
+def mails_in(packed: bytes) -> int:
+    """Return the number of packed mails."""
+    return length_of(packed)
+
+
 class Segment:
     """Packed mails opened for reading; each column is unpacked when it is asked for, every time."""
 
@@ -317,12 +278,6 @@ class Segment:
             strict=True,
         )
         return list(map(LedgerMail._make, columns))
-
-    def subset(self, positions: Sequence[int]) -> bytes:
-        """Return the mails at these ascending positions, packed."""
-        if len(positions) == 1:
-            return pack_mails([self.mails()[positions[0]]])
-        return pack_mails(itemgetter(*positions)(self.mails()))
 
 
 def digests_of(joined: bytes, count: int) -> list[bytes]:

@@ -11,7 +11,6 @@ what the user set stays; nothing is deleted unless asked, and then only what the
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,10 +34,13 @@ from switchover.move.sync_action import (
     StoreFlags,
     Uids,
 )
+from switchover.move.uid_columns import absent, ascending, beside, column, found_in, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from array import array
+    from collections.abc import Collection, Mapping, Sequence
 
+    from switchover.move.append_batches import Sizes
     from switchover.move.ledger import FolderLedger
 
 
@@ -159,13 +161,36 @@ def compare(
 
 def _compare_listing(source: Listing, ledger: FolderLedger) -> Changes:
     # Whole columns are compared by C code: 100,000 mails in a few milliseconds.
-    is_same = array("q", source.uids) == ledger.source_uids and not ledger.skipped
+    uids = column(source.uids)
+    is_same = uids == ledger.source_uids and not ledger.skipped
     if is_same and list(source.flags) == ledger.flags:
         return Changes()
-    known = dict(zip(ledger.source_uids, ledger.flags, strict=True))
-    seen = dict(zip(source.uids, source.flags, strict=True))
-    gone = (known.keys() | ledger.skipped.keys()) - seen.keys()
-    return _changes(seen, gone, known, ledger)
+    vanished, skipped = ascending(ledger.vanished), ledger.skipped
+    back = {vanished[at]: source.flags[place] for at, place in found_in(uids, vanished)}
+    gone = [*absent(ledger.source_uids, uids), *absent(ascending(skipped), uids)]
+    new = absent(uids, ledger.source_uids)
+    return Changes(
+        new=tuple(uid for uid in new if uid not in skipped and uid not in back),
+        reflagged=_reflagged(uids, source.flags, ledger),
+        gone=tuple(sorted(gone)),
+        back=back,
+    )
+
+
+def _reflagged(
+    uids: array[int], flags: Sequence[FlagSet], ledger: FolderLedger
+) -> dict[int, FlagSet]:
+    """Return the flags of mails that have others than the ledger says."""
+    found: dict[int, FlagSet] = {}
+    for part, other in beside(uids, ledger.source_uids):
+        now, before = flags[part], ledger.flags[other]
+        is_aligned = uids[part] == ledger.source_uids[other]
+        if is_aligned and now == before:
+            continue
+        known = dict(zip(ledger.source_uids[other], before, strict=True))
+        told = zip(uids[part], now, strict=True)
+        found |= {uid: entry for uid, entry in told if known.get(uid, entry) != entry}
+    return found
 
 
 def _compare_delta(source: Delta, ledger: FolderLedger) -> Changes:
@@ -175,24 +200,16 @@ def _compare_delta(source: Delta, ledger: FolderLedger) -> Changes:
         uid for uid in source.vanished if uid in ledger.skipped or ledger.position(uid) is not None
     }
     if source.present is not None:
-        every = set(ledger.source_uids) | ledger.skipped.keys()
-        gone |= every.difference(source.present)
+        there = ascending(source.present)
+        gone.update(absent(ledger.source_uids, there))
+        gone.update(absent(ascending(ledger.skipped), there))
     # A mail is both changed and gone when it went while the server was answering.
     changed = {uid: flags for uid, flags in source.changed.items() if uid not in gone}
-    return _changes(changed, gone, known, ledger)
-
-
-def _changes(
-    seen: Mapping[int, FlagSet],
-    gone: Iterable[int],
-    known: Mapping[int, FlagSet],
-    ledger: FolderLedger,
-) -> Changes:
-    back = {uid: seen[uid] for uid in sorted(seen.keys() & ledger.vanished.keys())}
-    new = seen.keys() - known.keys() - ledger.skipped.keys() - back.keys()
+    back = {uid: changed[uid] for uid in sorted(changed.keys() & ledger.vanished)}
+    new = changed.keys() - known.keys() - ledger.skipped.keys() - back.keys()
     return Changes(
         new=tuple(sorted(new)),
-        reflagged={uid: flags for uid, flags in seen.items() if known.get(uid, flags) != flags},
+        reflagged={uid: flags for uid, flags in changed.items() if known.get(uid, flags) != flags},
         gone=tuple(sorted(gone)),
         back=back,
     )
@@ -200,11 +217,14 @@ def _changes(
 
 def _compare_target(target: Listing, ledger: FolderLedger) -> tuple[Uids, Uids]:
     """Return the source UIDs whose copy is missing, and the target UIDs that are not ours."""
-    there = set(target.uids)
-    missing = set(ledger.target_uids) - there
-    foreign = there - set(ledger.target_uids) - set(ledger.vanished.values())
+    there, ours = column(target.uids), ascending(ledger.target_uids)
+    missing = set(absent(ours, there))
+    kept = set(ledger.vanished.values())
     pairs = zip(ledger.source_uids, ledger.target_uids, strict=True) if missing else ()
-    return tuple(source for source, uid in pairs if uid in missing), tuple(sorted(foreign))
+    return (
+        tuple(source for source, uid in pairs if uid in missing),
+        tuple(uid for uid in absent(there, ours) if uid not in kept),
+    )
 
 
 def wanted_mails(changes: Changes, ledger: FolderLedger, rules: Rules) -> Uids:
@@ -234,7 +254,7 @@ def plan_folder(
     ledger: FolderLedger,
     rules: Rules,
     *,
-    sizes: Mapping[int, int] | None = None,
+    sizes: Sizes | None = None,
     target: Listing | None = None,
 ) -> tuple[Action, ...]:
     """Return the actions for one folder, in order.
@@ -246,7 +266,7 @@ def plan_folder(
     wanted = wanted_mails(changes, ledger, rules)
     if changes.are_none and not wanted and rules.deletions is Deletions.NEVER:
         return ()
-    skips = _too_large(wanted, sizes or {}, rules.largest_bytes)
+    skips = _too_large(wanted, sizes, rules.largest_bytes) if sizes is not None else {}
     sent = tuple(uid for uid in wanted if uid not in skips) if skips else wanted
     return (
         *([LeaveOut(skips=skips)] if skips else []),
@@ -263,28 +283,25 @@ def _mirror_actions(
     """Return what gives copies their flags back that somebody changed, where the target is a mirror."""
     if target is None or rules.deletions is not Deletions.MIRROR or rules.is_in_use:
         return []
-    there = dict(zip(target.uids, target.flags, strict=True))
     merged: defaultdict[FlagSet, list[int]] = defaultdict(list)
-    for source, uid, flags in zip(
-        ledger.source_uids, ledger.target_uids, ledger.flags, strict=True
-    ):
-        seen = there.get(uid, flags)
+    for at, place in found_in(column(target.uids), ledger.target_uids):
+        flags, seen = ledger.flags[at], target.flags[place]
         # Compared as they are first: that is quick, and nearly always enough.
-        if seen != flags and source not in changes.reflagged:
+        if seen != flags and ledger.source_uids[at] not in changes.reflagged:
             wanted = storable(flags, rules.permanent_flags)
             if comparable(seen) != comparable(wanted):
-                merged[wanted].append(uid)
+                merged[wanted].append(ledger.target_uids[at])
     return [
         StoreFlags(target_uids=tuple(sorted(uids)), change=FlagChange.SET, flags=flags)
         for flags, uids in sorted(merged.items())
     ]
 
 
-def _too_large(uids: Uids, sizes: Mapping[int, int], largest: int) -> dict[int, Skip]:
+def _too_large(uids: Uids, sizes: Sizes, largest: int) -> dict[int, Skip]:
     return {
-        uid: Skip(SkipReason.TOO_LARGE, f"{sizes[uid]} bytes, the target takes {largest}")
+        uid: Skip(SkipReason.TOO_LARGE, f"{size} bytes, the target takes {largest}")
         for uid in (uids if largest else ())
-        if sizes.get(uid, 0) > largest
+        if (size := sizes.get(uid, 0)) > largest
     }
 
 
@@ -367,9 +384,9 @@ def _touched(
         return set()
     if target is None:
         return set(copies)
-    there = dict(zip(target.uids, target.flags, strict=True))
     return {
         uid
         for uid, (copy, written) in copies.items()
-        if there.get(copy) not in {None, storable(written, rules.permanent_flags)}
+        if (at := place_of(copy, target.uids)) is not None
+        and target.flags[at] != storable(written, rules.permanent_flags)
     }

@@ -9,17 +9,8 @@ from typing import Any
 
 import pytest
 from tests.builders import farm, http_service, mail_service, server, stream_service
-from tests.integration.balance.rendered import (
-    Answer,
-    Certificates,
-    Engine,
-    LineServer,
-    TinyServer,
-    WebServer,
-    engine,
-    free_port,
-    is_unchecked,
-)
+from tests.integration.balance.rendered import Certificates, Engine, engine, free_port, is_unchecked
+from tests.integration.balance.tiny_servers import Answer, LineServer, TinyServer, WebServer
 
 IMAP = {"a1 NOOP": "a1 OK done\n", "a2 LOGOUT": "* BYE\na2 OK\n"}
 POP3 = {"CAPA": "+OK\nUIDL\n.\n", "QUIT": "+OK\n"}
@@ -30,11 +21,6 @@ SIEVE_GREETING = '"IMPLEMENTATION" "Dovecot Pigeonhole"\n"STARTTLS"\nOK "Dovecot
 PATIENT: dict[str, Any] = {"interval": "500ms", "timeout": "10s", "fall": 1, "rise": 1}
 PORTS = {"imap": 143, "pop3": 110, "smtp": 25, "submission": 587, "lmtp": 24, "sieve": 4190}
 RUNS = ["dovecot", "postfix"]
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 async def verdicts(cases: dict[str, tuple[str, TinyServer]]) -> dict[str, str]:

@@ -13,13 +13,12 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from tests.builders import farm, http_service, server, stream_service
 from tests.integration.balance.rendered import (
     HAPROXY,
-    Answer,
     Certificates,
-    WebServer,
     engine,
     free_port,
     write_configuration,
 )
+from tests.integration.balance.tiny_servers import Answer, WebServer
 from tests.platforms import (
     AUTHORITY,
     BLANK_CERTIFICATE,

@@ -10,8 +10,6 @@ import pytest
 from tests.builders import farm, mail_service, names_service, server, stream_service
 from tests.integration.balance.rendered import (
     Certificates,
-    LineServer,
-    WebServer,
     connect,
     engine,
     free_port,
@@ -19,6 +17,7 @@ from tests.integration.balance.rendered import (
     master,
     reload,
 )
+from tests.integration.balance.tiny_servers import LineServer, WebServer
 
 HOST = "mail.contoso.example"
 OWA = "owa.contoso.example"
@@ -26,11 +25,6 @@ EAS = "eas.contoso.example"
 IMAP = {"a1 NOOP": "a1 OK done\n", "a2 LOGOUT": "* BYE\na2 OK\n", "b1": "b1 OK hello\n"}
 # The engine gives a check one interval to connect and shake hands, so less would fail on a busy machine.
 QUICK: dict[str, Any] = {"interval": "400ms", "timeout": "2s", "fall": 1, "rise": 1}
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 async def first_line(port: int, say: bytes = b"", **keys: Any) -> str:

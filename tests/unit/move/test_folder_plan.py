@@ -3,52 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.move.folder_planning import SENT, names, plan, reasons, source, there
 
 from switchover.move.folder_draft import Reason, SourceFolder
 from switchover.move.folder_name import NameFault, TargetFacts, TargetFolder
 from switchover.move.folder_plan import (
-    Choice,
     FolderMapping,
-    FolderPlan,
     ProblemKind,
     WhyLeftOut,
-    plan_folders,
 )
-
-SENT, TRASH = frozenset({"\\Sent"}), frozenset({"\\Trash"})
-
-
-def source(*names: str, separator: str | None = "/", **kwargs: object) -> list[SourceFolder]:
-    return [SourceFolder(name=name, separator=separator, **kwargs) for name in names]  # type: ignore[arg-type] # tests
-
-
-def there(*names: str) -> list[TargetFolder]:
-    return [TargetFolder(name=name) for name in names]
-
-
-def plan(
-    folders: list[SourceFolder],
-    facts: TargetFacts | None = None,
-    /,
-    *,
-    prefix: str = "",
-    **choice: object,
-) -> FolderPlan:
-    facts = facts or TargetFacts(separator="/")
-    return plan_folders(folders, facts, source_prefix=prefix, choice=Choice(**choice))  # type: ignore[arg-type] # tests
-
-
-def names(result: FolderPlan) -> Mapping[str, str]:
-    return {one.source: one.target for one in result.mappings}
-
-
-def reasons(result: FolderPlan, name: str) -> tuple[Reason, ...]:
-    return next(one.reasons for one in result.mappings if one.source == name)
 
 
 def test_the_same_server_kind_keeps_every_name_without_a_reason() -> None:
@@ -219,143 +186,6 @@ def test_subscriptions_follow_even_for_names_without_mails() -> None:
         "d": False,
     }
     assert result.subscriptions == ("gone.x",)
-
-
-def test_a_special_use_leads_to_the_folder_that_has_it() -> None:
-    facts = TargetFacts(separator="/", folders=[TargetFolder(name="Sent", special_use=SENT)])
-    result = plan(source("Sent Items", special_use=SENT), facts)
-    assert names(result) == {"Sent Items": "Sent"}
-    assert reasons(result, "Sent Items") == (Reason.SPECIAL_USE,)
-    assert not result.mappings[0].is_new
-
-
-@pytest.mark.parametrize(
-    ("folders", "on_target"),
-    [
-        # Its own name is there: nobody's folder is renamed.
-        (source("Sent Items", special_use=SENT), ["Sent", "Sent Items"]),
-        # Another folder of the source has that name.
-        (source("Sent Items", special_use=SENT) + source("Sent"), ["Sent"]),
-        # Two folders claim the use.
-        (source("Sent Items", "Sent Mail", special_use=SENT), ["Sent"]),
-    ],
-)
-def test_a_special_use_that_would_be_a_guess_changes_no_name(
-    folders: list[SourceFolder], on_target: list[str]
-) -> None:
-    uses = [
-        TargetFolder(name=n, special_use=SENT if n == "Sent" else frozenset()) for n in on_target
-    ]
-    result = plan(folders, TargetFacts(separator="/", folders=uses))
-    assert names(result) == {one.name: one.name for one in folders}
-
-
-def test_the_user_decides_before_a_special_use() -> None:
-    facts = TargetFacts(separator="/", folders=[TargetFolder(name="Sent", special_use=SENT)])
-    result = plan(source("Out", special_use=SENT), facts, overrides={"Out": "Old/Out"})
-    assert names(result) == {"Out": "Old/Out"}
-
-
-def test_new_folders_are_created_with_their_use_once() -> None:
-    facts = TargetFacts(
-        separator="/", creates_special_use=True, folders=[TargetFolder(name="T", special_use=TRASH)]
-    )
-    folders = [
-        *source("Sent", "Sent 2", special_use=SENT),
-        *source("Bin", special_use=TRASH | {"\\Junk"}),
-        *source("All", special_use=frozenset({"\\All"})),
-    ]
-    result = plan(folders, facts)
-    assert {one.source: one.create_use for one in result.mappings} == {
-        "All": None,
-        "Bin": None,
-        "Sent": "\\Sent",
-        "Sent 2": None,
-    }
-    assert names(result)["Bin"] == "T"
-
-
-def test_a_target_that_can_not_create_with_a_use_is_not_asked_to() -> None:
-    assert plan(source("Sent", special_use=SENT)).mappings[0].create_use is None
-
-
-def test_virtual_folders_are_left_out_unless_named() -> None:
-    starred = source("Starred", special_use=frozenset({"\\Flagged"}))
-    all_mail = source("All", special_use=frozenset({"\\All"}))
-    assert plan(starred + all_mail).left_out == {"Starred": WhyLeftOut.VIRTUAL}
-    assert names(plan(starred, folders=("Starred",))) == {"Starred": "Starred"}
-    assert plan(all_mail, virtual_uses=frozenset({"\\All"})).left_out == {"All": WhyLeftOut.VIRTUAL}
-
-
-@pytest.mark.parametrize(
-    ("patterns", "chosen"),
-    [
-        (("a",), {"a"}),
-        (("a*",), {"a", "a/b", "a/b/c"}),
-        (("a/*",), {"a/b", "a/b/c"}),
-        (("inbox*",), {"INBOX", "INBOX/x"}),
-        (("[Gmail]/All",), {"[Gmail]/All"}),
-        (("?",), {"a", "A"}),
-    ],
-)
-def test_folders_are_chosen_by_name_or_glob(patterns: tuple[str, ...], chosen: set[str]) -> None:
-    folders = source("INBOX", "INBOX/x", "a", "A", "a/b", "a/b/c", "[Gmail]/All")
-    result = plan(folders, folders=patterns)
-    assert set(names(result)) == chosen
-    assert set(result.left_out.values()) == {WhyLeftOut.NOT_CHOSEN}
-
-
-def test_patterns_may_use_slashes_whatever_the_separator() -> None:
-    folders = source("INBOX.a.b", "INBOX.c", separator=".")
-    assert set(names(plan(folders, prefix="INBOX.", folders=("a/b",)))) == {"INBOX.a.b"}
-    assert set(names(plan(folders, prefix="INBOX.", folders=("INBOX.c",)))) == {"INBOX.c"}
-
-
-def test_exclusion_wins_over_choice() -> None:
-    result = plan(source("a", "b"), folders=("*",), excluded=("b", "nothing*"))
-    assert (names(result), result.left_out) == ({"a": "a"}, {"b": WhyLeftOut.EXCLUDED})
-    assert result.problems == ()
-
-
-def test_a_choice_or_an_override_that_fits_nothing_is_told() -> None:
-    result = plan(source("a"), folders=("a", "Sentt"), overrides={"b": "c"})
-    assert [(one.kind, one.sources) for one in result.problems] == [
-        (ProblemKind.UNMATCHED, ("Sentt",)),
-        (ProblemKind.UNMATCHED, ("b",)),
-    ]
-
-
-def test_an_override_takes_the_children_along_and_the_nearest_counts() -> None:
-    folders = source("Old", "Old/2018", "Old/2019", "Old/2019/x.y", "New")
-    result = plan(
-        folders,
-        TargetFacts(separator="."),
-        overrides={"Old": "Archive.Old", "Old/2019": "Last"},
-    )
-    assert names(result) == {
-        "Old": "Archive.Old",
-        "Old/2018": "Archive.Old.2018",
-        "Old/2019": "Last",
-        "Old/2019/x.y": "Last.x_y",
-        "New": "New",
-    }
-    assert reasons(result, "Old") == (Reason.OVERRIDE,)
-    assert reasons(result, "Old/2018") == (Reason.PARENT,)
-
-
-def test_an_override_that_the_target_does_not_take_is_told() -> None:
-    facts = TargetFacts(separator="/", forbidden="*")
-    result = plan(source("a", "b"), facts, overrides={"a": "x*", "b": "y//z"})
-    assert [(one.kind, one.sources) for one in result.problems] == [
-        (ProblemKind.OVERRIDE, ("a",)),
-        (ProblemKind.NAME, ("b",)),
-    ]
-
-
-def test_an_override_can_end_a_collision() -> None:
-    folders = source("a.b", "a_b")
-    result = plan(folders, TargetFacts(separator="."), overrides={"a.b": "other"})
-    assert names(result) == {"a.b": "other", "a_b": "a_b"}
 
 
 PATHS = st.lists(

@@ -9,7 +9,8 @@ from tests.unit.move.ledger_mails import FLAG_SETS, mail, stored, worst_mails, y
 
 from switchover.errors import Corrupt
 from switchover.move.flags import FlagSet
-from switchover.move.ledger import Fold, FolderLedger, fold, replay
+from switchover.move.folding import Fold, fold
+from switchover.move.ledger import FolderLedger, replay
 from switchover.move.segment import (
     FULL_MAILS,
     Row,
@@ -40,7 +41,6 @@ def told(ledger: FolderLedger) -> object:
         dict(sorted(ledger.skipped.items())),
         ledger.known(),
         ledger.known_vanished(),
-        ledger.digests(),
     )
 
 
@@ -62,7 +62,7 @@ def test_stored_mails_are_found_by_their_source_uid() -> None:
     assert [ledger.target_uid(uid) for uid in (3, 4, 5, 9, 11, 12)] == [70, None, 71, 72, 90, None]
     assert ledger.by_source_uid() == {3: 70, 5: 71, 9: 72, 11: 90}
     assert ledger.known()[1].mail == mail(5)
-    assert ledger.digests()[3] == mail(11).digest
+    assert ledger.known()[3].mail.digest == mail(11).digest
 
 
 def test_rows_in_any_order_of_uids_are_sorted() -> None:

@@ -17,11 +17,9 @@ from tests.unit.move.ledger_mails import (
 
 from switchover.errors import Corrupt
 from switchover.move.column import pack_table
-from switchover.move.mail_state import MailEvent
 from switchover.move.segment import (
     FULL_MAILS,
     LedgerMail,
-    Outcome,
     Row,
     RowKind,
     Segment,
@@ -36,7 +34,6 @@ from switchover.move.segment import (
     read_skipped,
     reflagged,
     removed,
-    settle,
     skipped,
     stored_bytes,
     unpack_uids,
@@ -103,60 +100,9 @@ def test_an_intended_row_becomes_stored_without_its_first_field_changing() -> No
     assert list(unpack_uids(after.target_uids)) == [17, 18]
 
 
-def test_digests_learned_while_sending_are_taken() -> None:
-    row = intend([mail(3, digest=b"")], floor=1)
-    assert Segment(acknowledge(row, [1], [mail(3)]).packed).mails() == [mail(3)]
-
-
 def test_a_missing_target_uid_is_refused() -> None:
     with pytest.raises(ValueError, match="as many"):
         acknowledge(intend([mail(3), mail(4)], floor=1), [1])
-
-
-def test_a_batch_that_went_well_in_part_is_split() -> None:
-    row = intend([mail(uid) for uid in (1, 2, 3, 4)], floor=9)
-    refusal = Skip(SkipReason.REFUSED, "NO [CANNOT] NUL")
-    stored, left = settle(
-        row,
-        {
-            0: Outcome(MailEvent.FOUND, 9),
-            1: Outcome(MailEvent.REFUSED, skip=refusal),
-            2: Outcome(MailEvent.NOT_FOUND),
-            3: Outcome(MailEvent.FOUND, 10),
-        },
-    )
-    assert Segment(stored.packed).mails() == [mail(1), mail(4)]
-    assert list(unpack_uids(stored.target_uids)) == [9, 10]
-    assert read_skipped(left) == {2: refusal}
-
-
-def test_a_batch_that_went_well_is_stored_as_it_is() -> None:
-    row = intend([mail(1), mail(2)], floor=9)
-    outcomes = {at: Outcome(MailEvent.ACKNOWLEDGED, 9 + at) for at in (0, 1)}
-    assert settle(row, outcomes) == (acknowledge(row, [9, 10]),)
-
-
-def test_a_batch_of_which_nothing_arrived_leaves_nothing() -> None:
-    row = intend([mail(1)], floor=9)
-    assert settle(row, {0: Outcome(MailEvent.NOT_FOUND)}) == ()
-    (left,) = settle(row, {0: Outcome(MailEvent.LEFT_OUT)})
-    assert read_skipped(left) == {1: Skip(SkipReason.REFUSED)}
-
-
-def test_a_single_mail_of_a_batch_can_be_stored() -> None:
-    row = intend([mail(1), mail(2)], floor=9)
-    (stored,) = settle(row, {0: Outcome(MailEvent.NOT_FOUND), 1: Outcome(MailEvent.FOUND, 9)})
-    assert Segment(stored.packed).mails() == [mail(2)]
-
-
-def test_no_mail_of_a_batch_is_forgotten() -> None:
-    with pytest.raises(ValueError, match="outcome"):
-        settle(intend([mail(1), mail(2)], floor=9), {0: Outcome(MailEvent.NOT_FOUND)})
-
-
-def test_an_outcome_that_can_not_be_is_corrupt() -> None:
-    with pytest.raises(Corrupt):
-        settle(intend([mail(1)], floor=9), {0: Outcome(MailEvent.GONE)})
 
 
 @given(st.dictionaries(UIDS, FLAG_SETS, max_size=20))

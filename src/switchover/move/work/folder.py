@@ -26,7 +26,6 @@ from switchover.move.sync_action import (
 )
 from switchover.move.sync_plan import (
     Deletions,
-    Listing,
     Rules,
     compare,
     obstacles,
@@ -37,7 +36,8 @@ from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
 from switchover.move.work.isolation import Suspects
-from switchover.move.work.looking import look, with_details
+from switchover.move.work.looking import list_flags, look, with_details
+from switchover.move.work.mail_columns import SizeColumn
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
@@ -130,25 +130,24 @@ class FolderCopy:
         here = doubts.here
         if not seen.adds_up(self.rows.ledger):
             seen = await look(self.source, self.folder, self.rows, is_whole=True)
-        target = await self._list_target(here)
-        rules, ledger = self._rules_for(here), self.rows.ledger
-        changes = compare(seen.seen, ledger, target)
-        mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
-        changes = self._choose(changes, mails)
-        sizes = dict(zip(mails.uids, mails.sizes, strict=True))
-        actions = plan_folder(changes, ledger, rules, sizes=sizes, target=target)
-        self.result.known = len(ledger.source_uids)
+        there, fingerprint = seen.opened, seen.fingerprint
+        actions, mails = await self._plan(seen, here)
+        del seen  # a large folder is planned, and what it showed need be held no more
         to_send = [one for one in actions if isinstance(one, Append)]
+        others = [one for one in actions if not isinstance(one, Append)]
+        del actions
         self.tally.begin(
             self.result.name,
             sum(len(one.source_uids) for one in to_send),
             sum(one.size_bytes for one in to_send),
         )
         highest = await self._append(to_send, mails, doubts)
+        del to_send, mails
         await self._remove_surplus(doubts)
-        for action in actions:
+        for action in others:
             await self._do(action)
-        self._save(seen)
+        del others
+        self._save(there, fingerprint)
         self.result.target_state = State(
             uid_validity=here.uid_validity,
             uid_next=max(here.uid_next, highest + 1),
@@ -156,8 +155,20 @@ class FolderCopy:
         )
         return self.result
 
-    def _save(self, seen: Look) -> None:
-        there = seen.opened
+    async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
+        """Return what is to be done, and the mails that are to be sent with their details."""
+        rules, ledger = self._rules_for(here), self.rows.ledger
+        self.result.known = len(ledger.source_uids)
+        target = None
+        # What the target has matters where somebody else's doings there count.
+        if self.rules.deletions is not Deletions.NEVER:
+            target = await list_flags(self.target, here)
+        changes = compare(seen.seen, ledger, target)
+        mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
+        changes = self._choose(changes, mails)
+        return plan_folder(changes, ledger, rules, sizes=SizeColumn(mails), target=target), mails
+
+    def _save(self, there: Opened, fingerprint: bytes) -> None:
         self.result.listed = there.messages
         self.store.fold(self.rows)
         # What may be taken next time must be tried next time, though the source shows no change.
@@ -169,7 +180,7 @@ class FolderCopy:
                 source_uid_next=there.uid_next,
                 source_mod_seq=0 if self.result.unread else there.mod_seq,
                 source_messages=there.messages,
-                fingerprint=b"" if self.result.unread else seen.fingerprint,
+                fingerprint=b"" if self.result.unread else fingerprint,
             )
         )
 
@@ -212,12 +223,6 @@ class FolderCopy:
             or self._append_limit
             or largest_mail(conversation.capabilities, conversation.profile),
         )
-
-    async def _list_target(self, here: Opened) -> Listing | None:
-        """Return what the target has, where somebody else's doings there count."""
-        if self.rules.deletions is Deletions.NEVER:
-            return None
-        return _listing(here, await list_mails(self.target) if here.messages else Mails())
 
     async def _clear(self, there: Opened, here: Opened) -> Doubts:
         """Find out what earlier runs left in doubt and what new UIDs mean; note what UIDs mean now."""
@@ -363,7 +368,3 @@ class FolderCopy:
             fresh = [uid for uid in action.source_uids if uid not in ledger.vanished]
             if fresh:
                 self.store.write(self.rows, vanished(fresh))
-
-
-def _listing(opened: Opened, mails: Mails) -> Listing:
-    return Listing(uid_validity=opened.uid_validity, uids=mails.uids, flags=mails.flags)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchover.move.append_batches import batches
 from switchover.move.segment import Skip, SkipReason
+from switchover.move.work.mail_columns import SizeColumn
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.sync_action import Append
-    from switchover.move.work.mailbox import Mails
+    from switchover.move.work.mail_columns import Mails
 
 PARTS = 32
 """Into so many groups suspects are cut: 1,000 mails under way are down to one after two more breaks."""
@@ -67,7 +68,7 @@ class Suspects:
         """Return what is to be sent, suspects in groups of their own and without those left out."""
         if not self._sizes:
             return appends
-        sizes = dict(zip(mails.uids, mails.sizes, strict=True))
+        sizes = SizeColumn(mails)
         found: list[Append] = []
         for one in appends:
             for most, uids in self._runs(one.source_uids):

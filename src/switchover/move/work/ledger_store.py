@@ -19,7 +19,7 @@ from switchover import clock
 from switchover.errors import Unavailable
 from switchover.move import queries
 from switchover.move.canonical import Form
-from switchover.move.ledger import fold, replay
+from switchover.move.ledger import replay
 from switchover.move.segment import RowKind
 from switchover.store.disk import NoSpace
 
@@ -165,6 +165,8 @@ class LedgerStore:
         """Have many small rows of a folder become few, where that pays."""
         if not rows.has_news:
             return
+        from switchover.move.folding import fold  # noqa: PLC0415 - start-up time
+
         better = fold(rows.rows)
         if better is None:
             return

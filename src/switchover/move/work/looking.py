@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from switchover.move.fingerprint import Fingerprint
 from switchover.move.ledger import NO_UID
 from switchover.move.sync_plan import Delta, Listing
+from switchover.move.uid_columns import absent, ascending
 from switchover.move.work.mail_columns import (
     ALL_FIELDS,
     DETAIL_FIELDS,
@@ -67,7 +68,9 @@ class Look:
         if delta.present is None:
             gone = len(set(delta.vanished))
         else:
-            gone = len({*ledger.source_uids, *ledger.skipped}.difference(delta.present))
+            present = ascending(delta.present)
+            gone = len(absent(ledger.source_uids, present))
+            gone += len(absent(ascending(ledger.skipped), present))
         new = sum(
             uid < there.uid_next and ledger.position(uid) is None and uid not in ledger.skipped
             for uid in delta.changed
@@ -109,13 +112,14 @@ async def _look_since(connection: Connection, folder: Folder, rows: FolderRows) 
         return None
     present = _present(requests, there) if len(batch) > 2 else None
     vanished = _vanished(requests, rows.ledger)
+    uids, flags = gathered.columns()
     delta = Delta(
         uid_validity=there.uid_validity,
-        changed=gathered.changed(),
+        changed=dict(zip(uids, flags, strict=True)),
         vanished=vanished,
         present=present,
     )
-    return Look(opened=there, seen=delta, mails=gathered.details(dict(delta.changed)))
+    return Look(opened=there, seen=delta, mails=gathered.details(uids, flags))
 
 
 def _changes_since(connection: Connection, mod_seq: int) -> list[Command]:
@@ -126,15 +130,15 @@ def _changes_since(connection: Connection, mod_seq: int) -> list[Command]:
     ]
 
 
-def _present(requests: Sequence[Request], there: Opened) -> list[int]:
+def _present(requests: Sequence[Request], there: Opened) -> array[int]:
     """Return every UID that is there; nothing where a server names more than the folder can have."""
     for request in requests:
         for event in request.responses:
             if isinstance(event, ESearch | Search) and event.numbers is not None:
                 # Mails may come between EXAMINE and SEARCH, but not without end.
                 is_possible = event.numbers.count <= 2 * there.messages + 10_000
-                return list(event.numbers.numbers()) if is_possible else []
-    return []
+                return ascending(event.numbers.numbers()) if is_possible else array("q")
+    return array("q")
 
 
 def _vanished(requests: Sequence[Request], ledger: FolderLedger) -> list[int]:
@@ -146,13 +150,13 @@ def _vanished(requests: Sequence[Request], ledger: FolderLedger) -> list[int]:
         if isinstance(event, Vanished)
         for one in event.uids
     ]
-    ours = sorted({*ledger.source_uids, *ledger.skipped}) if told else []
     found: list[int] = []
-    last = 0
-    for first, end in sorted(told):
-        if end > last:
-            found += ours[bisect_left(ours, max(first, last + 1)) : bisect_right(ours, end)]
-            last = end
+    for ours in (ledger.source_uids, ascending(ledger.skipped)) if told else ():
+        last = 0
+        for first, end in sorted(told):
+            if end > last:
+                found += ours[bisect_left(ours, max(first, last + 1)) : bisect_right(ours, end)]
+                last = end
     return found
 
 
@@ -168,11 +172,7 @@ async def _look_at_all(connection: Connection, folder: Folder, rows: FolderRows)
     there = await _examine(connection, folder, batch, gathered)
     uids, flags = gathered.columns()
     begin = bisect_left(uids, floor)
-    mails = (
-        gathered.mails()
-        if begin == 0
-        else gathered.details(dict(zip(uids[begin:], flags[begin:], strict=True)))
-    )
+    mails = gathered.details(uids[begin:], flags[begin:]) if begin else gathered.mails()
     return Look(
         opened=there,
         seen=Listing(uid_validity=there.uid_validity, uids=uids, flags=flags),
@@ -202,12 +202,23 @@ def _most(folder: Folder, listings: int) -> int | None:
     return None if messages is None else listings * (2 * messages + 10_000)
 
 
+async def list_flags(connection: Connection, there: Opened) -> Listing:
+    """Return the mails of the selected folder with their flags."""
+    gathered = FlagGatherer()
+    if there.messages:
+        await gather(
+            connection, [message_commands.uid_fetch(_ALL_UIDS, FLAG_FIELDS)], gathered.take
+        )
+    uids, flags = gathered.columns()
+    return Listing(uid_validity=there.uid_validity, uids=uids, flags=flags)
+
+
 async def with_details(connection: Connection, mails: Mails, uids: Iterable[int]) -> Mails:
     """Return the mails with those of ``uids`` among them; asks the selected folder for what is missing.
 
     One that is gone meanwhile is in neither.
     """
-    missing = sorted(set(uids).difference(mails.uids))
+    missing = absent(ascending(uids), mails.uids)
     if not missing:
         return mails
     gathered = MailGatherer()
@@ -222,6 +233,8 @@ async def with_details(connection: Connection, mails: Mails, uids: Iterable[int]
 
 def joined(one: Mails, other: Mails) -> Mails:
     """Return the mails of both, of which none is in both."""
+    if not one.uids or not other.uids:
+        return one if one.uids else other
     order = sorted(range(len(one.uids) + len(other.uids)), key=(one.uids + other.uids).__getitem__)
 
     def pick(column: Collection[int]) -> array[int]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from operator import lt
 from typing import TYPE_CHECKING, overload
 
 from switchover.move.flags import FlagReader
+from switchover.move.uid_columns import found_in
 from switchover.wire.imap.internal_date import DateReader, InternalDate
 from switchover.wire.imap.message_commands import FetchField
 
@@ -20,6 +23,9 @@ ALL_FIELDS = (FetchField.UID, FetchField.FLAGS, FetchField.INTERNAL_DATE, FetchF
 DETAIL_FIELDS = (FetchField.UID, FetchField.INTERNAL_DATE, FetchField.SIZE)
 FLAG_FIELDS = (FetchField.UID, FetchField.FLAGS)
 _UNDATED = InternalDate(0, 0)
+_LARGEST_BYTES = 1 << 40
+"""No mail is larger; what a server claims is bounded by nothing, and sizes are added up."""
+_MOST_UID = (1 << 63) - 1
 
 
 def _numbers() -> array[int]:
@@ -67,6 +73,26 @@ class Mails:
         return Dates(self.seconds, self.zones)
 
 
+class SizeColumn:
+    """The sizes of mails by UID; quick is who asks in the order of UIDs."""
+
+    __slots__ = ("_following", "_sizes", "_uids")
+
+    def __init__(self, mails: Mails) -> None:
+        """Take the columns as they are."""
+        self._uids, self._sizes, self._following = mails.uids, mails.sizes, 0
+
+    def get(self, uid: int, default: int, /) -> int:
+        """Return the size of a mail, ``default`` where it is not among them."""
+        at, uids = self._following, self._uids
+        if at >= len(uids) or uids[at] != uid:
+            at = bisect_left(uids, uid)
+            if at >= len(uids) or uids[at] != uid:
+                return default
+        self._following = at + 1
+        return self._sizes[at]
+
+
 class FlagGatherer:
     """Takes UIDs and flags, however they come; what came last of a mail counts."""
 
@@ -79,20 +105,20 @@ class FlagGatherer:
     def take(self, items: Sequence[FetchItem]) -> None:
         """Take what FETCH told; without a UID or flags it tells nothing here."""
         reader = self._reader
-        told = [one for one in items if one.uid is not None and one.flags is not None]
+        told = [
+            one
+            for one in items
+            if one.flags is not None and one.uid is not None and one.uid <= _MOST_UID
+        ]
         self.uids.extend([one.uid for one in told if one.uid is not None])
         self.flags += [reader[one.flags] for one in told if one.flags is not None]
 
     def columns(self) -> tuple[array[int], list[FlagSet]]:
         """Return UIDs, ascending, and flags."""
-        if all(map(lt, self.uids, self.uids[1:])):
+        order = _order(self.uids)
+        if order is None:
             return self.uids, self.flags
-        latest = sorted(dict(zip(self.uids, self.flags, strict=True)).items())
-        return array("q", (uid for uid, _ in latest)), [flags for _, flags in latest]
-
-    def changed(self) -> dict[int, FlagSet]:
-        """Return flags by UID."""
-        return dict(zip(self.uids, self.flags, strict=True))
+        return _picked(self.uids, order), list(map(self.flags.__getitem__, order))
 
 
 class MailGatherer(FlagGatherer):
@@ -111,38 +137,60 @@ class MailGatherer(FlagGatherer):
         """Take what FETCH told."""
         super().take(items)
         for item in items:
-            if item.uid is not None and item.size is not None:
+            if item.size is not None and item.uid is not None and item.uid <= _MOST_UID:
                 when = (self._dates.read(item.date) if item.date else None) or _UNDATED
                 self._detailed.append(item.uid)
-                self._sizes.append(item.size)
+                self._sizes.append(min(item.size, _LARGEST_BYTES))
                 self._seconds.append(when.epoch_seconds)
                 self._zones.append(when.zone_minutes)
 
     def mails(self) -> Mails:
         """Return the mails whose flags came; one without a size has 0, and no date."""
         uids, flags = self.columns()
-        if uids == self._detailed:
-            sizes, seconds, zones = self._sizes, self._seconds, self._zones
-        else:
-            places = {uid: at for at, uid in enumerate(self._detailed)}
-            found = [places.get(uid, -1) for uid in uids]
-            sizes, seconds, zones = (
-                array("q", (column[at] if at >= 0 else 0 for at in found))
-                for column in (self._sizes, self._seconds, self._zones)
-            )
+        found = self.details(uids, flags)
+        if len(found.uids) == len(uids):
+            return found
+        sizes, seconds, zones = (array("q", bytes(8 * len(uids))) for _ in range(3))
+        for at, place in found_in(uids, found.uids):
+            sizes[place] = found.sizes[at]
+            seconds[place] = found.seconds[at]
+            zones[place] = found.zones[at]
         return Mails(uids=uids, flags=flags, sizes=sizes, seconds=seconds, zones=zones)
 
-    def details(self, flags_of: dict[int, FlagSet]) -> Mails:
-        """Return the mails whose sizes came, with flags from elsewhere; without those it is no mail.
+    def details(self, uids: array[int], flags: list[FlagSet]) -> Mails:
+        """Return those of mails whose sizes came, UIDs ascending; what is not among them is no mail.
 
         ``n:*`` brings the last mail even where its UID is below n.
         """
-        places = {uid: at for at, uid in enumerate(self._detailed) if uid in flags_of}
-        order = sorted(places.items())
-        return Mails(
-            uids=array("q", (uid for uid, _ in order)),
-            flags=[flags_of[uid] for uid, _ in order],
-            sizes=array("q", (self._sizes[at] for _, at in order)),
-            seconds=array("q", (self._seconds[at] for _, at in order)),
-            zones=array("q", (self._zones[at] for _, at in order)),
-        )
+        columns = (self._sizes, self._seconds, self._zones)
+        if uids != self._detailed:
+            order = _order(self._detailed)
+            if order is None:
+                order = range(len(self._detailed))
+            detailed = _picked(self._detailed, order)
+            both = list(found_in(uids, detailed))
+            uids = array("q", (detailed[at] for at, _ in both))
+            flags = [flags[place] for _, place in both]
+            sizes, seconds, zones = (
+                array("q", (column[order[at]] for at, _ in both)) for column in columns
+            )
+        else:
+            sizes, seconds, zones = columns
+        return Mails(uids=uids, flags=flags, sizes=sizes, seconds=seconds, zones=zones)
+
+
+def _order(uids: array[int]) -> Sequence[int] | None:
+    """Return the places in the order of UIDs, each only where it came last; None where they ascend already."""
+    if all(map(lt, uids, uids[1:])):
+        return None
+    order = sorted(range(len(uids)), key=uids.__getitem__)
+    # Sorting keeps the order of equals: what came last of a mail stands last.
+    return [
+        at
+        for at, following in zip_longest(order, order[1:])
+        if following is None or uids[at] != uids[following]
+    ]
+
+
+def _picked(column: array[int], places: Sequence[int]) -> array[int]:
+    return array("q", map(column.__getitem__, places))

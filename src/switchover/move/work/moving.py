@@ -46,8 +46,8 @@ async def move_within_target(
     states = [(one, _before(one), state_of(one.folder.status)) for one in jobs]
     losing = [one for one, before, now in states if may_lose(before, now)]
     gaining = [one for one, before, now in states if may_gain(before, now)]
-    if not losing or not gaining:
-        return
+    if all(one is other for one in losing for other in gaining):
+        return  # nothing moves within a folder
     work = _Moving(ends=ends, store=store, rules=rules)
     for job in {id(one): one for one in (*losing, *gaining)}.values():
         await work.look_at(job)
@@ -100,15 +100,13 @@ class _Moving:
                 self.arrived.append(
                     Arrived(name, uid, mails.sizes[at], mails.seconds[at], mails.flags[at])
                 )
-        gone = set(changes.gone)
         may_go = self.rules.deletions is not Deletions.NEVER and not self.rules.is_in_use
         self.departed += [
             Departed(
                 name, mail.source_uid, uid, mail.size, mail.epoch_seconds, mail.flags, mail.digest,
                 may_go,
             )
-            for mail, uid in (*rows.ledger.known(), *rows.ledger.known_vanished())
-            if mail.source_uid in gone or mail.source_uid in rows.ledger.vanished
+            for mail, uid in (*rows.ledger.known(changes.gone), *rows.ledger.known_vanished())
         ]  # fmt: skip
 
     async def run(self) -> None:

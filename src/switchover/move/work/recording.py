@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
+from switchover.move.uid_columns import places
 from switchover.move.work.outbox import Batch, head
 from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from switchover.move.sync_action import Append
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
@@ -62,27 +63,23 @@ class Recorder:
 
     async def intended(self, appends: Sequence[Append], mails: Mails) -> AsyncIterator[Batch]:
         """Yield batches for the pump, each when its intent is durable."""
-        places = {uid: place for place, uid in enumerate(mails.uids)}
         groups = [appends[at : at + GROUP_BATCHES] for at in range(0, len(appends), GROUP_BATCHES)]
-        ready = [self._intend(group, mails, places) for group in groups[:1]]
+        ready = [self._intend(group, mails) for group in groups[:1]]
         for at, group in enumerate(groups):
-            ready += [self._intend(one, mails, places) for one in groups[at + 1 : at + 2]]
+            ready += [self._intend(one, mails) for one in groups[at + 1 : at + 2]]
             number, mark = ready[at]
             await self.store.durable(mark)
             for action in group:
-                there = [places[uid] for uid in action.source_uids if uid in places]
+                there = places(action.source_uids, mails.uids)
                 heads = {
                     mails.uids[at]: head(mails.flags[at], mails.dates[at], self.target)
                     for at in there
                 }
                 yield Batch(uids=action.source_uids, number=number, heads=heads)
 
-    def _intend(
-        self, group: Sequence[Append], mails: Mails, places: Mapping[int, int]
-    ) -> tuple[int, int]:
+    def _intend(self, group: Sequence[Append], mails: Mails) -> tuple[int, int]:
         # What was listed and went before its details came will not be read either.
-        uids = (uid for action in group for uid in action.source_uids)
-        wanted = sorted(places[uid] for uid in uids if uid in places)
+        wanted = [at for action in group for at in places(action.source_uids, mails.uids)]
         packed = pack_columns(
             [mails.uids[at] for at in wanted],
             [mails.sizes[at] for at in wanted],
