@@ -119,7 +119,7 @@ def test_a_mail_with_a_date_that_the_target_refuses_is_copied_with_the_nearest_a
     assert (again["copied"], again["dates_changed"], again["complete"]) == (0, [], True)
     proof = run_cli("verify", *ends, *common, "--level", "3", environment=secrets)
     assert proof.code == 0, proof.out
-    (difference,) = json.loads(proof.out)["differences"]
+    (difference,) = json.loads(proof.out)["proof"]["differences"]
     assert (difference["kind"], difference["subject"]) == ("date", "5")
     assert "refuses mails from before 1970" in difference["explanation"]
 

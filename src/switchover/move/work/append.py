@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover.errors import Corrupt
 from switchover.move.canonical import digest_of, digester
 from switchover.move.segment import Skip, SkipReason
 from switchover.move.work.isolation import Suspects
@@ -35,6 +36,7 @@ __all__ = ["Batch", "Pump", "Sent"]
 
 ASKED_AHEAD = 4
 """Batches asked of the source and not yet read: so many that a distance is never waited for."""
+_MOST_UNASKED = 1_000_000
 _UNDATED = InternalDate(0, 0)
 _FIELDS = (FetchField.UID, FetchField.BODY)
 
@@ -67,6 +69,7 @@ class Pump:
     _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
     _names_late: bool = False  # the source says behind a body whose it is
     _mail: int | None = None  # comes at the moment
+    _unasked: int = 0
     _announced: int | None = None  # goes out at the moment
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
@@ -201,6 +204,8 @@ class Pump:
                 self._tell(batch)
             if not self._asked:
                 outbox.close_group()
+        else:
+            self._require_end()
 
     async def _move_whole(self, bodies: Bodies, outbox: Outbox) -> None:
         """Pass on mails that lie in memory as they came."""
@@ -209,6 +214,7 @@ class Pump:
             uid, size = item.uid or 0, len(content)
             batch = self._waiting.pop(uid, None)
             if batch is None:  # nobody asked, or it came already
+                self._require_end()
                 continue
             mails, octets = mails + 1, octets + size
             if not outbox.takes_at_once(size):
@@ -275,12 +281,22 @@ class Pump:
         while not isinstance(await self.source.next_event(), Fetch):
             pass
 
+    def _require_end(self) -> None:
+        """Raise Corrupt where the source tells without end what nobody asked for."""
+        self._unasked += 1
+        if self._unasked > _MOST_UNASKED:
+            raise Corrupt(
+                f"{self.source.target.host} keeps telling of mails that nobody asked it for"
+            )
+
     def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
         batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
         batch.refused[uid] = Skip(reason)
 
     async def _moved(self, mails: int, octets: int) -> None:
         self.progress(mails, octets)
+        if mails:
+            self._unasked = 0
         if self.pause is not None and (seconds := self.pause(mails, octets)) > 0:
             await self.target.flush()
             await asyncio.sleep(seconds)

@@ -122,7 +122,7 @@ class Doubts:
         # Opened again: what another session stored is not shown in the middle of ours.
         self.here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
         places = b"%d:*" % max(1, floor)
-        mails = await list_mails(self.target, places) if self.here.messages else Mails()
+        mails = await list_mails(self.target, self.here, places)
         return _found(mails, floor)
 
     async def pair_target(self, *, is_lost_for_good: bool) -> int:
@@ -139,7 +139,7 @@ class Doubts:
         async def read_originals(places: Sequence[int]) -> dict[int, bytes]:
             return await self._read_source(places, mails)
 
-        listed = await list_mails(self.target) if self.here.messages else Mails()
+        listed = await list_mails(self.target, self.here)
         answer = await self._pair(mails, listed, self.target, read_originals)
         found = [(mails[at], uid) for at, uid in answer.stored.items()]
         lost = [mail.source_uid for at, mail in enumerate(mails) if at not in answer.stored]

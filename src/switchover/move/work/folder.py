@@ -251,7 +251,7 @@ class FolderCopy:
             if not isinstance(one, PairAgain):
                 self.result.found += await doubts.settle()
             elif one.side is Side.SOURCE:
-                mails = await list_mails(self.source) if there.messages else Mails()
+                mails = await list_mails(self.source, there)
                 self.result.paired += await doubts.pair_source(mails)
             else:
                 is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR

@@ -18,7 +18,7 @@ from switchover.move.work.outbox import Batch, head
 from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from switchover.move.sync_action import Append
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
