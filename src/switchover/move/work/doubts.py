@@ -7,11 +7,12 @@ An intent of an earlier run names mails that may lie on the target, at or above 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from switchover.move.beliefs import trust_of
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import NO_UID, KnownMail, replay
 from switchover.move.pairing import pair
 from switchover.move.reconcile import (
@@ -172,6 +173,9 @@ class Doubts:
             digests = await read_digests(self.target, copies, self.form)
             return {copies[uid]: digest for uid, digest in digests.items()}
 
+        # The ledger has the dates with which the copies were sent.
+        sent_with, _ = mend_dates(listed.uids, listed.seconds, self.target.conversation.profile)
+        listed = replace(listed, seconds=sent_with)
         answer = await self._pair(mails, listed, self.source, read_copies)
         first = max([NO_UID, *(mail.source_uid for mail in mails)]) + 1
         names = {at: answer.stored.get(at, first + at) for at in range(len(mails))}
