@@ -95,8 +95,6 @@ back_off_seconds
 _.data_received
 _.pause_writing
 _.resume_writing
-# For tests to come.
-_.doveadm
 # Read by inspect and by Typer.
 _.__signature__
 _.__annotations__

@@ -1,25 +1,17 @@
-"""Tests whose claims are times run alone, after all others: beside them two cores are not enough."""
+"""In which order tests run: the longest first, and those whose claims are times alone, after all others."""
 
 from __future__ import annotations
 
 import pytest
 
-TIMED = (
-    "tests/crash/",
-    "tests/integration/balance/test_database_away.py",
-    "tests/integration/balance/test_fault_matrix.py",
-    "tests/integration/balance/test_what_if_observed.py",
-    "tests/integration/balance/test_zero_loss.py",
-    "tests/integration/store/test_pool.py",
-    "tests/scenario/",
-)
+LONG = ("tests/crash/", "tests/scenario/", "tests/integration/move/test_matrix.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: its claim is a time; nothing else may run beside it")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if any(part in item.path.as_posix() for part in TIMED):
-            item.add_marker("alone")
+    # Begun last, one of them would keep one worker busy while the other has nothing left to do.
+    items.sort(key=lambda item: not any(part in item.path.as_posix() for part in LONG))

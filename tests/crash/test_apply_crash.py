@@ -18,27 +18,21 @@ from typing import Any
 
 import pytest
 from tests.crash.life import Doors, Edition, Kind, Order, Report, begin, live
-from tests.integration.suite import (
+from tests.integration.platform_file import l4, l4_names, l7, platform
+from tests.integration.practice_farm import (
     NAME,
     OTHER_NAME,
+    SERVERS,
     PracticeFarm,
-    Suite,
-    eventually,
-    l4,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
     playing,
     practice_farm,
-    short_directory,
-    suite,
 )
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover.practice.stories import Door, HttpStory
 from switchover.store.embedded import EmbeddedPostgres
 
-SERVERS = ("cas1", "cas2")
 PORTS = {"web": 10443, "names": 11443, "stream": 12443}
 LONGEST_LIFE_SECONDS = 30
 MOST_STEPS = 200
@@ -53,17 +47,6 @@ EXPECTED = {
 def farm() -> Iterator[PracticeFarm]:
     with practice_farm(SERVERS) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with short_directory() as directory:
-        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
-        asyncio.run(server.start())
-        try:
-            yield server
-        finally:
-            asyncio.run(server.stop())
 
 
 @pytest.fixture
@@ -130,7 +113,6 @@ def stories(farm: PracticeFarm, at: Suite) -> list[HttpStory]:
 async def live_and_die(order: Order, life: Callable[[Order, Connection], None] = live) -> Report:
     """Run one life in a fresh process and return what it saw."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.crash.life"])
     reports, ours = context.Pipe(duplex=False)
     process = context.Process(target=life, args=(order, ours))
     process.start()
@@ -214,6 +196,7 @@ def assert_found_whole(
     assert report.workers[0] == report.workers[1], told
 
 
+@pytest.mark.alone  # a busy engine is asked more often, and one life's step is then another's later one
 @pytest.mark.timeout(600)  # two lives for each step
 async def test_killed_before_any_step_of_the_first_change_engine_and_history_agree_or_status_tells(
     farm: PracticeFarm, postgres: EmbeddedPostgres

@@ -19,12 +19,12 @@ from multiprocessing.connection import Connection as Pipe
 from random import Random
 
 import pytest
-from tests.crash import copy_life
 from tests.crash.copy_life import Life, Lived, live
 from tests.crash.test_copy_steps import FORKS
 from tests.integration.imap_servers import PORT, Dovecot, Options, dovecot
 from tests.integration.move.mailboxes import MIRROR, Mailbox, assert_same, mails
-from tests.integration.suite import lent_database, loopback, short_directory
+from tests.integration.processes import loopback
+from tests.integration.suite import lent_database
 
 from switchover.move.sync_plan import Rules
 from switchover.store.embedded import EmbeddedPostgres
@@ -37,18 +37,6 @@ USERS = (
     *(f"{what}{n}" for what in ("k", "c", "killed", "cut", "down", "lost") for n in range(25)),
 )
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    FORKS.set_forkserver_preload([copy_life.__name__])
-    with short_directory() as directory:
-        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
-        asyncio.run(server.start())
-        try:
-            yield server
-        finally:
-            asyncio.run(server.stop())
 
 
 @pytest.fixture

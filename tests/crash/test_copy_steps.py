@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.crash import copy_life
 from tests.crash.copy_life import Life, Lived, live
 from tests.integration.imap_servers import Options, dovecot
 from tests.integration.move.mailboxes import MIRROR, Contents, Mailbox, mails
-from tests.integration.suite import lent_database, short_directory
+from tests.integration.suite import lent_database
 
 from switchover.move.sync_plan import Rules
 from switchover.store.embedded import EmbeddedPostgres
@@ -31,17 +30,10 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    FORKS.set_forkserver_preload([copy_life.__name__])
-    with short_directory() as directory:
-        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
-        asyncio.run(server.start())
-        try:
-            with lent_database(server) as url:
-                asyncio.run(migrate(url))
-                yield url
-        finally:
-            asyncio.run(server.stop())
+def dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
+    with lent_database(postgres) as url:
+        asyncio.run(migrate(url))
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.integration.processes import scratch
 
 from switchover import clock
 from switchover.store.embedded import EmbeddedPostgres
@@ -25,10 +26,7 @@ _TEMPLATE = "template_with_schema"
 
 def make_short_directory(*, on_disk: bool = False) -> Path:
     """Make a directory in memory where there is enough: clusters and databases are made faster."""
-    memory = Path("/dev/shm")
-    # A container gives it 64 MB by default, which is less than one cluster.
-    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
-    parent = "/dev/shm" if is_roomy and not on_disk else "/tmp"
+    parent = "/tmp" if on_disk else scratch()
     directory = Path(tempfile.mkdtemp(prefix="switchover-test-", dir=parent))
     directory.chmod(0o711)
     return directory

@@ -24,8 +24,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from tests.integration.processes import loopback, scratch
 from tests.integration.server_certificate import make_certificate
-from tests.integration.suite import loopback
 from tests.integration.unpacked_servers import courier, cyrus, list_processes
 
 from switchover.wire.imap.sasl import Password
@@ -274,7 +274,7 @@ class Dovecot:
 def dovecot(options: Options | None = None) -> Iterator[Dovecot]:
     """Run a Dovecot until the block ends; then nothing of it is left."""
     chosen = options or Options()
-    parent = "/dev/shm" if chosen.in_memory else "/tmp"
+    parent = scratch() if chosen.in_memory else "/tmp"
     server = Dovecot(
         directory=Path(tempfile.mkdtemp(prefix="sw-imap-", dir=parent)), options=chosen
     )

@@ -20,8 +20,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from tests.integration.suite import loopback
+from tests.integration.processes import loopback, scratch
 
 PORT = 10143
 PASSWORD = "correct horse ü"
@@ -35,6 +36,7 @@ UNPACKED = Path(os.environ.get("SWITCHOVER_TEST_SERVERS", "/opt/switchover-test-
 class Instance:
     """What both have: a directory, users, and processes that end with them."""
 
+    kind: str = ""
     directory: Path
     users: tuple[str, ...]
     more: str = ""
@@ -65,7 +67,12 @@ class Instance:
         """End it as a power cut would."""
         self.stop(signal.SIGKILL)
 
+    def configure(self) -> None:
+        """Write the configuration and the users."""
+        raise NotImplementedError
+
     def start(self) -> None:
+        """Start it and wait until it listens."""
         raise NotImplementedError
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -108,6 +115,9 @@ class Instance:
                     return
             assert time.monotonic() < deadline, f"nothing listens: {self.said()[-3000:]}"
             time.sleep(0.02)
+
+
+Kind = TypeVar("Kind", bound=Instance)
 
 
 @dataclass(kw_only=True)
@@ -311,24 +321,20 @@ _COURIER = {
 }
 
 
-@contextlib.contextmanager
-def cyrus(users: Sequence[str], *, more: str = "") -> Iterator[Cyrus]:
+def cyrus(users: Sequence[str], *, more: str = "") -> contextlib.AbstractContextManager[Cyrus]:
     """Run a Cyrus until the block ends; then nothing of it is left."""
-    with _directory("cyrus") as directory:
-        server = Cyrus(directory=directory, users=tuple(users), more=more)
-        server.configure()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    return _running(Cyrus, users, more)
+
+
+def courier(users: Sequence[str], *, more: str = "") -> contextlib.AbstractContextManager[Courier]:
+    """Run a Courier until the block ends; then nothing of it is left."""
+    return _running(Courier, users, more)
 
 
 @contextlib.contextmanager
-def courier(users: Sequence[str], *, more: str = "") -> Iterator[Courier]:
-    """Run a Courier until the block ends; then nothing of it is left."""
-    with _directory("courier") as directory:
-        server = Courier(directory=directory, users=tuple(users), more=more)
+def _running(kind: type[Kind], users: Sequence[str], more: str) -> Iterator[Kind]:
+    with _directory(kind.kind) as directory:
+        server = kind(directory=directory, users=tuple(users), more=more)
         server.configure()
         try:
             server.start()
@@ -341,19 +347,12 @@ def courier(users: Sequence[str], *, more: str = "") -> Iterator[Courier]:
 def _directory(name: str) -> Iterator[Path]:
     assert os.geteuid() == 0, f"{name} starts as root only: run script/test as root"
     assert (UNPACKED / name / ".complete").exists(), f"{name} is missing: run script/test-servers"
-    directory = Path(tempfile.mkdtemp(prefix=f"sw-{name}-", dir=_memory()))
+    directory = Path(tempfile.mkdtemp(prefix=f"sw-{name}-", dir=scratch()))
     directory.chmod(0o711)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _memory() -> str:
-    """Return where no disk is waited for, if programs can be run there (not in every container)."""
-    memory = "/dev/shm"
-    is_usable = Path(memory).is_dir() and not os.statvfs(memory).f_flag & os.ST_NOEXEC
-    return memory if is_usable else "/tmp"
 
 
 def list_processes(is_own: Callable[[Path], bool]) -> list[int]:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.processes import scratch
 
 from switchover.edges.demo.plan import SERVERS
 from switchover.edges.demo.ports import choose_ports
@@ -144,7 +145,7 @@ def _take_terminal() -> None:
 @pytest.fixture
 def place() -> Iterator[Place]:
     # Short, and open to the user that PostgreSQL runs as when we are root.
-    parent = Path(tempfile.mkdtemp(prefix="switchover-test-", dir="/tmp"))
+    parent = Path(tempfile.mkdtemp(prefix="switchover-test-", dir=scratch()))
     parent.chmod(0o711)
     yield Place(parent)
     shutil.rmtree(parent, ignore_errors=True)
@@ -157,6 +158,7 @@ def terminal(place: Place) -> Iterator[Terminal]:
     opened.close()
 
 
+@pytest.mark.alone
 def test_the_story_holds_every_claim_and_leaves_nothing_behind(place: Place) -> None:
     told = place.run("demo", "--once", seconds=STORY_SECONDS)
     assert told.returncode == 0, told.stdout + told.stderr

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.integration.suite import NAME, PORTS, l4, l4_names, l7, loopback
+from tests.integration.platform_file import l4, l4_names, l7
+from tests.integration.practice_farm import NAME, PORTS
+from tests.integration.processes import loopback
 
 SERVERS = ("cas1", "cas2", "cas3")
 APOLOGY = "apology"

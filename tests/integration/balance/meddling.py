@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.suite import (
-    OTHER_NAME,
-    PracticeFarm,
-    Suite,
-    imaps,
-    l4_names,
-    l7,
-    platform,
-)
+from tests.integration.platform_file import imaps, l4_names, l7, platform
+from tests.integration.practice_farm import OTHER_NAME, SERVERS, PracticeFarm
+from tests.integration.suite import Suite
 from tests.unit.balance.paper import Paper
 
 from switchover.wire.haproxy.change import ReplaceCertificate
@@ -24,7 +18,6 @@ from switchover.wire.haproxy.dispatch import send_changes
 from switchover.wire.haproxy.listings import parse_authorities, parse_chain, parse_server_limits
 from switchover.wire.haproxy.state import CheckFlag
 
-SERVERS = ("cas1", "cas2")
 _SETTLED = ~(CheckFlag.IN_PROGRESS | CheckFlag.PAUSED)
 
 

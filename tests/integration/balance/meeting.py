@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.integration.balance.families import APOLOGY, PAGE, SERVERS
-from tests.integration.suite import PATHS
+from tests.integration.practice_farm import PATHS
 
 from switchover.balance.prediction import Outcome, WorkloadPrediction
 from switchover.balance.virtual_service import CarriedWorkload, VirtualService

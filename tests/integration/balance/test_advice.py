@@ -7,41 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.suite import (
-    NAME,
-    PracticeFarm,
-    Suite,
-    eventually,
-    held,
-    imaps,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import imaps, l7, platform
+from tests.integration.practice_farm import NAME, SERVERS, PracticeFarm
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite, lent_suite
 
 from switchover import clock
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.store.embedded import EmbeddedPostgres
 
-SERVERS = ("cas1", "cas2")
 ASKED_SECONDS = 1.0
 pytestmark = pytest.mark.xdist_group("advice")
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with (
-        lent_database(postgres) as database,
-        held(suite(database=database, cycle_seconds="0.2")) as found,
-    ):
+    with lent_suite(postgres, cycle_seconds="0.2") as found:
         yield found
 
 

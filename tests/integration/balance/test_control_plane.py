@@ -12,34 +12,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.integration.suite import (
-    NAME,
-    PracticeFarm,
-    Suite,
-    eventually,
-    held,
-    imaps,
-    is_running,
-    l4,
-    l7,
-    platform,
-    playing,
-    practice_farm,
-    run_cli,
-    suite,
-)
+from tests.integration.platform_file import imaps, l4, l7, platform
+from tests.integration.practice_farm import NAME, SERVERS, PracticeFarm, playing
+from tests.integration.processes import eventually, is_running
+from tests.integration.suite import Suite, held, run_cli, suite
 
 from switchover import clock
 from switchover.practice.stories import Door, HttpStory, ImapStory, Story
 
-SERVERS = ("cas1", "cas2")
 pytestmark = pytest.mark.xdist_group("control_plane")
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,16 @@ from pathlib import Path
 import aiohttp
 import psycopg
 import pytest
-from tests.integration.suite import (
+from tests.integration.platform_file import imaps, l7, platform
+from tests.integration.practice_farm import (
     NAME,
-    Answer,
+    SERVERS,
     Clients,
     PracticeFarm,
-    Suite,
-    database_url_of,
-    eventually,
-    held,
-    imaps,
-    l7,
-    lent_database,
-    platform,
     playing,
-    practice_farm,
-    short_directory,
-    suite,
 )
+from tests.integration.processes import eventually, short_directory
+from tests.integration.suite import Answer, Suite, database_url_of, held, lent_database, suite
 
 from switchover import clock
 from switchover.errors import Unavailable
@@ -38,8 +30,7 @@ from switchover.practice.stories import Door, HttpStory, ImapStory
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.embedded.postmaster import list_processes, mark_of
 
-SERVERS = ("cas1", "cas2")
-pytestmark = pytest.mark.xdist_group("database_away")
+pytestmark = pytest.mark.alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +51,6 @@ class OwnDatabase:
     def kill(self) -> None:
         """End it as by a power cut: what it was told and had not read yet is lost."""
         self.signal(signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -17,15 +17,9 @@ from tests.integration.balance.meddling import (
     farm_text,
     state_of,
 )
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    eventually,
-    held,
-    lent_database,
-    practice_farm,
-    suite,
-)
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite, lent_suite
 
 from switchover import clock
 from switchover.errors import Unavailable
@@ -36,17 +30,8 @@ CYCLE_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with (
-        lent_database(postgres) as database,
-        held(suite(database=database, cycle_seconds=str(CYCLE_SECONDS))) as found,
-    ):
+    with lent_suite(postgres, cycle_seconds=str(CYCLE_SECONDS)) as found:
         yield found
 
 

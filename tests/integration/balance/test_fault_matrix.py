@@ -20,20 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.suite import (
-    HTTP_WORKLOADS,
-    NAME,
-    PORTS,
-    PracticeFarm,
-    Suite,
-    l4,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import l4, l4_names, l7, platform
+from tests.integration.practice_farm import HTTP_WORKLOADS, NAME, PORTS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover import clock
 from switchover.store.embedded import EmbeddedPostgres
@@ -341,4 +330,4 @@ async def test_what_breaks_right_after_a_reload_is_out_in_time_too(
             assert max(wave.left.get(row, 99) for row in wave.leaves) <= EXACT["fast"][0]
 
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("fault_matrix")]
+pytestmark = [pytest.mark.timeout(150), pytest.mark.alone]

@@ -10,23 +10,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.integration.suite import (
-    NAME,
-    PracticeFarm,
-    Suite,
-    held,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import l7, platform
+from tests.integration.practice_farm import NAME, SERVERS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_suite
 
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.practice.spec import DEFAULT_PASSWORD
 from switchover.store.embedded import EmbeddedPostgres
 
-SERVERS = ("cas1", "cas2")
 pytestmark = pytest.mark.xdist_group("identity")
 REQUESTS = 500
 PORT = {"re-encrypt": 10443, "offload": 10444}
@@ -40,7 +31,7 @@ def farm() -> Iterator[PracticeFarm]:
 
 @pytest.fixture(scope="module")
 def running(farm: PracticeFarm, postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with lent_database(postgres) as database, held(suite(database=database)) as found:
+    with lent_suite(postgres) as found:
         asyncio.run(found.apply(farm_text(farm, found), farm.files))
         asyncio.run(found.all_up())
         yield found

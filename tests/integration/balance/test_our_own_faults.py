@@ -11,17 +11,11 @@ from pathlib import Path
 import aiohttp
 import psycopg
 import pytest
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    eventually,
-    is_running,
-    l7,
-    loopback,
-    practice_farm,
-    suite,
-)
-from tests.integration.suite import platform as platform_file
+from tests.integration.platform_file import l7
+from tests.integration.platform_file import platform as platform_file
+from tests.integration.practice_farm import PracticeFarm, practice_farm
+from tests.integration.processes import eventually, is_running, loopback
+from tests.integration.suite import Suite, suite
 
 pytestmark = pytest.mark.timeout(180)
 

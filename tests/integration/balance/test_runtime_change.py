@@ -9,30 +9,16 @@ from typing import Any
 
 import pytest
 from tests.integration.edges.bad_files import key_pair
-from tests.integration.suite import (
-    NAME,
-    OTHER_NAME,
-    PracticeFarm,
-    Suite,
-    eventually,
-    held,
-    imaps,
-    l4,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    shown_certificate,
-    suite,
-)
+from tests.integration.platform_file import imaps, l4, l4_names, l7, platform
+from tests.integration.practice_farm import NAME, OTHER_NAME, SERVERS, PracticeFarm, practice_farm
+from tests.integration.processes import eventually, shown_certificate
+from tests.integration.suite import Suite, lent_suite
 
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.wire.haproxy.change import ReplaceCertificate
 from switchover.wire.haproxy.dispatch import send_changes
 
-SERVERS = ("cas1", "cas2")
 PORT = {"web": 10443, "names": 11443, "stream": 12443}
 HERE, ELSEWHERE = "127.0.0.0/8", "192.0.2.0/24"
 pytestmark = pytest.mark.xdist_group("runtime_change")
@@ -46,10 +32,7 @@ def farm() -> Iterator[PracticeFarm]:
 
 @pytest.fixture(scope="module")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with (
-        lent_database(postgres) as database,
-        held(suite(database=database, cycle_seconds="0.5")) as found,
-    ):
+    with lent_suite(postgres, cycle_seconds="0.5") as found:
         yield found
 
 

@@ -11,21 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.integration.suite import (
-    NAME,
-    PracticeFarm,
-    Suite,
-    eventually,
-    held,
-    imaps,
-    l4,
-    l7,
-    lent_database,
-    platform,
-    playing,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import imaps, l4, l7, platform
+from tests.integration.practice_farm import NAME, SERVERS, PracticeFarm, playing
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite, lent_suite
 
 from switchover import clock
 from switchover.practice.clients import LineConnection
@@ -33,24 +22,14 @@ from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.practice.stories import Door, HttpStory, ImapStory, Story
 from switchover.store.embedded import EmbeddedPostgres
 
-SERVERS = ("cas1", "cas2")
 PORT = {"web": 10443, "stream": 12443, "imap": 10993}
 pytestmark = pytest.mark.xdist_group("statistics")
 Metrics = dict[tuple[str, ...], float]
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with (
-        lent_database(postgres) as database,
-        held(suite(database=database, cycle_seconds="0.5", sample_seconds="0.3")) as found,
-    ):
+    with lent_suite(postgres, cycle_seconds="0.5", sample_seconds="0.3") as found:
         yield found
 
 

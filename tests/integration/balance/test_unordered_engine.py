@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    eventually,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import l7, platform
+from tests.integration.practice_farm import PracticeFarm, practice_farm
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover.store.embedded import EmbeddedPostgres
 

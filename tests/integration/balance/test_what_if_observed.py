@@ -33,16 +33,9 @@ from tests.integration.balance.meeting import (
     predicted,
     weight_of,
 )
-from tests.integration.suite import (
-    NAME,
-    PORTS,
-    PracticeFarm,
-    Suite,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import platform
+from tests.integration.practice_farm import NAME, PORTS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_database, suite
 
 from switchover import clock
 from switchover.balance.layout_variant import variants_of
@@ -347,6 +340,7 @@ def assert_asked_across(stage: Stage, table: Mapping[Place, Mapping[str, Row]]) 
         assert len(table[place]) == families[place[0]], place
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)  # as many times as there are outages it waits for health checks
 async def test_every_outage_is_met_in_every_layout_as_it_was_predicted(
     farm: PracticeFarm, postgres: EmbeddedPostgres

@@ -8,23 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
-from tests.integration.suite import (
+from tests.integration.platform_file import imaps, l4, l4_names, l7, platform
+from tests.integration.practice_farm import (
     NAME,
     OTHER_NAME,
     PATHS,
+    SERVERS,
     PracticeFarm,
-    Suite,
-    held,
-    imaps,
-    l4,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
     playing,
-    practice_farm,
-    suite,
 )
+from tests.integration.suite import Suite, lent_suite
 
 from switchover.practice.clients import LineConnection
 from switchover.practice.http_client import HttpConnection, client_tls
@@ -33,20 +26,13 @@ from switchover.store.embedded import EmbeddedPostgres
 
 TIMES = 20
 HELD_SESSIONS = 8
-SERVERS = ("cas1", "cas2")
 pytestmark = pytest.mark.xdist_group("zero_loss")
 PORT = {"web": 10443, "names": 11443, "stream": 12443, "imap": 10993}
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[PracticeFarm]:
-    with practice_farm(SERVERS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with lent_database(postgres) as database, held(suite(database=database)) as found:
+    with lent_suite(postgres) as found:
         yield found
 
 

@@ -6,22 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    held,
-    imaps,
-    l4_names,
-    l7,
-    lent_database,
-    platform,
-    practice_farm,
-    suite,
-)
+from tests.integration.platform_file import imaps, l4_names, l7, platform
+from tests.integration.practice_farm import SERVERS, PracticeFarm, practice_farm
+from tests.integration.suite import Suite, lent_suite
 
 from switchover.store.embedded import EmbeddedPostgres
-
-SERVERS = ("cas1", "cas2")
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +21,7 @@ def farm() -> Iterator[PracticeFarm]:
 
 @pytest.fixture(scope="session")
 def home(postgres: EmbeddedPostgres) -> Iterator[Suite]:
-    with (
-        lent_database(postgres) as database,
-        held(suite(database=database, cycle_seconds="0.5")) as found,
-    ):
+    with lent_suite(postgres, cycle_seconds="0.5") as found:
         yield found
 
 

@@ -13,7 +13,9 @@ import pytest
 import yaml
 from tests.integration.edges.bad_files import BAD_FILES, key_pair, take_port
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import Answer, PracticeFarm, Suite, eventually, shown_certificate
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import eventually, shown_certificate
+from tests.integration.suite import Answer, Suite
 
 from switchover.app import Switchover
 from switchover.edges.api.server import create_app

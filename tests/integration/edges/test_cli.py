@@ -15,15 +15,10 @@ import typer
 import yaml
 from tests.integration.edges.bad_files import BAD_FILES, key_pair, take_port
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import (
-    Ended,
-    PracticeFarm,
-    Suite,
-    eventually,
-    imaps,
-    platform,
-    run_cli,
-)
+from tests.integration.platform_file import imaps, platform
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import eventually
+from tests.integration.suite import Ended, Suite, run_cli
 from typer.testing import CliRunner
 
 from switchover.edges.cli.main import build

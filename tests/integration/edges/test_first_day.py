@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import PracticeFarm, Suite, eventually, l4_names, platform
+from tests.integration.platform_file import l4_names, platform
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite
 
 pytestmark = pytest.mark.xdist_group("edges")
 

@@ -6,14 +6,9 @@ import asyncio
 
 import pytest
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    database_url_of,
-    eventually,
-    short_directory,
-    suite,
-)
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import eventually, short_directory
+from tests.integration.suite import Suite, database_url_of, suite
 
 from switchover import clock
 from switchover.store.embedded import EmbeddedPostgres

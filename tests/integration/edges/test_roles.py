@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from tests.integration.suite import Suite, eventually
+from tests.integration.processes import eventually
+from tests.integration.suite import Suite
 from yarl import URL
 
 from switchover.app import Switchover

@@ -16,15 +16,9 @@ from typing import cast
 import psycopg
 import pytest
 from tests.integration.edges.conftest import good_text
-from tests.integration.suite import (
-    PracticeFarm,
-    Suite,
-    held,
-    lent_database,
-    loopback,
-    run_cli,
-    suite,
-)
+from tests.integration.practice_farm import PracticeFarm
+from tests.integration.processes import loopback
+from tests.integration.suite import Suite, held, lent_database, run_cli, suite
 
 from switchover.app import Switchover
 from switchover.edges.api.server import create_app, list_routes

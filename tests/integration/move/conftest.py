@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.imap_servers import Dovecot, dovecot
 from tests.integration.move.copying import Copy, mails
-from tests.integration.suite import short_directory
+from tests.integration.processes import short_directory
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.suite import loopback
+from tests.integration.processes import loopback
 
 PORT = 20143
 USER = "ann"

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from tests.integration.imap_servers import Dovecot, dovecot
 from tests.integration.move.copying import Copy, digests, mails
-from tests.integration.suite import short_directory
+from tests.integration.processes import short_directory
 
 from switchover.store.embedded import EmbeddedPostgres
 

@@ -27,7 +27,7 @@ from tests.integration.imap_servers import (
 )
 from tests.integration.move.rig import USERS, Box, Pair, free_user
 from tests.integration.move.verify.proving import expunge, fill, put, store, verify
-from tests.integration.suite import short_directory
+from tests.integration.processes import short_directory
 
 from switchover.edges.cli.main import build
 from switchover.errors import Conflict, InvalidInput, Refused, Unavailable

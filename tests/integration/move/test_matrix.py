@@ -38,7 +38,7 @@ from tests.integration.move.server_forms import (
     name_of,
     path_of,
 )
-from tests.integration.suite import short_directory
+from tests.integration.processes import short_directory
 from tests.move_corpus import Corpus, make_corpus
 
 MAILS, SEED = 10_000, 2013

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.integration.processes import eventually, loopback, short_directory
 from tests.integration.real.debian_servers import (
     HTTPS_PORT,
     PASSWORD,
@@ -31,7 +32,7 @@ from tests.integration.real.debian_servers import (
     start_nginx,
     start_postfix,
 )
-from tests.integration.suite import Suite, eventually, loopback, short_directory, suite
+from tests.integration.suite import Suite, suite
 
 from switchover.practice.certificates import PracticeAuthority
 

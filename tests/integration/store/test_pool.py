@@ -116,6 +116,7 @@ async def test_a_url_works_like_a_keyword_string(database_url: str) -> None:
         assert await ask(database, "select current_database()") == parts["dbname"]
 
 
+@pytest.mark.alone
 async def test_a_slow_statement_ends_at_its_limit(breakable: Database) -> None:
     message, seconds = await fail(breakable, "select pg_sleep(5)")
     assert "too slow" in message
@@ -133,6 +134,7 @@ async def test_a_statement_known_to_be_long_gets_its_own_limit(breakable: Databa
     assert "too slow" in message
 
 
+@pytest.mark.alone
 async def test_requests_beyond_the_connections_wait_and_then_give_up(
     running_server: OwnServer,
 ) -> None:
@@ -147,6 +149,7 @@ async def test_requests_beyond_the_connections_wait_and_then_give_up(
         assert await ask(database) == 1
 
 
+@pytest.mark.alone
 async def test_a_frozen_server_is_unavailable_in_time_and_back_at_once(
     running_server: OwnServer, breakable: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,6 +172,7 @@ async def test_a_frozen_server_is_unavailable_in_time_and_back_at_once(
     assert said == ["database=down", "database=up"]
 
 
+@pytest.mark.alone
 async def test_a_statement_on_a_server_that_freezes_is_cut(
     running_server: OwnServer, breakable: Database
 ) -> None:
@@ -196,6 +200,7 @@ async def test_a_commit_without_answer_says_that_its_outcome_is_unknown(
     assert await ask(breakable) == 1
 
 
+@pytest.mark.alone
 async def test_a_cancelled_request_to_a_frozen_server_ends_too(
     running_server: OwnServer, breakable: Database
 ) -> None:
@@ -211,6 +216,7 @@ async def test_a_cancelled_request_to_a_frozen_server_ends_too(
     assert await ask(breakable) == 1
 
 
+@pytest.mark.alone
 async def test_a_stopped_server_is_unavailable_and_back_after_its_start(
     running_server: OwnServer, breakable: Database
 ) -> None:

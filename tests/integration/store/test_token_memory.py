@@ -6,7 +6,8 @@ import asyncio
 
 import psycopg
 import pytest
-from tests.integration.suite import eventually, lent_database
+from tests.integration.processes import eventually
+from tests.integration.suite import lent_database
 
 from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.role import Actor, Role

@@ -12,7 +12,7 @@ from tests.integration.imap_servers import (
     Dovecot,
     dovecot,
 )
-from tests.integration.suite import eventually
+from tests.integration.processes import eventually
 from tests.integration.wire.dialogue import mail, signed_in
 from tests.integration.wire.scripted import write_zeros
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from tests.builders import compiled, engine_facts, farm, http_service, server
 
 from switchover.balance.descriptors import connections_that_fit, listeners_and_checks
 from switchover.balance.virtual_service import Balance
 from switchover.wire.haproxy.binary import descriptors_needed
+
+
+@functools.cache
+def many() -> Balance:
+    return crowd(2500)
 
 
 def crowd(servers: int, **sections: object) -> Balance:
@@ -31,8 +38,8 @@ def test_what_fits_is_all_that_fits(servers: int) -> None:
 
 def test_the_engine_takes_fewer_connections_where_checks_need_the_files() -> None:
     assert maxconn(crowd(2), open_files=20_000) == 7500
-    assert maxconn(crowd(2500), open_files=20_000) == 4900
-    assert maxconn(crowd(2500)) == 7500
+    assert maxconn(many(), open_files=20_000) == 4900
+    assert maxconn(many()) == 7500
 
 
 def test_the_platform_file_has_the_last_word() -> None:
@@ -41,4 +48,4 @@ def test_the_platform_file_has_the_last_word() -> None:
 
 
 def test_an_engine_without_room_is_left_to_fail_with_its_own_words() -> None:
-    assert maxconn(crowd(2500), open_files=1024) == 100
+    assert maxconn(many(), open_files=1024) == 100

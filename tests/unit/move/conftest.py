@@ -18,7 +18,7 @@ def _seconds(work: Callable[[int], object], count: int) -> float:
 
 
 @pytest.fixture
-def proportional() -> Callable[[Callable[[int], object], int], None]:
+def proportional(no_cover: None) -> Callable[[Callable[[int], object], int], None]:
     """Claim that four times the input takes less than twelve times the time: squared would be sixteen."""
 
     def check(work: Callable[[int], object], count: int) -> None:

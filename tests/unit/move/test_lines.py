@@ -72,6 +72,7 @@ def test_the_size_is_that_of_the_copy_on_a_server(text: bytes, size: int) -> Non
     assert lines.size_bytes == size
 
 
+@pytest.mark.no_cover  # it measures, and others cover the same
 def test_a_flood_of_returns_takes_time_in_proportion() -> None:
     def seconds(count: int) -> float:
         start = time.process_time()

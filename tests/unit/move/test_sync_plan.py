@@ -366,6 +366,7 @@ def test_a_target_follows_its_source_and_a_second_run_does_nothing(
         assert len(target.mails) == len(copied)
 
 
+@pytest.mark.no_cover  # it measures, and others cover the same
 def test_100_000_unchanged_mails_are_compared_in_no_time() -> None:
     few = years_of_mail(4000)
     every = [

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from switchover.edges.cli.client import Client, segment
+from switchover.edges.cli.listing import rows_for_table
 from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
 from switchover.edges.cli.output import (
     STATE_MARK,
@@ -64,13 +65,8 @@ def list_services(
 ) -> None:
     """List virtual services with the health of every workload. Example: switchover service list --name imap"""
     with exits():
-        client = Client.find(data)
-        if output is ListFormat.CSV:
-            print_stream(client.stream("/services", format="csv", q=name))
-            return
-        listed = client.rows("/services", "services", {"q": name})
-        if output is ListFormat.JSON:
-            print_json({"services": listed})
+        listed = rows_for_table(Client.find(data), "services", name, output)
+        if listed is None:
             return
         print_table(
             ("service", "address", "layout", "workload", "servers", "open"),

@@ -9,6 +9,7 @@ import typer
 
 from switchover.edges.cli.changes import show_outcome
 from switchover.edges.cli.client import Client, segment
+from switchover.edges.cli.listing import rows_for_table
 from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName, Reason
 from switchover.edges.cli.output import (
     Format,
@@ -18,7 +19,6 @@ from switchover.edges.cli.output import (
     escape,
     exits,
     print_json,
-    print_stream,
     print_table,
     state_text,
 )
@@ -45,13 +45,8 @@ def list_servers(
 ) -> None:
     """List servers with their state in every pool. Example: switchover server list --name cas"""
     with exits():
-        client = Client.find(data)
-        if output is ListFormat.CSV:
-            print_stream(client.stream("/servers", format="csv", q=name))
-            return
-        listed = client.rows("/servers", "servers", {"q": name})
-        if output is ListFormat.JSON:
-            print_json({"servers": listed})
+        listed = rows_for_table(Client.find(data), "servers", name, output)
+        if listed is None:
             return
         print_table(
             (

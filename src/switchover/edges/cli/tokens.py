@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from switchover.edges.cli.client import Client, segment
+from switchover.edges.cli.listing import rows_for_table
 from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
 from switchover.edges.cli.output import (
     Format,
@@ -16,7 +17,6 @@ from switchover.edges.cli.output import (
     escape,
     exits,
     print_json,
-    print_stream,
     print_table,
 )
 
@@ -65,13 +65,8 @@ def list_tokens(
 ) -> None:
     """List tokens without their secrets. Example: switchover token list -o csv"""
     with exits():
-        client = Client.find(data)
-        if output is ListFormat.CSV:
-            print_stream(client.stream("/tokens", format="csv", q=name))
-            return
-        listed = client.rows("/tokens", "tokens", {"q": name}, cursor="before")
-        if output is ListFormat.JSON:
-            print_json({"tokens": listed})
+        listed = rows_for_table(Client.find(data), "tokens", name, output, cursor="before")
+        if listed is None:
             return
         print_table(
             ("id", "name", "role", "made", "until", "last used", "state"),

@@ -35,109 +35,74 @@ class Lever:
     without: str
 
 
-LEVERS: Final = (
-    Lever(
-        names=("MULTIAPPEND",),
-        purpose=Purpose.SPEED,
-        gives="many mails are stored by one command: 4 to 8 times as fast as one by one",
-        without="mails go one by one, many in flight: every mail costs the server a commit",
+_BY_PURPOSE: Final = {
+    Purpose.SPEED: (
+        ("MULTIAPPEND",
+         "many mails are stored by one command: 4 to 8 times as fast as one by one",
+         "mails go one by one, many in flight: every mail costs the server a commit"),
+        ("LITERAL+ LITERAL-",
+         "mails are sent without asking leave (LITERAL- only up to 4,096 bytes)",
+         "every mail waits for the server's leave: one round trip each"),
+        ("LIST-STATUS",
+         "all folders with their counts in one round trip",
+         "one STATUS for each folder, sent together"),
     ),
-    Lever(
-        names=("LITERAL+", "LITERAL-"),
-        purpose=Purpose.SPEED,
-        gives="mails are sent without asking leave (LITERAL- only up to 4,096 bytes)",
-        without="every mail waits for the server's leave: one round trip each",
+    Purpose.SAFETY: (
+        ("UIDPLUS",
+         "the server says under which UID it stored a mail, so the ledger knows at once",
+         "after each batch the new mails are looked for and matched by content"),
+        ("APPENDLIMIT",
+         "mails that are too large are known before they are sent",
+         "a mail that is too large is found out by sending it"),
+        ("QUOTA",
+         "a full mailbox can be foreseen",
+         "a full mailbox is noticed when a mail is refused"),
+        ("ID",
+         "the server says what software it is, so its known oddities are minded",
+         "the software is guessed from the greeting"),
     ),
-    Lever(
-        names=("LIST-STATUS",),
-        purpose=Purpose.SPEED,
-        gives="all folders with their counts in one round trip",
-        without="one STATUS for each folder, sent together",
+    Purpose.CHANGES: (
+        ("QRESYNC",
+         "new flags and deleted mails since last time in one answer",
+         "what was deleted is found by listing all UIDs"),
+        ("CONDSTORE QRESYNC",
+         "a folder in which nothing changed is skipped without opening it",
+         "every folder is opened and its flags are listed at each run"),
+        ("ESEARCH",
+         "sets of UIDs come in a few bytes",
+         "searches answer with every number"),
+        ("MOVE",
+         "a mail that moved is moved at the target too",
+         "a mail that moved is copied within the target, then deleted"),
     ),
-    Lever(
-        names=("UIDPLUS",),
-        purpose=Purpose.SAFETY,
-        gives="the server says under which UID it stored a mail, so the ledger knows at once",
-        without="after each batch the new mails are looked for and matched by content",
+    Purpose.FOLDERS: (
+        ("SPECIAL-USE XLIST",
+         "Sent, Drafts, Junk and Trash are recognised in any language",
+         "Sent, Drafts, Junk and Trash are recognised by their names"),
+        ("CREATE-SPECIAL-USE",
+         "a new folder is made as Sent, Drafts, Junk or Trash",
+         "the meaning of a new folder has to be set on the server"),
+        ("NAMESPACE",
+         "the roots of own and shared folders are told",
+         "the root is guessed from the folders that are there"),
+        ("STATUS=SIZE",
+         "bytes of a folder are told, so the time left can be",
+         "bytes are known only as mails are listed"),
     ),
-    Lever(
-        names=("APPENDLIMIT",),
-        purpose=Purpose.SAFETY,
-        gives="mails that are too large are known before they are sent",
-        without="a mail that is too large is found out by sending it",
+    Purpose.MORE: (
+        ("ACL",
+         "rights on folders can be carried over",
+         "rights on folders stay behind"),
+        ("METADATA METADATA-SERVER",
+         "notes on folders can be carried over",
+         "notes on folders stay behind"),
     ),
-    Lever(
-        names=("QUOTA",),
-        purpose=Purpose.SAFETY,
-        gives="a full mailbox can be foreseen",
-        without="a full mailbox is noticed when a mail is refused",
-    ),
-    Lever(
-        names=("QRESYNC",),
-        purpose=Purpose.CHANGES,
-        gives="new flags and deleted mails since last time in one answer",
-        without="what was deleted is found by listing all UIDs",
-    ),
-    Lever(
-        names=("CONDSTORE", "QRESYNC"),
-        purpose=Purpose.CHANGES,
-        gives="a folder in which nothing changed is skipped without opening it",
-        without="every folder is opened and its flags are listed at each run",
-    ),
-    Lever(
-        names=("ESEARCH",),
-        purpose=Purpose.CHANGES,
-        gives="sets of UIDs come in a few bytes",
-        without="searches answer with every number",
-    ),
-    Lever(
-        names=("MOVE",),
-        purpose=Purpose.CHANGES,
-        gives="a mail that moved is moved at the target too",
-        without="a mail that moved is copied within the target, then deleted",
-    ),
-    Lever(
-        names=("SPECIAL-USE", "XLIST"),
-        purpose=Purpose.FOLDERS,
-        gives="Sent, Drafts, Junk and Trash are recognised in any language",
-        without="Sent, Drafts, Junk and Trash are recognised by their names",
-    ),
-    Lever(
-        names=("CREATE-SPECIAL-USE",),
-        purpose=Purpose.FOLDERS,
-        gives="a new folder is made as Sent, Drafts, Junk or Trash",
-        without="the meaning of a new folder has to be set on the server",
-    ),
-    Lever(
-        names=("NAMESPACE",),
-        purpose=Purpose.FOLDERS,
-        gives="the roots of own and shared folders are told",
-        without="the root is guessed from the folders that are there",
-    ),
-    Lever(
-        names=("STATUS=SIZE",),
-        purpose=Purpose.FOLDERS,
-        gives="bytes of a folder are told, so the time left can be",
-        without="bytes are known only as mails are listed",
-    ),
-    Lever(
-        names=("ACL",),
-        purpose=Purpose.MORE,
-        gives="rights on folders can be carried over",
-        without="rights on folders stay behind",
-    ),
-    Lever(
-        names=("METADATA", "METADATA-SERVER"),
-        purpose=Purpose.MORE,
-        gives="notes on folders can be carried over",
-        without="notes on folders stay behind",
-    ),
-    Lever(
-        names=("ID",),
-        purpose=Purpose.SAFETY,
-        gives="the server says what software it is, so its known oddities are minded",
-        without="the software is guessed from the greeting",
-    ),
+}  # fmt: skip
+"""Names of which any will do, what that gives, and what it costs not to have it."""
+LEVERS: Final = tuple(
+    Lever(names=tuple(names.split()), purpose=purpose, gives=gives, without=without)
+    for purpose, rows in _BY_PURPOSE.items()
+    for names, gives, without in rows
 )
 
 

@@ -243,6 +243,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.no_cover  # it measures, and others cover the same
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("portion", [4096, 10**9])
 def test_hostile_streams_take_time_in_proportion(name: str, portion: int) -> None:

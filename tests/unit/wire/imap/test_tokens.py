@@ -188,6 +188,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.no_cover  # it measures, and others cover the same
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_take_time_in_proportion(name: str) -> None:
     # Were any of these quadratic it would take minutes; bench/imap.py measures the proportion.

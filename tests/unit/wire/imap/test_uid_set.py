@@ -120,6 +120,7 @@ def test_what_is_more_than_a_set_does_not(text: bytes) -> None:
         return
 
 
+@pytest.mark.no_cover  # it measures, and others cover the same
 def test_a_million_uids_are_chunked_whole() -> None:
     uids = range(1, 2_000_001, 2)
     parts = list(chunks(uids, octets=10_000))

@@ -1,0 +1,24 @@
+"""A list of things with names, printed whole for programs or handed out for a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from switchover.edges.cli.output import ListFormat, print_json, print_stream
+
+if TYPE_CHECKING:
+    from switchover.edges.cli.client import Client
+
+
+def rows_for_table(
+    client: Client, what: str, name: str | None, output: ListFormat, *, cursor: str = "after"
+) -> list[dict[str, Any]] | None:
+    """Return the rows of ``/what`` whose names have ``name`` in them; None once they are printed otherwise."""
+    if output is ListFormat.CSV:
+        print_stream(client.stream(f"/{what}", format="csv", q=name))
+        return None
+    listed = client.rows(f"/{what}", what, {"q": name}, cursor=cursor)
+    if output is ListFormat.TABLE:
+        return listed
+    print_json({what: listed})
+    return None
