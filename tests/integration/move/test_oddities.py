@@ -12,7 +12,8 @@ import pytest
 from tests.integration.imap_servers import ImapServer, Kind, imap_server
 from tests.integration.move.copy_command import copy_mailbox
 from tests.integration.move.mailbox_reading import connect, digest, read_mailbox
-from tests.integration.processes import run_cli, short_directory
+from tests.integration.processes import short_directory
+from tests.integration.suite import run_cli
 from tests.integration.unpacked_servers import Courier, Cyrus
 
 A, B = "ann", "bob"
