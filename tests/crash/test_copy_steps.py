@@ -23,7 +23,7 @@ from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.migrate import migrate
 
 MOST_STEPS = 150
-USERS = ("first", "second", *(f"t{number}" for number in range(2 * MOST_STEPS)))
+USERS = ("first", "second", *(f"t{number}" for number in range(3 * MOST_STEPS)))
 FORKS = multiprocessing.get_context("forkserver")
 TWIN = b"Subject: twin\r\n\r\nno Message-ID, twice\r\n"
 pytestmark = pytest.mark.timeout(300)
@@ -86,13 +86,16 @@ def ends_well(life: Life, expected: Contents) -> None:
     assert (nothing.copied, nothing.deleted, nothing.moved) == (0, 0, 0)
 
 
-def test_a_first_copy_may_end_anywhere(dsn: str, boxes: tuple[Mailbox, Mailbox]) -> None:
+@pytest.mark.parametrize("is_distant", [False, True])
+def test_a_first_copy_may_end_anywhere(
+    dsn: str, boxes: tuple[Mailbox, Mailbox], is_distant: bool
+) -> None:
     source = boxes[0]
     expected, seen = source.contents(), set()
     for step in range(1, MOST_STEPS):
-        target = replace(source, user=f"t{step}")
-        life = Life(dsn=dsn, source=source, target=target, rules=Rules())
-        told = lived(Life(dsn=dsn, source=source, target=target, rules=Rules(), step=step))
+        target = replace(source, user=f"t{step + 2 * MOST_STEPS * is_distant}")
+        life = Life(dsn=dsn, source=source, target=target, rules=Rules(), is_distant=is_distant)
+        told = lived(replace(life, step=step))
         seen |= set(told.steps)
         ends_well(life, expected)
         if len(told.steps) < step:

@@ -45,7 +45,7 @@ class Digester(Protocol):
     def size_bytes(self) -> int:
         """Bytes of the mail so far, in the form where that has a size of its own."""
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Take the next chunk."""
 
     def digest(self) -> bytes:
@@ -62,7 +62,7 @@ class ExactDigest:
         self._hash = sha256()
         self.size_bytes = 0
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Take the next chunk."""
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
@@ -87,9 +87,9 @@ class LinesDigest:
         """Bytes with CR LF as line end: what Dovecot announces for its copy."""
         return self._lines.size_bytes
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Take the next chunk."""
-        for piece in self._lines.feed(chunk):
+        for piece in self._lines.feed(bytes(chunk)):
             self._hash.update(piece)
 
     def digest(self) -> bytes:
@@ -116,5 +116,5 @@ def digest_of(form: Form, mail: bytes | memoryview) -> bytes:
     if form is Form.EXACT:
         return sha256(mail).digest()[:DIGEST_BYTES]
     work = digester(form)
-    work.update(bytes(mail))
+    work.update(mail)
     return work.digest()

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_MESSAGE_ID = re.compile(rb"^message-id[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?)")
 _LONGEST = 200
@@ -35,6 +36,12 @@ def read_mail_name(header: bytes) -> MailName:
         message_id=_text(fields.get(b"message-id", b"")),
         sender=_text(fields.get(b"from", b"")),
     )
+
+
+def message_id(header: bytes) -> bytes:
+    """Return the first Message-ID of a header without blanks, b"" where there is none."""
+    match = _MESSAGE_ID.search(_FOLD.sub(b"", header))
+    return b"".join(match[1].split()) if match else b""
 
 
 def _text(raw: bytes) -> str:

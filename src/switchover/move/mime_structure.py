@@ -104,9 +104,9 @@ class StructureDigest:
         """Bytes with CR LF as line end; a rewritten copy has another size."""
         return self._lines.size_bytes
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Take the next chunk."""
-        for piece in self._lines.feed(chunk):
+        for piece in self._lines.feed(bytes(chunk)):
             self._walk.feed(piece.replace(b"\r\n", b"\n"))
 
     def digest(self) -> bytes:

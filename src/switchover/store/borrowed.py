@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
 from switchover.store.data_directory import prepare_data_directory
-from switchover.store.disk import NoSpace, writing
+from switchover.store.disk import NoSpace
 from switchover.store.embedded import EmbeddedPostgres
-from switchover.store.lock import DataLock
+from switchover.store.held import is_last, open_lock
 from switchover.store.pool import Database, Speech
 from switchover.store.schema import is_current, latest_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from switchover.settings import Settings
 
@@ -73,6 +72,7 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
+<<<<<<< HEAD
 async def held_server(settings: Settings) -> AsyncIterator[None]:
     """Start the embedded server of a data directory, where that is quick, and keep it up meanwhile."""
     server = EmbeddedPostgres(
@@ -87,14 +87,16 @@ async def held_server(settings: Settings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+=======
+>>>>>>> main
 async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
-    descriptor = _open_lock(settings.data_dir / "postgresql.users")
+    descriptor = open_lock(settings.data_dir / "postgresql.users")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         try:
             await server.start()
         except NoSpace:
-            if _is_last(descriptor, settings):
+            if is_last(descriptor, settings):
                 await server.stop()  # it may run, and let nobody in
             raise
         keeping = asyncio.create_task(server.keep_running(every_seconds=_LOOK_SECONDS))
@@ -103,7 +105,7 @@ async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterat
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-            if _is_last(descriptor, settings):
+            if is_last(descriptor, settings):
                 await server.stop()
     finally:
         os.close(descriptor)
@@ -113,7 +115,7 @@ async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterat
 def hold_alone(settings: Settings, name: str) -> Iterator[None]:
     """Keep other commands of this data directory from doing the same thing; raises Conflict while one does."""
     file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    descriptor = _open_lock(settings.data_dir / file)
+    descriptor = open_lock(settings.data_dir / file)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -123,18 +125,3 @@ def hold_alone(settings: Settings, name: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _open_lock(file: Path) -> int:
-    with writing(file.parent):
-        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-
-
-def _is_last(descriptor: int, settings: Settings) -> bool:
-    """Return whether nobody else uses the server; then nobody can begin to until we are gone."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        DataLock(settings.lock_file).require_free()
-    except (BlockingIOError, Conflict):
-        return False
-    return True

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
-
 _STEPS = Path(__file__).with_name("migrations") / "versions"
 
 
@@ -16,6 +14,8 @@ def latest_version() -> str:
 
 async def is_current(dsn: str) -> bool:
     """Return whether nothing has to be migrated; False also when nobody can tell."""
+    import psycopg  # noqa: PLC0415 - start-up time
+
     try:
         async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
             cursor = await connection.execute(

@@ -25,7 +25,7 @@ from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.responses import Bodies, BodyChunk, BodyEnd, BodyStart, Fetch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.canonical import Form
@@ -75,22 +75,18 @@ class Pump:
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Move everything that ``batches`` gives."""
         conversation = self.source.conversation
-        outbox = Outbox(
-            target=self.target, raw=self.raw, uid_validity=self.uid_validity, limits=self.limits,
-            told=self._tell,
-        )  # fmt: skip
-        outbox.in_groups = "MULTIAPPEND" in self.target.conversation.capabilities
+        outbox = self.open_outbox()
         conversation.whole_bodies = True
         try:
             await self._move_all(batches, outbox)
-            await self._move_missing(outbox)
-            await self._move_again(outbox)
+            await self.complete(outbox)
         except ConnectionLost as error:
             self._note_broken(error, outbox)
             raise
         finally:
             conversation.whole_bodies = False
 
+<<<<<<< HEAD
     def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
         uid = error.failure.uid or self._mail
@@ -100,6 +96,41 @@ class Pump:
                 self.suspects.note(under_way, str(error))
             return
         if uid is None:
+=======
+    def open_outbox(self) -> Outbox:
+        """Return what sends to the target, with nothing in it yet."""
+        outbox = Outbox(
+            target=self.target, raw=self.raw, uid_validity=self.uid_validity, limits=self.limits,
+            told=self._tell,
+        )  # fmt: skip
+        outbox.in_groups = "MULTIAPPEND" in self.target.conversation.capabilities
+        return outbox
+
+    async def ask(self, batches: Sequence[Batch]) -> None:
+        """Ask for all mails of these batches, for ``read``."""
+        for batch in batches:
+            self._waiting |= dict.fromkeys(batch.heads, batch)
+            await self._ask(batch, batch.uids)
+
+    async def read(self, outbox: Outbox) -> None:
+        """Take what was asked for and send it on."""
+        while self._asked:
+            await self._take(await self.source.next_event(), outbox)
+
+    def has_left(self, outbox: Outbox) -> bool:
+        """Return whether ``complete`` has something to do."""
+        return bool(self._missing or outbox.again)
+
+    async def complete(self, outbox: Outbox) -> None:
+        """See to mails that did not come, and to those that were refused with others; both sides have the folder open."""
+        await self._move_missing(outbox)
+        await self._move_again(outbox)
+
+    def _note_broken(self, error: ConnectionLost) -> None:
+        """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
+        uid = error.failure.uid or self._mail or self.source.conversation.coming
+        if uid is None or self.source.conversation.phase is not Phase.CLOSED:
+>>>>>>> main
             return
         self.breaks[uid] = self.breaks.get(uid, 0) + 1
         if error.failure.scope is Scope.MESSAGE or self.breaks[uid] >= MOST_BREAKS:
@@ -141,7 +172,7 @@ class Pump:
             for uid in await self._existing([uid for uid in batch.heads if uid not in batch.sent]):
                 self._alone = batch, uid
                 await self._ask(batch, (uid,))
-                await self._read_all(outbox)
+                await self.read(outbox)
                 if uid not in batch.sent:
                     self._refuse(batch, uid, SkipReason.UNREADABLE)
             self._alone = None
@@ -162,7 +193,7 @@ class Pump:
             batch.is_read = False
             self._waiting |= dict.fromkeys(uids, batch)
             await self._ask(batch, tuple(sorted(uids)))
-            await self._read_all(outbox)
+            await self.read(outbox)
             batch.is_read = True
             await outbox.finish()
             self._tell(batch)
@@ -178,10 +209,6 @@ class Pump:
                 there |= {item.uid for item in event.items if item.uid is not None}
         self.source.require(request)
         return [uid for uid in uids if uid in there]
-
-    async def _read_all(self, outbox: Outbox) -> None:
-        while self._asked:
-            await self._take(await self.source.next_event(), outbox)
 
     async def _ask(self, batch: Batch, uids: tuple[int, ...]) -> None:
         command = message_commands.uid_fetch(uid_set.encode(uids), _FIELDS)
@@ -259,7 +286,7 @@ class Pump:
         async for piece in content:
             if is_taken:
                 await outbox.write(piece)
-            digest.update(bytes(piece))
+            digest.update(piece)
         mail = Sent(uid, size, digest.digest(), head.flags, head.date)
         if is_taken:
             outbox.close_mail(batch, mail)

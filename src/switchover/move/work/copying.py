@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move.beliefs import form_of
+from switchover.move.flight_plan import DISTANT_SECONDS, Load, plan_flights
 from switchover.move.folder_plan import Choice
 from switchover.move.lane_count import first_lanes
 from switchover.move.pacing import Pacer
@@ -25,7 +26,7 @@ from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
-from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes
+from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes, messages
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
     from switchover.move.work.dsync import DsyncLane
     from switchover.move.work.early import EarlyDatabase
-    from switchover.move.work.inventory import Inventory
+    from switchover.move.work.flight import Scouted
+    from switchover.move.work.inventory import Folder, Inventory
     from switchover.move.work.mailbox import Account
     from switchover.move.work.planning import Naming
     from switchover.settings import Settings
@@ -215,6 +217,7 @@ class _Work:
     here: Inventory
     known: Mapping[bytes, CopyFolder]
     early: EarlyEnds = field(default_factory=EarlyEnds)
+    scouted: Scouted | None = None
 
     async def run(self, naming: Naming) -> None:
         """Do everything that is to be done."""
@@ -227,9 +230,10 @@ class _Work:
             pairs, self.known = await renaming.follow(pairs, self.known)
         changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
-        self.early.open(self.order, self._first_lanes(len(changed)) - 1)
+        groups = self._groups([(one.folder, one.folder.raw not in self.known) for one in changed])
+        self.early.open(self.order, self._first_lanes(len(groups)) - 1)
         try:
-            refused = await prepare_target(self.ends.target, naming, self.report)
+            refused = await self._prepare(naming, [changed[at] for at in (groups or [[]])[0]])
             # What was refused may have got another place.
             pairs = [one for one in self._pairs() if one.mapping.source not in refused]
             raws = {one.folder.raw for one in changed}
@@ -241,6 +245,25 @@ class _Work:
         if self.order.with_acl or self.order.with_metadata:
             names = [(one.folder.raw, one.target_raw) for one in pairs]
             await copy_extras(self.ends, self.order, names, self.report)
+
+    async def _prepare(self, naming: Naming, first: Sequence[FolderPair]) -> set[str]:
+        """Make the target ready and return the source folders without a place.
+
+        Where nobody copied anything yet, both sides open the folders that come first meanwhile.
+        """
+        if not self._is_distant or self.known:
+            refused, _ = await prepare_target(self.ends.target, naming, self.report)
+            return refused
+        from switchover.move.work.flight import Scouted, scout_source  # noqa: PLC0415 - start-up time
+
+        there, (refused, here) = await both(
+            scout_source(self.ends.source, [one.folder for one in first]),
+            prepare_target(
+                self.ends.target, naming, self.report, [one.target_raw for one in first]
+            ),
+        )
+        self.scouted = Scouted(asked=len(first), there=there, here=here)
+        return refused
 
     async def _bring(self, pairs: Sequence[FolderPair], changed: Sequence[FolderPair]) -> None:
         store = await LedgerStore.open(
@@ -306,24 +329,56 @@ class _Work:
         )
 
     async def _copy(self, store: LedgerStore, jobs: list[Job]) -> None:
+        groups = self._groups([(one.folder, one.is_fresh) for one in jobs])
         lanes = Lanes(
             order=self.order,
             store=store,
             report=self.report,
             tally=self.tally,
-            begin=self._first_lanes(len(jobs)),
+            begin=self._first_lanes(len(groups)),
             most=self._most_lanes(),
             early=self.early,
+            scouted=self.scouted,
         )
         try:
-            await lanes.run(self.ends, jobs)
+            await lanes.run(self.ends, [[jobs[at] for at in group] for group in groups])
         except* SwitchoverError as errors:
             raise _first(errors) from None
         self.ends = lanes.kept or self.ends
 
-    def _first_lanes(self, folders: int) -> int:
-        distance = max(self.there.round_trip_seconds, self.here.round_trip_seconds)
-        return first_lanes(folders, distance, self._most_lanes())
+    def _groups(self, folders: Sequence[tuple[Folder, bool]]) -> list[list[int]]:
+        """Return the places of folders in groups to be copied together, the largest first.
+
+        With each comes whether nobody copied it before.
+        """
+        if not self._is_distant:
+            sizes = [messages(folder) for folder, _ in folders]
+            return [[at] for at in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)]
+        is_possible = (
+            "UIDPLUS" in self.ends.target.conversation.capabilities
+            and self.order.rules.deletions is Deletions.NEVER
+        )
+        return plan_flights(
+            [
+                Load(
+                    messages(folder),
+                    folder.status.size if folder.status else None,
+                    is_possible and is_fresh and folder.status is not None,
+                )
+                for folder, is_fresh in folders
+            ]
+        )
+
+    @property
+    def _round_trip_seconds(self) -> float:
+        return max(self.there.round_trip_seconds, self.here.round_trip_seconds)
+
+    @property
+    def _is_distant(self) -> bool:
+        return self._round_trip_seconds >= DISTANT_SECONDS
+
+    def _first_lanes(self, groups: int) -> int:
+        return first_lanes(groups, self._round_trip_seconds, self._most_lanes())
 
     def _most_lanes(self) -> int:
         """Return how many lanes the limits allow."""

@@ -38,7 +38,7 @@ class EarlyDatabase:
         self._thread.join()
 
     async def tried(self) -> None:
-        """Wait until the server is up or has been left to others."""
+        """Wait until the server is launched or has been left to others."""
         await asyncio.to_thread(self._is_tried.wait)
 
     def _hold(self) -> None:
@@ -50,7 +50,7 @@ class EarlyDatabase:
 
     async def _hold_server(self) -> None:
         # Loaded here, beside what the command itself needs.
-        from switchover.store.borrowed import held_server  # noqa: PLC0415
+        from switchover.store.held import held_server  # noqa: PLC0415
 
         async with held_server(self.settings):
             self._is_tried.set()

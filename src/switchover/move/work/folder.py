@@ -47,6 +47,7 @@ from switchover.wire.imap.responses import MailboxStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from switchover.move.adoption import Adoption
     from switchover.move.canonical import Form
     from switchover.move.pacing import Pacer
     from switchover.move.segment import Skip
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from switchover.move.sync_action import Action
     from switchover.move.sync_plan import Changes
     from switchover.move.tally import Tally
+    from switchover.move.work.flight import Leg
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.looking import Look
@@ -78,6 +80,10 @@ class FolderResult:
     vanished: int = 0
     moved: int = 0
     """Mails that the target had in another folder and did not need again."""
+    adopted: int = 0
+    """Mails that another tool had put there before our first run."""
+    adopted_redated: int = 0
+    """Those of them with another date than on the source."""
     known: int = 0
     listed: int = 0
     seconds: float = 0.0
@@ -85,7 +91,14 @@ class FolderResult:
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
+<<<<<<< HEAD
     suspects: Suspects = field(default_factory=Suspects)
+=======
+    copy_breaks: dict[int, int] = field(default_factory=dict)
+    """The same for mails of the target, which are read where that is the only proof."""
+    adoption: Adoption | None = None
+    """What was found out before a connection broke, for the next try."""
+>>>>>>> main
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
@@ -95,9 +108,15 @@ class FolderResult:
 
     @property
     def progress(self) -> int:
+<<<<<<< HEAD
         """A number that grows with every mail whose fate is settled, or nearly."""
         nearly = self.suspects.narrowed + len(self.suspects.isolated)
         return self.copied + self.found + len(self.skips) + nearly
+=======
+        """A number that grows with every mail whose fate is settled."""
+        tried = self.adoption.count if self.adoption else self.adopted
+        return self.copied + self.found + len(self.skips) + tried
+>>>>>>> main
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,6 +135,7 @@ class FolderCopy:
     pacer: Pacer
     result: FolderResult
     looks_at_all: bool = False
+<<<<<<< HEAD
     _append_limit: int = 0
     """What the target folder takes in one mail, 0 where it has no limit of its own."""
 
@@ -125,8 +145,16 @@ class FolderCopy:
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
             self._open_target(),
         )
+=======
+    leg: Leg | None = None
+    """Where the folder is copied together with others."""
+
+    async def run(self) -> FolderResult:
+        """Do everything that is to be done and return what that was."""
+        seen, here = await self._open()
+>>>>>>> main
         self._require_writable(here)
-        doubts = await self._clear(seen.opened, here)
+        doubts = await self._clear(seen, here)
         here = doubts.here
         if not seen.adds_up(self.rows.ledger):
             seen = await look(self.source, self.folder, self.rows, is_whole=True)
@@ -155,10 +183,21 @@ class FolderCopy:
         )
         return self.result
 
+    async def _open(self) -> tuple[Look, Opened]:
+        """Return what both sides show of the folder; where it is one of many, that is known by now."""
+        if self.leg is not None:
+            seen, here = self.leg.take()
+            if seen is not None:
+                return seen, here
+        return await both(
+            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
+            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+        )
+
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
         """Return what is to be done, and the mails that are to be sent with their details."""
         rules, ledger = self._rules_for(here), self.rows.ledger
-        self.result.known = len(ledger.source_uids)
+        self.result.known = len(ledger.source_uids) - self.result.adopted
         target = None
         # What the target has matters where somebody else's doings there count.
         if self.rules.deletions is not Deletions.NEVER:
@@ -224,9 +263,9 @@ class FolderCopy:
             or largest_mail(conversation.capabilities, conversation.profile),
         )
 
-    async def _clear(self, there: Opened, here: Opened) -> Doubts:
+    async def _clear(self, seen: Look, here: Opened) -> Doubts:
         """Find out what earlier runs left in doubt and what new UIDs mean; note what UIDs mean now."""
-        known = self.rows.folder
+        known, there = self.rows.folder, seen.opened
         rules = replace(
             self.rules,
             source_uid_validity=known.source_uid_validity,
@@ -258,6 +297,11 @@ class FolderCopy:
                 paired = await doubts.pair_target(is_lost_for_good=is_final)
                 self.result.paired += paired
                 self.store.save_validity(self.rows, known.source_uid_validity, here.uid_validity)
+        if not known.target_uid_validity and here.messages and there.messages:
+            from switchover.move.work.adopting import adopt  # noqa: PLC0415 - start-up time
+
+            await adopt(self, seen, here)
+        # Nothing may be waited for between: a known UIDVALIDITY says that this was done.
         self.store.save_validity(self.rows, there.uid_validity, here.uid_validity)
         doubts.source_uids_hold = True
         return doubts
@@ -304,8 +348,13 @@ class FolderCopy:
         )
         is_over = False
         try:
+<<<<<<< HEAD
             await pump.run(recorder.intended(appends, mails))
             is_over = True
+=======
+            batches = recorder.intended(appends, mails)
+            await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
+>>>>>>> main
         finally:
             recorder.flush()
             if is_over or recorder.copied:

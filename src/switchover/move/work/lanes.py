@@ -18,19 +18,21 @@ from switchover.move.lane_count import LaneCount, amount, pause_seconds
 from switchover.move.tally import Phase
 from switchover.move.work.both import both
 from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.ledger_store import fresh_rows
 from switchover.move.work.mailbox import open_mailbox
 from switchover.wire.imap.conversation import Phase as ConversationPhase
 from switchover.wire.imap.errors import ConnectionLost, TryLater
 from switchover.wire.imap.failure import Retry, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from switchover.move.queries import CopyFolder
     from switchover.move.tally import Tally
     from switchover.move.work.copying import CopyOrder
+    from switchover.move.work.flight import Leg, Scouted
     from switchover.move.work.inventory import Folder
-    from switchover.move.work.ledger_store import LedgerStore
+    from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.report import CopyReport
     from switchover.wire.imap.shell import Connection
 
@@ -103,10 +105,20 @@ class Job:
     result: FolderResult
     tries: int = 0
 
+    @property
+    def is_fresh(self) -> bool:
+        """True when the ledger knows nothing of the folder on either side."""
+        known = self.known
+        return known.source_uid_validity == known.target_uid_validity == self.tries == 0
+
 
 @dataclass(slots=True, kw_only=True)
 class Lanes:
-    """Copies folders, the largest first, so that no lane is left with it at the end."""
+    """Copies folders, the largest first, so that no lane is left with it at the end.
+
+    Folders of one group are copied together over one lane where that can be; ``scouted`` is what is known of
+    the first group by now.
+    """
 
     order: CopyOrder
     store: LedgerStore
@@ -115,31 +127,35 @@ class Lanes:
     begin: int
     most: int
     early: EarlyEnds
+    scouted: Scouted | None = None
     kept: Ends | None = None
     """Connections that are still good at the end."""
-    _waiting: deque[Job] = field(default_factory=deque)
+    _waiting: deque[Sequence[Job]] = field(default_factory=deque)
     _alive: int = 0
     _count: LaneCount = field(default_factory=lambda: LaneCount(most=1, wanted=1))
     _amount: int = 0
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, first: Ends, jobs: Iterable[Job]) -> None:
-        """Copy all of them, the first lane over ``first``; what fails is in the report."""
-        self._waiting.extend(sorted(jobs, key=_messages, reverse=True))
-        for job in self._waiting:
-            self.tally.expect(job.folder.name, _messages(job))
+    async def run(self, first: Ends, groups: Iterable[Sequence[Job]]) -> None:
+        """Copy all of them in this order, the first lane over ``first``; what fails is in the report."""
+        self._waiting.extend(groups)
+        for group in self._waiting:
+            for job in group:
+                self.tally.expect(job.folder.name, messages(job.folder))
         self.tally.phase = Phase.COPYING
         self._count = LaneCount(most=self.most, wanted=self.begin)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._regulate(group))
-            self._start(group, first)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._regulate(tasks))
+            self._start(tasks, first, self.scouted)
             while self._alive < self.begin:
-                self._start(group, None)
+                self._start(tasks, None)
 
-    def _start(self, group: asyncio.TaskGroup, ends: Ends | None) -> None:
+    def _start(
+        self, group: asyncio.TaskGroup, ends: Ends | None, scouted: Scouted | None = None
+    ) -> None:
         self._alive += 1
         self.report.lanes = max(self.report.lanes, self._alive)
-        group.create_task(self._lane(ends))
+        group.create_task(self._lane(ends, scouted))
 
     async def _regulate(self, group: asyncio.TaskGroup) -> None:
         """Measure every now and then, and add a lane where one more is wanted and has work."""
@@ -154,11 +170,15 @@ class Lanes:
                     if self._alive < min(self._count.wanted, self._alive + len(self._waiting)):
                         self._start(group, None)
 
-    async def _lane(self, ends: Ends | None) -> None:
+    async def _lane(self, ends: Ends | None, scouted: Scouted | None) -> None:
         try:
             while self._waiting and self._alive <= self._count.wanted:
-                job = self._waiting.popleft()
-                ends = await self._copy(job, ends)
+                group = self._waiting.popleft()
+                if len(group) > 1 or scouted is not None:
+                    ends, group = await self._copy_together(group, ends, scouted)
+                    scouted = None
+                for job in group:
+                    ends = await self._copy(job, ends)
         finally:
             self._alive -= 1
             if not self._alive:
@@ -168,6 +188,65 @@ class Lanes:
             elif ends is not None:
                 await ends.close()
 
+    async def _copy_together(
+        self, group: Sequence[Job], ends: Ends | None, scouted: Scouted | None
+    ) -> tuple[Ends | None, Sequence[Job]]:
+        """Copy folders in one flight; return the connections if they are still good, and what has to go alone."""
+        from switchover.move.work.flight import fly, scout  # noqa: PLC0415 - start-up time
+
+        try:
+            ends = ends or await self._open(group)
+        except SwitchoverError:
+            return None, group  # each tries for itself, and tells why
+        if ends is None:
+            return None, ()
+        begun = clock.monotonic()
+        if scouted is None:
+            raws = [one.known.target_name for one in group]
+            scouted = await scout(ends, [one.folder for one in group], raws)
+        found = [(one, scouted.leg(one.folder.raw, one.known.target_name)) for one in group]
+        legs = {leg: job for job, leg in found if leg is not None}
+        self.report.folders += [job.result for job in legs.values()]
+        copies = [
+            self._folder_copy(job, ends, fresh_rows(job.known), leg).run()
+            for leg, job in legs.items()
+        ]
+        errors = dict(
+            zip(
+                legs.values(),
+                await fly(ends, list(legs), copies, is_open=scouted.asked == 1),
+                strict=True,
+            )
+        )
+        for job in legs.values():
+            job.result.seconds += clock.monotonic() - begun
+            if errors[job] is None:
+                self.tally.end(job.folder.name)
+        left = [job for job in group if job not in errors or errors[job] is not None]
+        return await self._after_flight(ends, left, errors)
+
+    async def _after_flight(
+        self, ends: Ends, left: list[Job], errors: Mapping[Job, SwitchoverError | None]
+    ) -> tuple[Ends | None, Sequence[Job]]:
+        """See to what did not go smoothly: as slowly as the server wants it, and from what is noted."""
+        kept: Ends | None = ends
+        if not ends.are_usable:
+            await ends.close()
+            kept = None
+        if left:
+            await self.store.durable()
+            known = await self.store.add_folders([])
+            for job in left:
+                job.known = known[job.folder.raw]
+        slow = [
+            (job, error)
+            for job in left
+            if isinstance(error := errors.get(job), ConnectionLost | TryLater)
+        ]
+        if slow and not await self._wait_after(*slow[0]):
+            left.remove(slow[0][0])
+        return kept, left
+
     async def _copy(self, job: Job, ends: Ends | None) -> Ends | None:
         """Copy a folder, with as many tries as it takes; return the connections if they are still good."""
         if job.result not in self.report.folders:
@@ -175,7 +254,7 @@ class Lanes:
         while True:
             done, begun = job.result.progress, clock.monotonic()
             try:
-                ends = ends or await self._open(job)
+                ends = ends or await self._open((job,), job.tries)
                 if ends is None:
                     return None
                 await self._copy_over(job, ends)
@@ -196,15 +275,15 @@ class Lanes:
             finally:
                 job.result.seconds += clock.monotonic() - begun
 
-    async def _open(self, job: Job) -> Ends | None:
+    async def _open(self, group: Sequence[Job], tries: int = 0) -> Ends | None:
         """Return new connections; None when a server wants no more of them and other lanes go on."""
         try:
             ends = await (self.early.take() or open_ends(self.order))
         except SwitchoverError:
-            if self._alive == 1 or job.tries:
+            if self._alive == 1 or tries:
                 raise
             self._count.refused(self._alive)
-            self._waiting.append(job)
+            self._waiting.append(group)
             return None
         self.report.connections += 2
         return ends
@@ -213,12 +292,17 @@ class Lanes:
         if job.tries and job.known.target_uid_validity >= 0:
             await self.store.durable()
             job.known = (await self.store.add_folders([]))[job.folder.raw]
-        copy = FolderCopy(
+        await self._folder_copy(job, ends, await self.store.load(job.known)).run()
+
+    def _folder_copy(
+        self, job: Job, ends: Ends, rows: FolderRows, leg: Leg | None = None
+    ) -> FolderCopy:
+        return FolderCopy(
             source=ends.source,
             target=ends.target,
             store=self.store,
             folder=job.folder,
-            rows=await self.store.load(job.known),
+            rows=rows,
             rules=self.order.rules,
             form=self.store.form,
             progress=partial(self._tell, job.folder.name),
@@ -226,15 +310,15 @@ class Lanes:
             pacer=self.order.pacer,
             result=job.result,
             looks_at_all=job.is_whole,
+            leg=leg,
         )
-        await copy.run()
 
     def _give_up(self, error: SwitchoverError) -> None:
         """Fail what waits: a server that can not be reached for so long is not asked for each folder."""
         while self._waiting:
-            job = self._waiting.popleft()
-            self.report.folders.append(job.result)
-            self.report.failures[job.folder.name] = f"not begun: {error}"
+            for job in self._waiting.popleft():
+                self.report.folders.append(job.result)
+                self.report.failures[job.folder.name] = f"not begun: {error}"
 
     def _tell(self, name: str, mails: int, octets: int) -> None:
         self._amount += amount(mails, octets)
@@ -280,6 +364,7 @@ def _sentence(error: SwitchoverError, tries: int, wish_seconds: float | None) ->
     return f"{error}; given up after {tries} tries, run the command again later"
 
 
-def _messages(job: Job) -> int:
-    status = job.folder.status
+def messages(folder: Folder) -> int:
+    """Return how many mails STATUS told of."""
+    status = folder.status
     return status.messages or 0 if status else 0

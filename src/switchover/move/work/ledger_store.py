@@ -52,6 +52,11 @@ class FolderRows:
     """Rows were written since it was loaded."""
 
 
+def fresh_rows(folder: CopyFolder) -> FolderRows:
+    """Return the rows of a folder of which the ledger has never known a UIDVALIDITY: there are none."""
+    return FolderRows(folder=folder, ledger=replay([]), numbers=[], rows=[], following=1)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Pending:
     """What the next transaction writes, in this order."""

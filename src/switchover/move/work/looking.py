@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from switchover.errors import Corrupt
 from switchover.move.fingerprint import Fingerprint
 from switchover.move.ledger import NO_UID
 from switchover.move.sync_plan import Delta, Listing
@@ -24,13 +26,18 @@ from switchover.move.work.mail_columns import (
     MailGatherer,
     Mails,
 )
+<<<<<<< HEAD
 from switchover.move.work.mailbox import gather, most_mails, open_folder, opened
+=======
+from switchover.move.work.mailbox import gather, open_folder, opened, too_many
+>>>>>>> main
 from switchover.wire.imap import commands, message_commands
+from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.message_commands import SearchResult
-from switchover.wire.imap.responses import ESearch, Search, Vanished
+from switchover.wire.imap.responses import ESearch, Fetch, Search, Vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from switchover.move.flags import FlagSet
     from switchover.move.ledger import FolderLedger
@@ -170,6 +177,11 @@ async def _look_at_all(connection: Connection, folder: Folder, rows: FolderRows)
             message_commands.uid_fetch(b"%d:*" % floor, DETAIL_FIELDS),
         ]
     there = await _examine(connection, folder, batch, gathered)
+    return _listed(there, gathered, floor)
+
+
+def _listed(there: Opened, gathered: MailGatherer, floor: int = 0) -> Look:
+    """Return the look at a folder that was listed, with sizes and dates from the UID ``floor`` on."""
     uids, flags = gathered.columns()
     begin = bisect_left(uids, floor)
     mails = gathered.details(uids[begin:], flags[begin:]) if begin else gathered.mails()
@@ -179,6 +191,52 @@ async def _look_at_all(connection: Connection, folder: Folder, rows: FolderRows)
         mails=mails,
         fingerprint=b"" if there.mod_seq else _fingerprint(there.uid_validity, uids, flags),
     )
+
+
+async def look_at_many(connection: Connection, folders: Sequence[Folder]) -> dict[bytes, Look]:
+    """Open and list folders in one flight of commands, and return what they show by their raw names.
+
+    STATUS has told of all of them. One that is refused, or says something odd, is missing. Raises
+    ConnectionLost, and Corrupt where a folder has far more mails than STATUS says.
+    """
+    condstore = "CONDSTORE" in connection.conversation.capabilities
+    openings: dict[Request, tuple[Folder, MailGatherer]] = {}
+    listings: dict[bytes, Request] = {}
+    for folder in folders:
+        opening = commands.examine(folder.raw, condstore=condstore)
+        openings[await connection.send(opening)] = (folder, MailGatherer())
+        if folder.status is not None and folder.status.messages:
+            listing = message_commands.uid_fetch(_ALL_UIDS, ALL_FIELDS)
+            listings[folder.raw] = await connection.send(listing)
+    await _take_listings(connection, openings, len(openings) + len(listings))
+    found: dict[bytes, Look] = {}
+    for opening_request, (folder, gathered) in openings.items():
+        listed = listings.get(folder.raw)
+        with suppress(Corrupt):
+            if opening_request.is_ok and (listed is None or listed.is_ok):
+                there = opened(opening_request)
+                if there.messages == 0 or listed is not None:
+                    found[folder.raw] = _listed(there, gathered)
+    return found
+
+
+async def _take_listings(
+    connection: Connection, openings: Mapping[Request, tuple[Folder, MailGatherer]], left: int
+) -> None:
+    """Take answers until all are there: what FETCH tells belongs to the folder opened last."""
+    gathered, room, most = MailGatherer(), 0, 0
+    while left:
+        event = await connection.next_event()
+        if isinstance(event, Fetch):
+            room -= len(event.items)
+            if room < 0:
+                raise too_many(connection, most)
+            gathered.take(event.items)
+        elif isinstance(event, Answered):
+            left -= 1
+            if event.request in openings:
+                folder, gathered = openings[event.request]
+                most = room = _most(folder, 1) or 0
 
 
 async def _examine(

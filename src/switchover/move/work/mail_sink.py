@@ -57,7 +57,7 @@ class _MailReader:
     def update(self, data: memoryview) -> None:
         self._octets += len(data)
         if self._work is not None:
-            self._work.update(bytes(data))
+            self._work.update(data)
 
     def end(self) -> None:
         if self._work is not None:

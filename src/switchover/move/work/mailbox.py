@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,17 @@ __all__ = [
     "gather",
     "list_folders",
     "list_mails",
+<<<<<<< HEAD
     "most_mails",
+=======
+    "open_commands",
+>>>>>>> main
     "open_folder",
     "open_mailbox",
     "opened",
+    "read_openings",
     "sign_in",
+    "too_many",
 ]
 
 
@@ -86,6 +93,22 @@ async def open_folder(connection: Connection, raw: bytes, *, to_write: bool) -> 
     build = commands.select if to_write else commands.examine
     request = await connection.run(build(raw, condstore=condstore))
     return opened(request)
+
+
+def open_commands(connection: Connection, raws: Sequence[bytes]) -> list[Command]:
+    """Return what opens these folders to write, one after the other."""
+    condstore = "CONDSTORE" in connection.conversation.capabilities
+    return [commands.select(raw, condstore=condstore) for raw in raws]
+
+
+def read_openings(raws: Sequence[bytes], requests: Sequence[Request]) -> dict[bytes, Opened]:
+    """Return what folders said of themselves, without those that could not be opened."""
+    found: dict[bytes, Opened] = {}
+    for raw, request in zip(raws, requests, strict=True):
+        if request.is_ok:
+            with suppress(Corrupt):
+                found[raw] = opened(request)
+    return found
 
 
 def opened(request: Request) -> Opened:
@@ -147,11 +170,16 @@ async def gather(
         if isinstance(event, Fetch):
             told += len(event.items)
             if most is not None and told > most:
-                raise Corrupt(
-                    f"{connection.target.host} lists more than {most:,} mails in a folder of which it "
-                    "says that it has far less"
-                )
+                raise too_many(connection, most)
             take(event.items)
         elif isinstance(event, Answered) and event.request in requests:
             left -= 1
     return [connection.require(request) for request in requests]
+
+
+def too_many(connection: Connection, most: int) -> Corrupt:
+    """Return the error for a folder that is listed with more than ``most`` mails."""
+    return Corrupt(
+        f"{connection.target.host} lists more than {most:,} mails in a folder of which it says that it "
+        "has far less"
+    )

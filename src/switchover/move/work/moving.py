@@ -140,8 +140,8 @@ class _Moving:
         if not is_same or told is None or not told.uid_next or not told.uid_validity:
             return
         known = receives.rows.folder.target_uid_validity
-        if known not in {0, told.uid_validity}:
-            return
+        if known not in {0, told.uid_validity} or (told.messages and not known):
+            return  # what others put there is looked at first, when the folder is copied
         self.store.save_validity(
             receives.rows, receives.look.opened.uid_validity, told.uid_validity
         )

@@ -203,10 +203,14 @@ class Outbox:
         most = UNANSWERED_GROUPS if self.in_groups else UNANSWERED_SINGLES
         await self._collect(most)
 
-    async def finish(self) -> None:
-        """Send everything and wait for all answers."""
+    async def part(self) -> None:
+        """Send everything, and leave all answers to ``finish``."""
         self.close_group()
         await self._flush()
+
+    async def finish(self) -> None:
+        """Send everything and wait for all answers."""
+        await self.part()
         await self._collect(0)
 
     def close_group(self) -> None:

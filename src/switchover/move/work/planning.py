@@ -17,17 +17,25 @@ from switchover.move.name_learning import (
     suspected_characters,
 )
 from switchover.move.work.folder_facts import source_folder, target_facts
-from switchover.move.work.preparing import create_folders, subscribe_folders
+from switchover.move.work.mailbox import open_commands, read_openings
+from switchover.move.work.preparing import (
+    create_and,
+    create_folders,
+    mend_subscriptions,
+    subscribe_command,
+    subscriptions,
+)
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Mapping
+    from collections.abc import Collection, Container, Mapping, Sequence
 
     from switchover.move.folder_draft import SourceFolder
     from switchover.move.folder_name import TargetFacts
     from switchover.move.folder_plan import Choice, FolderMapping, FolderPlan
     from switchover.move.queries import CopyFolder
     from switchover.move.work.inventory import Inventory
+    from switchover.move.work.mailbox import Opened
     from switchover.move.work.report import CopyReport
     from switchover.wire.imap.shell import Connection
 
@@ -116,13 +124,22 @@ def plan_names(
     return Naming.begin(sides, target_facts(sides[1], target), choice, known)
 
 
-async def prepare_target(target: Connection, naming: Naming, report: CopyReport) -> set[str]:
+async def prepare_target(
+    target: Connection, naming: Naming, report: CopyReport, opening: Sequence[bytes] = ()
+) -> tuple[set[str], dict[bytes, Opened]]:
     """Create what is missing, subscribe as the source is, and return the source folders that have no place.
 
-    The report gets the plan by which that was done. Each refusal is a failure of that folder alone.
+    With them comes what the folders in ``opening``, which are opened behind that, say of themselves. The
+    report gets the plan by which it was done. Each refusal is a failure of that folder alone.
     """
     naming = replace(naming, plan=report.plan)  # renames may have made folders by now
-    refusals = await create_folders(target, naming.plan.mappings, report)
+    # Most often nothing is refused: then one round trip does all of it.
+    early = subscriptions(naming.plan.mappings, naming.plan.subscriptions)
+    refusals, answers = await create_and(
+        target, naming.plan.mappings, report,
+        [*(subscribe_command(name) for name in early), *open_commands(target, opening)],
+    )  # fmt: skip
+    subscribed = dict(zip(early, answers, strict=False))
     renamed: set[str] = set()
     for _ in range(_EXTRA_ROUNDS):
         doubtful = {name for name, one in refusals.items() if one.may_be_name}
@@ -144,5 +161,7 @@ async def prepare_target(target: Connection, naming: Naming, report: CopyReport)
         for one in placed
         if one.source in renamed
     ]
-    await subscribe_folders(target, placed, naming.plan.subscriptions, report)
-    return set(refusals)
+    await mend_subscriptions(
+        target, subscriptions(placed, naming.plan.subscriptions), subscribed, report
+    )
+    return set(refusals), read_openings(opening, answers[len(early) :])

@@ -11,10 +11,11 @@ from switchover.wire.imap.mailbox_name import NameEncoding, encode
 from switchover.wire.imap.response_codes import CodeName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from switchover.move.folder_plan import FolderMapping
     from switchover.move.work.report import CopyReport
+    from switchover.wire.imap.command import Command
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.shell import Connection
 
@@ -38,14 +39,33 @@ class Refusal:
     may_be_name: bool
 
 
-async def subscribe_folders(
-    target: Connection, placed: Sequence[FolderMapping], bare: Sequence[str], report: CopyReport
-) -> None:
-    """Subscribe as the source is, ``bare`` names too; what is refused is a note."""
+def subscriptions(placed: Sequence[FolderMapping], bare: Sequence[str]) -> list[str]:
+    """Return the names to subscribe, ``bare`` ones too."""
     names = [one.target for one in placed if one.needs_subscription]
-    names = [name for name in (*names, *bare) if _raw(name)]
-    answers = await target.run_all([commands.subscribe(_raw(name)) for name in names])
-    for name, request in zip(names, answers, strict=True):
+    return [name for name in (*names, *bare) if _raw(name)]
+
+
+def subscribe_command(name: str) -> Command:
+    """Return what subscribes a folder."""
+    return commands.subscribe(_raw(name))
+
+
+async def mend_subscriptions(
+    target: Connection, wanted: Sequence[str], done: Mapping[str, Request], report: CopyReport
+) -> None:
+    """Subscribe what is not subscribed yet, and take back what got another name; what is refused is a note.
+
+    ``done`` holds the answers so far: before a folder was made they may be refusals.
+    """
+    missing = [name for name in wanted if name not in done or not done[name].is_ok]
+    stale = [name for name, one in done.items() if one.is_ok and name not in wanted]
+    answers = await target.run_all(
+        [
+            *(subscribe_command(name) for name in missing),
+            *(commands.unsubscribe(_raw(name)) for name in stale),
+        ]
+    )
+    for name, request in zip(missing, answers, strict=False):
         if not request.is_ok:
             report.notes.append(
                 f"{name} is not subscribed on the target: {_words(target, request)}"
@@ -56,13 +76,28 @@ async def create_folders(
     target: Connection, mappings: Sequence[FolderMapping], report: CopyReport
 ) -> dict[str, Refusal]:
     """Create what is new and return what was refused, by source names; parents come before their children."""
+    refusals, _ = await create_and(target, mappings, report, [])
+    return refusals
+
+
+async def create_and(
+    target: Connection,
+    mappings: Sequence[FolderMapping],
+    report: CopyReport,
+    behind: Sequence[Command],
+) -> tuple[dict[str, Refusal], list[Request]]:
+    """Create what is new, with other commands in the same flight behind it; return refusals and their answers."""
     wanted = [one for one in mappings if one.is_new and _raw(one.target)]
     answers = await target.run_all(
         [
-            commands.create(_raw(one.target), [one.create_use] if one.create_use else [])
-            for one in wanted
+            *(
+                commands.create(_raw(one.target), [one.create_use] if one.create_use else [])
+                for one in wanted
+            ),
+            *behind,
         ]
     )
+    answers, others = answers[: len(wanted)], answers[len(wanted) :]
     # A use may be refused (RFC 6154 section 3, USEATTR) where the folder itself is not.
     again = [
         one
@@ -78,7 +113,7 @@ async def create_folders(
             report.created.append(one.target)
         else:
             refusals[one.source] = _refusal(target, one, latest[one.target])
-    return refusals
+    return refusals, others
 
 
 def _refusal(target: Connection, mapping: FolderMapping, request: Request) -> Refusal:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from switchover.move.canonical import digester
 from switchover.wire.imap import message_commands
+from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.errors import ConnectionLost
-from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
+from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart, Fetch
+from switchover.wire.imap.tokens import nil_or_string
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
     from switchover.move.reconcile import Found, Reconciled, Sent
     from switchover.wire.imap.command import Command
     from switchover.wire.imap.conversation import Request
+    from switchover.wire.imap.fetch import FetchItem
+    from switchover.wire.imap.message_commands import FetchField
     from switchover.wire.imap.shell import Connection
 
+_WINDOW = 3
+"""Commands for headers on the way at a time: their answers are short."""
+_LONGEST_HEADER = 64 * 1024
 MOST_BREAKS = 3
 """A mail in the middle of which the source's connection broke so often is not read again in this run."""
 
@@ -37,35 +44,103 @@ async def read_digests(
 ) -> dict[int, bytes]:
     """Read mails of the selected folder and return their digests by UID; what is gone is left out."""
     found: dict[int, bytes] = {}
+    for request in await _read_all(connection, uids, form, found):
+        connection.require(request)
+    return found
+
+
+async def read_readable(
+    connection: Connection, uids: Collection[int], form: Form
+) -> dict[int, bytes]:
+    """Do the same, and leave out what the server refuses to show too."""
+    found: dict[int, bytes] = {}
+    await _read_all(connection, uids, form, found)
+    return found
+
+
+async def _read_all(
+    connection: Connection, uids: Collection[int], form: Form, found: dict[int, bytes]
+) -> list[Request]:
     fields = (message_commands.FetchField.UID, message_commands.FetchField.BODY)
+    requests = []
     for command in commands_for(
         connection, lambda text: message_commands.uid_fetch(text, fields), uids
     ):
-        await _read(connection, await connection.send(command), form, found)
-    return found
+        requests.append(await connection.send(command))
+        await _read(connection, requests[-1], form, found)
+    return requests
 
 
 async def _read(
     connection: Connection, request: Request, form: Form, found: dict[int, bytes]
 ) -> None:
     """Add the digests of the mails that one command brings; an error names the mail within which it came."""
-    uid, work = 0, digester(form)
+    uid, work, digest = 0, digester(form), b""
     try:
         while request.answer is None:
             match await connection.next_event():
                 case BodyStart(item=item):
-                    uid, work = item.uid or 0, digester(form)
+                    uid, work, digest = item.uid or 0, digester(form), b""
                 case BodyChunk(data):
-                    work.update(bytes(data))
+                    work.update(data)
                 case BodyEnd():
-                    found[uid] = work.digest()
-                    uid = 0
+                    digest = work.digest()
+                case Fetch(items=items) if digest:
+                    # Some servers name the UID behind the body.
+                    found[uid or items[-1].uid or 0] = digest
+                    uid, digest = 0, b""
                 case _:
                     pass
     except ConnectionLost as error:
         failure = replace(error.failure, uid=error.failure.uid or uid or None)
         raise ConnectionLost(failure, back_off_seconds=error.back_off_seconds) from error
-    connection.require(request)
+
+
+async def read_headers(
+    connection: Connection,
+    uids: Collection[int],
+    field: FetchField,
+    take: Callable[[int, bytes], None],
+) -> None:
+    """Give ``take`` the header of each mail, or the field of it that is asked for; of a huge one the beginning.
+
+    What is gone, or refused, is left out.
+    """
+    fields = (message_commands.FetchField.UID, field)
+    waiting: list[Request] = []
+    header = bytearray()
+    commands = commands_for(connection, lambda text: message_commands.uid_fetch(text, fields), uids)
+    for command in [*commands, None]:
+        if command is not None:
+            waiting.append(await connection.send(command))
+        while len(waiting) >= (_WINDOW if command else 1):
+            match await connection.next_event():
+                case BodyStart():
+                    header.clear()
+                case BodyChunk(data):
+                    header += data[: max(0, _LONGEST_HEADER - len(header))]
+                case Fetch(items=items):
+                    _give(items, bytes(header), take)
+                    header.clear()
+                case Answered():
+                    waiting = [one for one in waiting if one.answer is None]
+                case _:
+                    pass
+
+
+def _give(items: Sequence[FetchItem], header: bytes, take: Callable[[int, bytes], None]) -> None:
+    for item in items:
+        # A short one may come as a quoted string.
+        texts = [
+            header,
+            *(
+                nil_or_string(value) or b""
+                for name, value in item.other
+                if name.startswith(b"BODY[")
+            ),
+        ]
+        if item.uid is not None and any(texts):
+            take(item.uid, max(texts, key=len))
 
 
 async def settle_by_reading(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +43,8 @@ def bundled_installation() -> Path:
 
 def bundled_version() -> str:
     """Return the version of the wheel that carries the programs."""
+    from importlib.metadata import version  # noqa: PLC0415 - start-up time
+
     return version(_WHEEL)
 
 
@@ -59,7 +60,7 @@ def installation_for(account: Account, bundled: Path, directory: Path) -> Path:
     """
     if account.can_enter(bundled / "bin" / "postgres"):
         return bundled
-    home = directory / f"binaries-{version(_WHEEL)}"
+    home = directory / f"binaries-{bundled_version()}"
     installation = home / _PACKAGE / _INSTALLATION
     for other in directory.glob("binaries-*"):
         if other != home:

@@ -16,9 +16,6 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 from switchover import clock
 from switchover.errors import Conflict, Refused, SwitchoverError, Unavailable
 from switchover.store.disk import find_full_disk, writing
@@ -93,9 +90,9 @@ class EmbeddedPostgres:
 
     def dsn(self, *, database: str = configuration.DATABASE, role: str = configuration.ROLE) -> str:
         """Return how to connect; it holds no password, the kernel says who we are."""
-        return make_conninfo(
-            host=str(self._sockets), port=configuration.PORT, user=role, dbname=database
-        )
+        from switchover.store.embedded.client import dsn_of  # noqa: PLC0415 - start-up time
+
+        return dsn_of(self._sockets, database=database, role=role)
 
     @property
     def superuser_dsn(self) -> str:
@@ -104,8 +101,9 @@ class EmbeddedPostgres:
 
     def is_quick_to_start(self) -> bool:
         """Return whether there is a cluster, or one to copy."""
-        places = (self._cluster, self._template(get_account()))
-        return any((one / "PG_VERSION").exists() for one in places)
+        if (self._cluster / "PG_VERSION").exists():
+            return True
+        return (self._template(get_account()) / "PG_VERSION").exists()
 
     def why_away(self) -> str:
         """Return why the server does not answer, as far as that is known."""
@@ -127,6 +125,17 @@ class EmbeddedPostgres:
             with writing(self._directory):
                 return await self._start(clock.monotonic() + timeout_seconds)
 
+    async def launch(self, *, timeout_seconds: float = 60.0) -> None:
+        """Begin to bring the server up, for a ``start`` that comes soon; raises as that does."""
+        self._is_wanted = True
+        async with self._turn:
+            with writing(self._directory):
+                account = await asyncio.to_thread(get_account)
+                await asyncio.to_thread(self._own_directories, account)
+                async with only_starter(self._directory, clock.monotonic() + timeout_seconds):
+                    if await self._find_usable(account) is None:
+                        await self._launch_new(account)
+
     async def stop(self, *, timeout_seconds: float = 20.0) -> None:
         """End the server: fast shutdown first, harder when that takes too long. Idempotent."""
         self._is_wanted = False
@@ -137,8 +146,10 @@ class EmbeddedPostgres:
         """Put a cluster by that was made just now and holds nothing yet."""
         if not self._is_new or not self._contents:
             return
+        from switchover.store.embedded.client import trim  # noqa: PLC0415 - start-up time
+
         self._is_new = False
-        await asyncio.to_thread(template.trim, self.superuser_dsn)
+        await asyncio.to_thread(trim, self.superuser_dsn)
         await self.stop()
         account = await asyncio.to_thread(get_account)
         await asyncio.to_thread(template.keep_template, self._cluster, self._template(account))
@@ -342,34 +353,19 @@ class EmbeddedPostgres:
         return False
 
     async def _answers(self) -> bool:
+        from switchover.store.embedded.client import answers  # noqa: PLC0415 - start-up time
+
         # Nearly always our database is there, and then there is nothing to ensure.
         for dsn in (self.dsn(), self.superuser_dsn):
-            with suppress(psycopg.OperationalError):
-                connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=2)
-                await connection.close()
+            if await answers(dsn):
                 self._has_database = dsn == self.dsn()
                 return True
         return False
 
     async def _ensure_database(self) -> None:
-        """Make our role, which owns one database and may do nothing to the machine, and that."""
-        try:
-            connection = await psycopg.AsyncConnection.connect(
-                self.superuser_dsn, connect_timeout=2, autocommit=True
-            )
-            async with connection:
-                found = await connection.execute(
-                    "select 1 from pg_roles where rolname = %s", (configuration.ROLE,)
-                )
-                if await found.fetchone() is None:
-                    await connection.execute("create role switchover login")
-                found = await connection.execute(
-                    "select 1 from pg_database where datname = %s", (configuration.DATABASE,)
-                )
-                if await found.fetchone() is None:
-                    await connection.execute("create database switchover owner switchover")
-        except psycopg.OperationalError as error:
-            raise Unavailable(f"PostgreSQL stopped answering while it started: {error}") from error
+        from switchover.store.embedded.client import ensure_database  # noqa: PLC0415 - start-up time
+
+        await ensure_database(self.superuser_dsn)
 
     async def _wait_until_gone(self, process_id: int, patience_seconds: float) -> bool:
         deadline = clock.monotonic() + patience_seconds

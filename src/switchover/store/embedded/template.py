@@ -14,8 +14,6 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from switchover import clock
 
 if TYPE_CHECKING:
@@ -47,14 +45,6 @@ def use_template(template: Path, draft: Path) -> bool:
     if not done:
         shutil.rmtree(draft, ignore_errors=True)
     return done
-
-
-def trim(superuser_dsn: str) -> None:
-    """Drop the databases that nobody needs, half of the files of a cluster; template1 makes them anew."""
-    with psycopg.connect(superuser_dsn, connect_timeout=5, autocommit=True) as connection:
-        connection.execute("alter database template0 is_template false")
-        connection.execute("drop database template0")
-        connection.execute("drop database postgres")
 
 
 def keep_template(cluster: Path, template: Path) -> None:

@@ -155,6 +155,12 @@ class Conversation:
         self._reader.whole_bodies = wanted
 
     @property
+    def coming(self) -> int | None:
+        """UID of the small message that has begun and is waited for, of which no event tells yet."""
+        item = self._reader.coming
+        return item.uid if item is not None else None
+
+    @property
     def is_idle(self) -> bool:
         """True when no command is under way."""
         return not self._under_way

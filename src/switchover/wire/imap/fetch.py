@@ -107,6 +107,13 @@ _LABEL_SETS = _LabelSets()
 _new_item = cast("Callable[[Iterable[object]], FetchItem]", partial(tuple.__new__, FetchItem))
 
 
+class Coming(NamedTuple):
+    """A message that has begun, and how many bytes of its response are still to come."""
+
+    item: FetchItem
+    missing_bytes: int
+
+
 class _Shape:
     """The expression for one order of items, and what makes items of its groups.
 
@@ -211,17 +218,18 @@ class FetchLines:
 
     def whole_bodies(
         self, data: bytes, at: int, *, largest_bytes: int
-    ) -> tuple[list[FetchItem], list[memoryview], int]:
+    ) -> tuple[list[FetchItem], list[memoryview], int, Coming | None]:
         """Return the messages that are wholly in ``data`` from ``at`` on, their bodies, and where they end.
 
         Only those of one shape, with ``BODY[]`` as the last item, non-empty and of at most
-        ``largest_bytes``; bodies are views. All others, and all that is odd, is left to the slow way.
+        ``largest_bytes``; bodies are views. All others, and all that is odd, is left to the slow way. Last
+        comes the one behind them, if only its end is missing.
         """
-        found: list[FetchItem] = []
         bodies: list[memoryview] = []
         shape = self._shapes[0] if self._shapes else None
         if shape is None:
-            return found, bodies, at
+            return [], bodies, at, None
+        coming: Coming | None = None
         groups: list[bytes] = []
         view, length = memoryview(data), len(data)
         head = shape.body.match(data, at)
@@ -229,13 +237,18 @@ class FetchLines:
             *told, digits = head.groups()
             size, begin = int(digits), head.end()
             end = begin + size
-            if not 0 < size <= largest_bytes or end + 3 > length or data[end : end + 3] != b")\r\n":
+            if not 0 < size <= largest_bytes:
+                break
+            if end + 3 > length:
+                coming = Coming(shape.items([b"", *told])[0], end + 3 - length)
+                break
+            if data[end : end + 3] != b")\r\n":
                 break
             groups += (b"", *told)
             bodies.append(view[begin:end])
             at = end + 3
             head = shape.body.match(data, at)
-        return shape.items(groups), bodies, at
+        return shape.items(groups), bodies, at, coming
 
     def _candidates(self, text: bytes, at: int) -> Iterator[_Shape]:
         """Yield the shapes known, then the one that the line at ``at`` seems to have."""

@@ -50,6 +50,7 @@ class FetchField(StrEnum):
     GMAIL_MESSAGE_ID = "X-GM-MSGID"  # Gmail's X-GM-EXT-1
     GMAIL_LABELS = "X-GM-LABELS"
     HEADER = "BODY.PEEK[HEADER]"
+    MESSAGE_ID = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
     BODY = "BODY.PEEK[]"
 
 

@@ -7,6 +7,7 @@ behind it.
 A message's body is handed out while it comes (BodyStart, BodyChunk ..., BodyEnd) and then its Fetch; all
 other literals are short and become part of their response. Who sets ``whole_bodies`` gets the messages that
 lie wholly in what was received as one event (Bodies): ten times quicker for the small ones, which are most.
+A small one that has begun is waited for then, and not handed out in pieces.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.fetch import FetchItem, FetchLines
@@ -26,6 +27,14 @@ from switchover.wire.imap.fragment import (
     LiteralStart,
     Tail,
     TooLong,
+)
+from switchover.wire.imap.open_response import (
+    OpenResponse,
+    out_of_step,
+    section_before,
+    subject_of,
+    too_long,
+    uid_of,
 )
 from switchover.wire.imap.parse import parse_response
 from switchover.wire.imap.responses import (
@@ -39,15 +48,14 @@ from switchover.wire.imap.responses import (
 from switchover.wire.imap.tokens import LiteralRef
 
 if TYPE_CHECKING:
+    from switchover.wire.imap.fetch import Coming
     from switchover.wire.imap.fragment import Fragment
     from switchover.wire.imap.responses import Event, Response
 
 _FETCH = re.compile(rb"\* *[0-9]+ +(?:UID)?FETCH *\(", re.IGNORECASE)
 _FETCH_HEAD_BYTES = 24  # "* 4294967295 FETCH (" and some
-_SECTION = re.compile(
-    rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\[]*\](?:<[0-9]+>)?|RFC822(?:\.HEADER|\.TEXT)?", re.IGNORECASE
-)
-_SECTION_BYTES = 4096  # of text before a literal: a section's name is not longer
+HELD_BYTES: Final = 512 * 1024
+"""Messages up to this size are waited for, where whole ones are wanted."""
 # What may follow a body. The rest of a mail whose size was a lie looks different, and must never be
 # taken for responses: its writer could forge them.
 _GOES_ON = re.compile(
@@ -55,7 +63,6 @@ _GOES_ON = re.compile(
     rb"|ENVELOPE|BODY|BINARY|ANNOTATION|X-)",
     re.IGNORECASE,
 )
-_UID = re.compile(rb"[ (]UID ([0-9]{1,20})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,45 +84,12 @@ class Limits:
     unparsed_in_row: int = 100
 
 
-class _Open:
-    """A response with literals of which more is to come."""
-
-    __slots__ = (
-        "content",
-        "is_body",
-        "is_fetch",
-        "item",
-        "kept_bytes",
-        "literals",
-        "parts",
-        "simple",
-        "text_bytes",
-    )
-
-    def __init__(self, *, is_fetch: bool) -> None:
-        self.is_fetch = is_fetch
-        self.parts: list[bytes | LiteralRef] = []
-        self.text_bytes = 0
-        self.kept_bytes = 0
-        self.literals = 0
-        self.item: FetchItem | None = None  # what came before the first body
-        self.simple: FetchItem | None = None  # all of it, if only ")" comes behind the body
-        self.is_body = False  # the present or last literal is handed out
-        self.content: bytearray | None = None  # of the present literal, if it is kept
-
-    def add(self, start: LiteralStart) -> None:
-        """Append the text before a literal, and the literal."""
-        self.parts += (start.before, LiteralRef(start.size, start.binary))
-        self.text_bytes += len(start.before)
-        self.literals += 1
-
-
 class Reader:
     """The events in what one server sends; see the module."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         """Begin before the greeting."""
-        self.whole_bodies = False
+        self._wants_whole_bodies = False
         self._limits = limits or Limits()
         self._fragments = Fragmenter(
             line_bytes=self._limits.line_bytes, literal_bytes=self._limits.literal_bytes
@@ -124,28 +98,53 @@ class Reader:
         self._ready: deque[Event] = deque()
         self._block = b""
         self._at = 0
-        self._open: _Open | None = None
+        self._open: OpenResponse | None = None
         self._unparsed = 0
         self._has_failed = False
+        self._coming: Coming | None = None
+        self._missing_bytes = 0  # of it
+        self._held: list[bytes] = []
+
+    @property
+    def whole_bodies(self) -> bool:
+        """True when messages that came wholly are wanted as one event."""
+        return self._wants_whole_bodies
+
+    @whole_bodies.setter
+    def whole_bodies(self, wanted: bool) -> None:
+        self._wants_whole_bodies = wanted
+        if not wanted:
+            self._release()
+
+    @property
+    def coming(self) -> FetchItem | None:
+        """The message that has begun and is waited for."""
+        return self._coming.item if self._coming is not None else None
 
     def receive(self, data: bytes) -> None:
         """Take the next bytes from the network."""
-        if not self._has_failed:
+        if self._has_failed:
+            return
+        if self._coming is None:
             self._fragments.receive(data)
+            return
+        self._held.append(data)
+        self._missing_bytes -= len(data)
+        if self._missing_bytes <= 0:
+            self._release()
 
     def next_event(self) -> Event | None:
         """Return the next event; None when more bytes are needed, and for ever after a Failure."""
-        while not self._has_failed:
+        while not self._has_failed and (self._ready or self._coming is None):
             if self._ready:
                 return self._ready.popleft()
             if self._at < len(self._block):
                 event = self._from_block()
-            elif self.whole_bodies and (bodies := self._whole_bodies()) is not None:
-                return bodies
+            elif self._wants_whole_bodies and (event := self._whole_bodies()) is not None:
+                return event
+            elif self._coming is not None or (fragment := self._fragments.next_fragment()) is None:
+                return None
             else:
-                fragment = self._fragments.next_fragment()
-                if fragment is None:
-                    return None
                 event = self._from_fragment(fragment)
             if event is not None:
                 self._has_failed = isinstance(event, Failure)
@@ -154,6 +153,7 @@ class Reader:
 
     def take_rest(self) -> bytes:
         """Return and forget the bytes behind the last event: they are of another form, or too early."""
+        self._release()
         rest = self._block[self._at :] + self._fragments.take_rest()
         self._block, self._at = b"", 0
         return rest
@@ -163,14 +163,24 @@ class Reader:
         unread = self._fragments.unread
         if unread is None:
             return None
-        items, contents, end = self._fetch_lines.whole_bodies(
+        items, contents, end, coming = self._fetch_lines.whole_bodies(
             *unread, largest_bytes=self._limits.literal_bytes
         )
+        if coming is not None and coming.missing_bytes <= HELD_BYTES:
+            self._coming, self._missing_bytes = coming, coming.missing_bytes
         if not items:
             return None
         self._fragments.skip_to(end)
         self._unparsed = 0
         return Bodies(items, contents)
+
+    def _release(self) -> None:
+        """Wait no longer, and read what came meanwhile."""
+        self._coming = None
+        if self._held:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._fragments.receive(data)
 
     def _from_block(self) -> Event | None:
         """Take the next line, or all FETCH lines of one shape, from the present block."""
@@ -205,13 +215,13 @@ class Reader:
             item = self._fetch_lines.head(start.before)
             if item is not None:
                 return self._simple_body(start, item)
-        opened = self._open or _Open(is_fetch=_FETCH.match(start.before) is not None)
+        opened = self._open or OpenResponse(is_fetch=_FETCH.match(start.before) is not None)
         self._open = opened
         failure = self._step_lost(opened, start.before) or self._overfull(opened, start)
         if failure is not None:
             return failure
         opened.add(start)
-        section = _section_before(start.before) if opened.is_fetch else None
+        section = section_before(start.before) if opened.is_fetch else None
         opened.is_body = section is not None
         if section is None:
             opened.kept_bytes += start.size
@@ -224,7 +234,7 @@ class Reader:
         return BodyStart(start.size, section, opened.item)
 
     def _simple_body(self, start: LiteralStart, item: FetchItem) -> BodyStart:
-        opened = self._open = _Open(is_fetch=True)
+        opened = self._open = OpenResponse(is_fetch=True)
         opened.add(start)
         opened.is_body = True
         opened.item = item
@@ -232,7 +242,7 @@ class Reader:
         return BodyStart(start.size, b"BODY[]", item)
 
     def _literal_goes_on(self, data: memoryview) -> BodyChunk | None:
-        opened = self._open or _Open(is_fetch=False)
+        opened = self._open or OpenResponse(is_fetch=False)
         if opened.is_body:
             return BodyChunk(data)
         if opened.content is not None:
@@ -240,7 +250,7 @@ class Reader:
         return None
 
     def _literal_ends(self) -> BodyEnd | None:
-        opened = self._open or _Open(is_fetch=False)
+        opened = self._open or OpenResponse(is_fetch=False)
         if opened.is_body:
             return BodyEnd()
         literal = opened.parts[-1]
@@ -250,7 +260,7 @@ class Reader:
         return None
 
     def _response_ends(self, text: bytes) -> Event | None:
-        opened, self._open = self._open or _Open(is_fetch=False), None
+        opened, self._open = self._open or OpenResponse(is_fetch=False), None
         if opened.simple is not None and text == b")" and opened.literals == 1:
             self._unparsed = 0
             return Fetch(items=[opened.simple])
@@ -258,7 +268,7 @@ class Reader:
         if failure is not None:
             return failure
         if opened.text_bytes + len(text) > self._limits.line_bytes:
-            return _too_long("line", self._limits.line_bytes, opened)
+            return too_long("line", self._limits.line_bytes, opened)
         return self._parse([*opened.parts, text])
 
     def _parse(self, parts: list[bytes | LiteralRef]) -> Response | BodyStart | Failure:
@@ -266,7 +276,7 @@ class Reader:
         if isinstance(response, Unparsed):
             self._unparsed += 1
             too_many = self._unparsed > self._limits.unparsed_in_row
-            return _out_of_step(self._unparsed, response.raw) if too_many else response
+            return out_of_step(self._unparsed, response.raw) if too_many else response
         self._unparsed = 0
         if not isinstance(response, Fetch):
             return response
@@ -283,79 +293,35 @@ class Reader:
         )
         return BodyStart(len(content), b"BODY[]", item._replace(body=None))
 
-    def _step_lost(self, opened: _Open, text: bytes, *, is_last: bool = False) -> Failure | None:
+    def _step_lost(
+        self, opened: OpenResponse, text: bytes, *, is_last: bool = False
+    ) -> Failure | None:
         """Return a failure if what follows a body can not do so."""
         if not opened.is_body:
             return None
         if _GOES_ON.match(text) and (not is_last or text.rstrip(b" \t").endswith(b")")):
             return None
         return Failure(
-            message=f"the server announced another size than it sent for {_of(opened)}: "
+            message=f"the server announced another size than it sent for {subject_of(opened)}: "
             f"after the body stands {text[:60]!r}",
             scope=Scope.MESSAGE,
             retry=Retry.NEVER,
-            uid=_uid_of(opened),
+            uid=uid_of(opened),
         )
 
-    def _overfull(self, opened: _Open, start: LiteralStart) -> Failure | None:
+    def _overfull(self, opened: OpenResponse, start: LiteralStart) -> Failure | None:
         if opened.literals >= self._limits.literals:
             return Failure(
-                message=f"a response has more than {self._limits.literals} literals, for {_of(opened)}",
+                message=f"a response has more than {self._limits.literals} literals, for {subject_of(opened)}",
                 scope=Scope.MESSAGE if opened.is_fetch else Scope.ENDPOINT,
                 retry=Retry.NEVER,
             )
         if opened.text_bytes + len(start.before) > self._limits.line_bytes:
-            return _too_long("line", self._limits.line_bytes, opened)
+            return too_long("line", self._limits.line_bytes, opened)
         return None
 
     def _too_long(self, fragment: TooLong) -> Failure:
-        opened = self._open or _Open(is_fetch=_FETCH.match(fragment.begin) is not None)
+        opened = self._open or OpenResponse(is_fetch=_FETCH.match(fragment.begin) is not None)
         if not opened.parts:
             opened.parts.append(fragment.begin)
-        return _too_long(fragment.what, fragment.limit, opened)
-
-
-def _section_before(text: bytes) -> bytes | None:
-    """Return the name of the section whose literal comes behind ``text``; None if it is no section's."""
-    end = text[-_SECTION_BYTES:].rstrip(b" \t")
-    upper = end.upper()
-    bracket = max(map(upper.rfind, (b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[")))
-    for begin in (bracket, upper.rfind(b"RFC822")):
-        if begin > 0 and end[begin - 1] in b" (" and _SECTION.fullmatch(end, begin):
-            return end[begin:]
-    return None
-
-
-def _uid_of(opened: _Open) -> int | None:
-    """Return the UID of the message that the response is about, if that is told by now."""
-    if opened.item is not None and opened.item.uid is not None:
-        return opened.item.uid
-    begin = opened.parts[0] if opened.parts else b""
-    found = None if isinstance(begin, LiteralRef) else _UID.search(begin)
-    return int(found[1]) if found is not None and opened.is_fetch else None
-
-
-def _of(opened: _Open) -> str:
-    """Return what the response is about, for an operator."""
-    uid = _uid_of(opened)
-    if uid is not None:
-        return f"the message with UID {uid}"
-    begin = opened.parts[0] if opened.parts else b""
-    return f"{begin[:60]!r}"
-
-
-def _too_long(what: str, limit: int, opened: _Open) -> Failure:
-    return Failure(
-        message=f"the server sends a {what} of more than {limit} bytes, for {_of(opened)}",
-        scope=Scope.MESSAGE if opened.is_fetch else Scope.ENDPOINT,
-        retry=Retry.NEVER,
-        uid=_uid_of(opened),
-    )
-
-
-def _out_of_step(count: int, raw: bytes) -> Failure:
-    return Failure(
-        message=f"{count} responses in a row make no sense, the last is {raw[:60]!r}",
-        scope=Scope.ENDPOINT,
-        retry=Retry.LATER,
-    )
+        return too_long(fragment.what, fragment.limit, opened)

@@ -11,7 +11,7 @@ from tests.unit.wire.imap.served import cut, drain, events, told
 from tests.unit.wire.imap.streams import sizes, streams
 
 from switchover.wire.imap.failure import Failure, Retry, Scope
-from switchover.wire.imap.reader import Limits, Reader
+from switchover.wire.imap.reader import HELD_BYTES, Limits, Reader
 from switchover.wire.imap.responses import (
     Bodies,
     BodyChunk,
@@ -288,14 +288,65 @@ def test_whole_bodies_are_the_same_messages_whatever_the_portions(
 
 @pytest.mark.parametrize(
     "behind",
-    [b"* 2 FETCH (UID 6 BODY[] {5}\r\nhello", b")", b"X", b" FLAGS ())\r\n", b" UID 7)\r\n"],
+    [b"* 2 FETCH (UID 6 BODY[] {5}\r\nhello", b"X\r\n", b" FLAGS ())\r\n", b" UID 7)\r\n"],
 )
 def test_a_whole_body_ends_with_its_response(behind: bytes) -> None:
+    reader = _wanting_whole_bodies()
+    reader.receive(b"* 2 FETCH (UID 9 BODY[] {3}\r\nabc" + behind)
+    assert isinstance(reader.next_event(), BodyStart)
+
+
+def _wanting_whole_bodies() -> Reader:
+    """Return a reader that has seen the shape of the responses."""
     reader = Reader()
     reader.whole_bodies = True
     reader.receive(FETCHED)
     assert [type(one) for one in iter(reader.next_event, None)] == [
         BodyStart, BodyChunk, BodyEnd, Fetch,
     ]  # fmt: skip
-    reader.receive(b"* 2 FETCH (UID 9 BODY[] {3}\r\nabc" + behind)
+    return reader
+
+
+_BEGUN = b"* 2 FETCH (UID 9 BODY[] {7}\r\nabc"
+
+
+def test_a_small_message_is_waited_for_where_whole_ones_are_wanted() -> None:
+    reader = _wanting_whole_bodies()
+    for portion in (_BEGUN, b"d", b"efg)\r"):
+        reader.receive(portion)
+        assert reader.next_event() is None
+        assert reader.coming is not None
+        assert reader.coming.uid == 9
+    reader.receive(b"\n")
+    bodies = reader.next_event()
+    assert isinstance(bodies, Bodies)
+    assert bytes(bodies.contents[0]) == b"abcdefg"
+    assert reader.coming is None
+    assert reader.next_event() is None
+
+
+def test_a_message_waited_for_is_handed_out_in_pieces_once_nobody_wants_whole_ones() -> None:
+    reader = _wanting_whole_bodies()
+    reader.receive(_BEGUN)
+    assert reader.next_event() is None
+    reader.receive(b"de")
+    reader.whole_bodies = False
+    start, chunk = reader.next_event(), reader.next_event()
+    assert isinstance(start, BodyStart)
+    assert isinstance(chunk, BodyChunk)
+    assert bytes(chunk.data) == b"abcde"
+    assert reader.coming is None
+
+
+def test_what_is_waited_for_belongs_to_the_rest() -> None:
+    reader = _wanting_whole_bodies()
+    reader.receive(_BEGUN)
+    assert reader.next_event() is None
+    reader.receive(b"de")
+    assert reader.take_rest() == _BEGUN + b"de"
+
+
+def test_a_large_message_is_not_waited_for() -> None:
+    reader = _wanting_whole_bodies()
+    reader.receive(b"* 2 FETCH (UID 9 BODY[] {%d}\r\nabc" % (HELD_BYTES + 3))
     assert isinstance(reader.next_event(), BodyStart)

@@ -65,7 +65,7 @@ def show(report: CopyReport, seconds: float) -> None:
     rows = [_row(one) for one in sorted(report.folders, key=lambda one: one.name) if _is_news(one)]
     if rows:
         print_full_columns(
-            ("folder", "copied", "MB", "there before", "flags", "deleted", "not wanted"),
+            ("folder", "copied", "MB", "adopted", "there before", "flags", "deleted", "not wanted"),
             rows,
             words={"folder"},
         )
@@ -75,7 +75,7 @@ def show(report: CopyReport, seconds: float) -> None:
     for name, sentence in sorted(report.failures.items()):
         word = "refused" if name in report.refused else "left"
         _say(f"[red]{word}[/red] {escape(name)}: {escape(sentence)}")
-    for note in report.notes:
+    for note in [*report.notes, *_other_dates(report)]:
         _say(f"[yellow]note[/yellow] {escape(note)}")
     _say(_totals(report, seconds, quiet_folders=len(report.folders) - len(rows)))
     ending = ending_of(report)
@@ -101,12 +101,15 @@ def _say(text: str) -> None:
 
 def _is_news(one: FolderResult) -> bool:
     return any(
-        (one.copied, one.found, one.paired, one.reflagged, one.deleted, one.marked, one.not_wanted)
-    )
+        (
+            one.copied, one.found, one.adopted, one.paired, one.reflagged, one.deleted, one.marked,
+            one.not_wanted,
+        )
+    )  # fmt: skip
 
 
 def _row(one: FolderResult) -> tuple[str, ...]:
-    counts = (one.known, one.reflagged, one.deleted, len(one.not_wanted))
+    counts = (one.adopted, one.known, one.reflagged, one.deleted, len(one.not_wanted))
     return (
         escape(one.name),
         f"{one.copied + one.found:,}",
@@ -172,6 +175,15 @@ def _moment(epoch_seconds: int) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
+def _other_dates(report: CopyReport) -> list[str]:
+    return [
+        f"{counted(one.adopted_redated, 'adopted mail')} of {one.name} came to the target under another date "
+        "than on the source, and IMAP changes none: delete them there to have them copied anew"
+        for one in report.folders
+        if one.adopted_redated
+    ]
+
+
 def _totals(report: CopyReport, seconds: float, *, quiet_folders: int) -> str:
     copied = sum(one.copied for one in report.folders)
     found = sum(one.found for one in report.folders)
@@ -183,6 +195,9 @@ def _totals(report: CopyReport, seconds: float, *, quiet_folders: int) -> str:
     ]
     if found:
         parts.append(f"{counted(found, 'mail')} of an interrupted run found on the target")
+    adopted = sum(one.adopted for one in report.folders)
+    if adopted:
+        parts.append(f"{counted(adopted, 'mail')} adopted that the target had already")
     if report.created:
         parts.append(f"{counted(len(report.created), 'folder')} created")
     same = report.unchanged + quiet_folders - len(report.failures)
@@ -230,6 +245,8 @@ def _folder_json(one: FolderResult, report: CopyReport) -> dict[str, Any]:
         "copied": one.copied,
         "copied_bytes": one.copied_bytes,
         "found": one.found,
+        "adopted": one.adopted,
+        "adopted_redated": one.adopted_redated,
         "known_before": one.known,
         "reflagged": one.reflagged,
         "deleted": one.deleted,

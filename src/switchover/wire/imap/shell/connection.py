@@ -336,6 +336,7 @@ class Connection:
             data = await self._stream.read(seconds)
         except ConnectionLost as error:
             raise self.declare_lost(error) from error.__cause__
+        self._progress += len(data) if self.conversation.coming is not None else 0
         self.conversation.receive(data)
         self._check_stall()
 

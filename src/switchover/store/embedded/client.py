@@ -1,0 +1,58 @@
+"""What is said to an embedded server over its socket: is it there, and our database in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from switchover.errors import Unavailable
+from switchover.store.embedded import configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def dsn_of(sockets: Path, *, database: str, role: str) -> str:
+    """Return how to connect to the server with its socket in that directory."""
+    return make_conninfo(host=str(sockets), port=configuration.PORT, user=role, dbname=database)
+
+
+async def answers(dsn: str) -> bool:
+    """Return whether the server lets us in."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=2)
+    except psycopg.OperationalError:
+        return False
+    await connection.close()
+    return True
+
+
+async def ensure_database(superuser_dsn: str) -> None:
+    """Make our role, which owns one database and may do nothing to the machine, and that."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            superuser_dsn, connect_timeout=2, autocommit=True
+        )
+        async with connection:
+            found = await connection.execute(
+                "select 1 from pg_roles where rolname = %s", (configuration.ROLE,)
+            )
+            if await found.fetchone() is None:
+                await connection.execute("create role switchover login")
+            found = await connection.execute(
+                "select 1 from pg_database where datname = %s", (configuration.DATABASE,)
+            )
+            if await found.fetchone() is None:
+                await connection.execute("create database switchover owner switchover")
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"PostgreSQL stopped answering while it started: {error}") from error
+
+
+def trim(superuser_dsn: str) -> None:
+    """Drop the databases that nobody needs, half of the files of a cluster; template1 makes them anew."""
+    with psycopg.connect(superuser_dsn, connect_timeout=5, autocommit=True) as connection:
+        connection.execute("alter database template0 is_template false")
+        connection.execute("drop database template0")
+        connection.execute("drop database postgres")
