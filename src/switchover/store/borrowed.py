@@ -72,23 +72,6 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-<<<<<<< HEAD
-async def held_server(settings: Settings) -> AsyncIterator[None]:
-    """Start the embedded server of a data directory, where that is quick, and keep it up meanwhile."""
-    server = EmbeddedPostgres(
-        settings.postgres_dir, settings.postgres_socket_dir, contents=latest_version()
-    )
-    if settings.database_url is None and await asyncio.to_thread(server.is_quick_to_start):
-        prepare_data_directory(settings)
-        async with _borrowed(settings, server):
-            yield
-    else:
-        yield
-
-
-@asynccontextmanager
-=======
->>>>>>> main
 async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterator[None]:
     descriptor = open_lock(settings.data_dir / "postgresql.users")
     try:

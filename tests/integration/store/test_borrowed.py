@@ -14,9 +14,10 @@ import pytest
 
 from switchover import clock
 from switchover.settings import Settings, read_settings
-from switchover.store.borrowed import borrow_database, held_server
+from switchover.store.borrowed import borrow_database
 from switchover.store.disk import NoSpace
 from switchover.store.embedded import EmbeddedPostgres
+from switchover.store.held import held_server
 
 
 def server_of(settings: Settings) -> EmbeddedPostgres:
@@ -35,7 +36,7 @@ async def made(directory: Path) -> tuple[Settings, EmbeddedPostgres]:
 
 async def test_a_server_started_early_is_started_again_when_it_dies(short_directory: Path) -> None:
     settings, server = await made(short_directory / "data")
-    async with held_server(settings):
+    async with held_server(settings), borrow_database(settings):
         before = server.pid
         assert before is not None
         os.kill(before, signal.SIGKILL)
@@ -64,10 +65,10 @@ async def test_a_server_started_early_on_a_full_disk_does_not_stay_behind(small_
         while file.write(bytes(4096)):
             pass
     with pytest.raises(NoSpace, match=str(small_disk)):
-        async with held_server(settings):
+        async with held_server(settings), borrow_database(settings):
             pass
     assert server.pid is None
     (small_disk / "ballast").unlink()
-    async with held_server(settings):
+    async with held_server(settings), borrow_database(settings):
         assert server.pid is not None
     assert server.pid is None

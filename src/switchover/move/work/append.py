@@ -86,17 +86,6 @@ class Pump:
         finally:
             conversation.whole_bodies = False
 
-<<<<<<< HEAD
-    def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
-        """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
-        uid = error.failure.uid or self._mail
-        if self.source.conversation.phase is not Phase.CLOSED:
-            if error.back_off_seconds is None:  # else it is not because of a mail
-                under_way = outbox.under_way | ({self._announced} if self._announced else set())
-                self.suspects.note(under_way, str(error))
-            return
-        if uid is None:
-=======
     def open_outbox(self) -> Outbox:
         """Return what sends to the target, with nothing in it yet."""
         outbox = Outbox(
@@ -126,11 +115,15 @@ class Pump:
         await self._move_missing(outbox)
         await self._move_again(outbox)
 
-    def _note_broken(self, error: ConnectionLost) -> None:
+    def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
         uid = error.failure.uid or self._mail or self.source.conversation.coming
-        if uid is None or self.source.conversation.phase is not Phase.CLOSED:
->>>>>>> main
+        if self.source.conversation.phase is not Phase.CLOSED:
+            if error.back_off_seconds is None:  # else it is not because of a mail
+                under_way = outbox.under_way | ({self._announced} if self._announced else set())
+                self.suspects.note(under_way, str(error))
+            return
+        if uid is None:
             return
         self.breaks[uid] = self.breaks.get(uid, 0) + 1
         if error.failure.scope is Scope.MESSAGE or self.breaks[uid] >= MOST_BREAKS:
@@ -158,11 +151,11 @@ class Pump:
 
     async def _move_alone(self, batch: Batch, outbox: Outbox) -> None:
         """Send a batch of suspects with nothing else under way: who breaks off then does so because of it."""
-        await self._read_all(outbox)
+        await self.read(outbox)
         await outbox.finish()
         self._waiting |= dict.fromkeys(batch.heads, batch)
         await self._ask(batch, batch.uids)
-        await self._read_all(outbox)
+        await self.read(outbox)
         await outbox.finish()
 
     async def _move_missing(self, outbox: Outbox) -> None:

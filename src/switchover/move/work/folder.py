@@ -91,14 +91,11 @@ class FolderResult:
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
-<<<<<<< HEAD
     suspects: Suspects = field(default_factory=Suspects)
-=======
     copy_breaks: dict[int, int] = field(default_factory=dict)
     """The same for mails of the target, which are read where that is the only proof."""
     adoption: Adoption | None = None
     """What was found out before a connection broke, for the next try."""
->>>>>>> main
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
@@ -108,15 +105,10 @@ class FolderResult:
 
     @property
     def progress(self) -> int:
-<<<<<<< HEAD
         """A number that grows with every mail whose fate is settled, or nearly."""
         nearly = self.suspects.narrowed + len(self.suspects.isolated)
-        return self.copied + self.found + len(self.skips) + nearly
-=======
-        """A number that grows with every mail whose fate is settled."""
         tried = self.adoption.count if self.adoption else self.adopted
-        return self.copied + self.found + len(self.skips) + tried
->>>>>>> main
+        return self.copied + self.found + len(self.skips) + tried + nearly
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,24 +127,14 @@ class FolderCopy:
     pacer: Pacer
     result: FolderResult
     looks_at_all: bool = False
-<<<<<<< HEAD
+    leg: Leg | None = None
+    """Where the folder is copied together with others."""
     _append_limit: int = 0
     """What the target folder takes in one mail, 0 where it has no limit of its own."""
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
-        seen, here = await both(
-            look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
-            self._open_target(),
-        )
-=======
-    leg: Leg | None = None
-    """Where the folder is copied together with others."""
-
-    async def run(self) -> FolderResult:
-        """Do everything that is to be done and return what that was."""
         seen, here = await self._open()
->>>>>>> main
         self._require_writable(here)
         doubts = await self._clear(seen, here)
         here = doubts.here
@@ -191,7 +173,7 @@ class FolderCopy:
                 return seen, here
         return await both(
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
-            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+            self._open_target(),
         )
 
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
@@ -348,13 +330,9 @@ class FolderCopy:
         )
         is_over = False
         try:
-<<<<<<< HEAD
-            await pump.run(recorder.intended(appends, mails))
-            is_over = True
-=======
             batches = recorder.intended(appends, mails)
             await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
->>>>>>> main
+            is_over = True
         finally:
             recorder.flush()
             if is_over or recorder.copied:

@@ -200,6 +200,8 @@ class Lanes:
             return None, group  # each tries for itself, and tells why
         if ends is None:
             return None, ()
+        if "APPENDLIMIT" in ends.target.conversation.capabilities:
+            return ends, group  # each folder is asked for its own, before it is open
         begun = clock.monotonic()
         if scouted is None:
             raws = [one.known.target_name for one in group]

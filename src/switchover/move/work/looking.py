@@ -26,11 +26,7 @@ from switchover.move.work.mail_columns import (
     MailGatherer,
     Mails,
 )
-<<<<<<< HEAD
-from switchover.move.work.mailbox import gather, most_mails, open_folder, opened
-=======
-from switchover.move.work.mailbox import gather, open_folder, opened, too_many
->>>>>>> main
+from switchover.move.work.mailbox import gather, most_mails, open_folder, opened, too_many
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.message_commands import SearchResult

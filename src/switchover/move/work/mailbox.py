@@ -33,11 +33,8 @@ __all__ = [
     "gather",
     "list_folders",
     "list_mails",
-<<<<<<< HEAD
     "most_mails",
-=======
     "open_commands",
->>>>>>> main
     "open_folder",
     "open_mailbox",
     "opened",
