@@ -6,19 +6,12 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from switchover.move.sync_action import Append
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-class Sizes(Protocol):
-    """Sizes in bytes by UID."""
-
-    def get(self, uid: int, default: int, /) -> int:
-        """Return the size of a mail, ``default`` where it is not known."""
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +23,9 @@ class BatchLimits:
     alone_bytes: int = 4 << 20
 
 
-def batches(uids: Sequence[int], sizes: Sizes | None, limits: BatchLimits) -> list[Append]:
+def batches(
+    uids: Sequence[int], sizes: Mapping[int, int] | None, limits: BatchLimits
+) -> list[Append]:
     """Return the UIDs in batches, in their order; without sizes they are bounded by count alone.
 
     Large mails stand alone, and so do mails without a byte: an empty literal cancels the whole

@@ -45,7 +45,7 @@ def pulled_folder(
     another size and another date is another mail; one of the two may differ, because servers count line
     ends in their own way, and some can not keep every date.
     """
-    known = ledger.by_source_uid()
+    known = dict(ledger.by_source_uid())
     paired = [mail for mail in source if _is_same(mail, target.get(mail.source_uid))]
     fresh = [mail for mail in paired if known.get(mail.source_uid) != mail.source_uid]
     moved = [mail.source_uid for mail in fresh if mail.source_uid in known]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 from switchover.move.proof_root import ProofMail, kept_flags
 from switchover.move.segment import DIGEST_BYTES
+from switchover.move.uid_columns import ascending, found_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,11 +58,13 @@ class FolderMails(Sequence[ProofMail]):
         self._sizes.extend([_NO_SIZE if one is None else min(one, _LARGEST) for one in sizes])
         self._digests += _NO_DIGEST * len(uids)
 
-    def entries(self, permanent: PermanentFlags | None) -> Iterator[bytes]:
+    def entries(
+        self, permanent: PermanentFlags | None, places: Iterable[int] | None = None
+    ) -> Iterator[bytes]:
         """Return what each mail contributes to the folder's root, as ``proof_root.entry`` does."""
-        digests = self._digests
-        columns = zip(self._seconds, self._sizes, self._flags, strict=True)
-        for at, (seconds, size, flags) in enumerate(columns):
+        digests, seconds_of, sizes = self._digests, self._seconds, self._sizes
+        for at in range(len(self)) if places is None else places:
+            seconds, size, flags = seconds_of[at], sizes[at], self._flags[at]
             digest = digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
             if size == _NO_SIZE:
                 head = _SIZELESS(DIGEST_BYTES, digest, seconds, 0)
@@ -95,7 +98,10 @@ class FolderMails(Sequence[ProofMail]):
 
     def set_digests(self, digests: Iterable[bytes]) -> None:
         """Put other digests in place of all."""
-        self._digests = bytearray().join(digests)
+        every = bytearray()
+        for digest in digests:
+            every += digest
+        self._digests = every
 
     def replace(self, digests: Mapping[int, bytes], *, without_size: bool) -> None:
         """Put other digests in the place of some, by UID; their sizes no longer count if so wished."""
@@ -147,12 +153,17 @@ def is_not_delivered(digest: bytes) -> bool:
 
 
 def pair_marks(
-    source_uids: Iterable[int], target_uids: Iterable[int], pairs: Mapping[int, int]
-) -> tuple[list[bytes], list[bytes]]:
+    source_uids: Sequence[int], target_uids: Sequence[int], pairs: Mapping[int, int]
+) -> tuple[Iterator[bytes], Iterator[bytes]]:
     """Return digests for level 1: mails that the ledger pairs get the same, others one of their own."""
-    known = set(pairs.values())
-    left = [_mark(pairs.get(uid), b"source", uid) for uid in source_uids]
-    right = [_mark(uid if uid in known else None, b"target", uid) for uid in target_uids]
+    left = (_mark(pairs.get(uid), b"source", uid) for uid in source_uids)
+    known = bytearray(len(target_uids))
+    for at, _ in found_in(ascending(pairs.values()), target_uids):
+        known[at] = 1
+    right = (
+        _mark(uid if is_known else None, b"target", uid)
+        for uid, is_known in zip(target_uids, known, strict=True)
+    )
     return left, right
 
 

@@ -23,7 +23,7 @@ from switchover.move.segment import (
     read_skipped,
     unpack_uids,
 )
-from switchover.move.uid_columns import UidPlaces, place_of
+from switchover.move.uid_columns import UidPairs, UidPlaces, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,9 +71,9 @@ class FolderLedger:
         at = self.position(source_uid)
         return None if at is None else self.target_uids[at]
 
-    def by_source_uid(self) -> dict[int, int]:
+    def by_source_uid(self) -> UidPairs:
         """Return the target UID of every mail that the source still has."""
-        return dict(zip(self.source_uids, self.target_uids, strict=True))
+        return UidPairs(self.source_uids, self.target_uids)
 
     def known(self, source_uids: Iterable[int] | None = None) -> list[KnownMail]:
         """Return every mail that the source still has, or those of some UIDs, with all that is kept of it."""

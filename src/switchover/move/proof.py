@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from switchover.move.date_loss import NOTHING_LOST, DateLoss
@@ -213,5 +214,8 @@ def compare_subscriptions(source: Collection[str], target: Collection[str]) -> l
 
 def sample(uids: Iterable[int], *, size: int, seed: bytes) -> tuple[int, ...]:
     """Return that many of the UIDs, ascending; which ones nobody can foresee who does not know the seed."""
-    ranked = sorted(uids, key=lambda uid: blake2b(str(uid).encode(), key=seed[:64]).digest())
-    return tuple(sorted(ranked[:size]))
+
+    def rank(uid: int) -> bytes:
+        return blake2b(b"%d" % uid, key=seed[:64], digest_size=16).digest()
+
+    return tuple(sorted(nsmallest(size, uids, key=rank)))

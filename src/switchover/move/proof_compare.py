@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from switchover.move.difference import Difference, DifferenceKind, Level, moment
 from switchover.move.flags import KEEPS_ALL, comparable, folded, storable
 from switchover.move.folder_mails import is_not_delivered
-from switchover.move.proof_root import ProofMail, entries_of, folder_root
+from switchover.move.left_over import left_over
+from switchover.move.proof_root import ProofMail, folder_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from switchover.move.flags import FlagSet, PermanentFlags
     from switchover.move.proof import FolderContents
@@ -51,32 +52,14 @@ class Comparison:
         dropped = self._dropped() if self.permanent is not None else []
         if self.roots[0] == self.roots[1]:
             return dropped
-        self._leave_over()
+        # Pairs of the ledger first, then any that are equal.
+        self.source, self.target = left_over(*self.mails, self.contents.pairs, self.permanent)
         self._pair_by_ledger()
         for alike in self._likenesses():
             self._pair(alike)
         missing = [self._missing(mail) for mail in self.source.values()]
         ordered = sorted([*self.found, *missing], key=lambda one: one.source_uid or 0)
         return ordered + [self._extra(mail) for _, mail in sorted(self.target.items())] + dropped
-
-    def _leave_over(self) -> None:
-        """Take off both sides what they have in common: pairs of the ledger first, then any that are equal."""
-        marks = [
-            {
-                mail.uid: mark
-                for mail, mark in zip(mails, entries_of(mails, self.permanent), strict=True)
-            }
-            for mails in self.mails
-        ]
-        for uid, partner in self.contents.pairs.items():
-            mark = marks[0].get(uid)
-            if mark is not None and mark == marks[1].get(partner):
-                del marks[0][uid], marks[1][partner]
-        common = Counter(marks[0].values()) & Counter(marks[1].values())
-        self.source, self.target = (
-            _left_over(mails, left, dict(common))
-            for mails, left in zip(self.mails, marks, strict=True)
-        )
 
     def _pair_by_ledger(self) -> None:
         for uid in sorted(self.source):
@@ -208,22 +191,6 @@ def _without(permanent: PermanentFlags | None, refused: frozenset[bytes]) -> Per
     if not refused:
         return permanent
     return replace(permanent or KEEPS_ALL, refused=refused)
-
-
-def _left_over(
-    mails: Sequence[ProofMail], marks: Mapping[int, bytes], room: dict[bytes, int]
-) -> dict[int, ProofMail]:
-    """Return the mails with a mark that are left when so many of each are taken off."""
-    left = {}
-    for mail in mails:
-        mark = marks.get(mail.uid)
-        if mark is None:
-            continue
-        if room.get(mark):
-            room[mark] -= 1
-        else:
-            left[mail.uid] = mail
-    return left
 
 
 def _is_system(name: str) -> bool:

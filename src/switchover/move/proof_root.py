@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from switchover.move.flags import NO_FLAGS, FlagSet, PermanentFlags, comparable, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _ROOT_BYTES = 32
 _LEAF, _NODE = b"\0", b"\1"
@@ -79,12 +79,23 @@ def entries_of(
     return (entry(mail, permanent) for mail in mails)
 
 
+def entries_at(
+    mails: Sequence[ProofMail], places: Iterable[int], permanent: PermanentFlags | None
+) -> Iterator[bytes]:
+    """Return what the mails at these places contribute, in the order of the places."""
+    if isinstance(mails, Columns):
+        return mails.entries(permanent, places)
+    return (entry(mails[at], permanent) for at in places)
+
+
 @runtime_checkable
 class Columns(Protocol):
     """Mails that know a faster way to their entries."""
 
-    def entries(self, permanent: PermanentFlags | None) -> Iterator[bytes]:
-        """Return what ``entry`` returns for each mail."""
+    def entries(
+        self, permanent: PermanentFlags | None, places: Iterable[int] | None = None
+    ) -> Iterator[bytes]:
+        """Return what ``entry`` returns for each mail, or for those at some places."""
 
 
 def mailbox_root(folders: Mapping[str, bytes]) -> bytes:

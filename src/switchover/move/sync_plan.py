@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Collection, Mapping, Sequence
 
-    from switchover.move.append_batches import Sizes
     from switchover.move.ledger import FolderLedger
 
 
@@ -254,7 +253,7 @@ def plan_folder(
     ledger: FolderLedger,
     rules: Rules,
     *,
-    sizes: Sizes | None = None,
+    sizes: Mapping[int, int] | None = None,
     target: Listing | None = None,
 ) -> tuple[Action, ...]:
     """Return the actions for one folder, in order.
@@ -297,7 +296,7 @@ def _mirror_actions(
     ]
 
 
-def _too_large(uids: Uids, sizes: Sizes, largest: int) -> dict[int, Skip]:
+def _too_large(uids: Uids, sizes: Mapping[int, int], largest: int) -> dict[int, Skip]:
     return {
         uid: Skip(SkipReason.TOO_LARGE, f"{size} bytes, the target takes {largest}")
         for uid in (uids if largest else ())

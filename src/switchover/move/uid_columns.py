@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from itertools import compress
 from operator import lt
 from typing import TYPE_CHECKING
@@ -78,6 +79,34 @@ def places(uids: Sequence[int], those: array[int]) -> Sequence[int]:
     if those[begin:end] == array("q", uids):
         return range(begin, end)
     return [place for _, place in found_in(those, uids)]
+
+
+class UidPairs(Mapping[int, int]):
+    """One UID by another, in two columns of which the first ascends; quick is who asks in that order."""
+
+    __slots__ = ("_following", "_keys", "_values")
+
+    def __init__(self, keys: array[int], values: array[int]) -> None:
+        """Take two columns of one length."""
+        self._keys, self._values, self._following = keys, values, 0
+
+    def __getitem__(self, uid: int) -> int:
+        """Return what a UID stands for; KeyError where nothing is known of it."""
+        at, keys = self._following, self._keys
+        if at >= len(keys) or keys[at] != uid:
+            at = bisect_left(keys, uid)
+            if at >= len(keys) or keys[at] != uid:
+                raise KeyError(uid)
+        self._following = at + 1
+        return self._values[at]
+
+    def __iter__(self) -> Iterator[int]:
+        """Return the UIDs in their order."""
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._keys)
 
 
 class UidPlaces:

@@ -29,7 +29,9 @@ def write_configuration(
     balance: Balance, directory: Path, files: Mapping[str, bytes], **facts: Any
 ) -> Path:
     """Write what the engine reads for ``balance`` below ``directory``; return the main file."""
-    known = {"agent_address": None, "agent_port": None, "max_connections": 500, **facts}
+    quiet = {"agent_address": None, "agent_port": None, "max_connections": 500}
+    # Sockets without a path are the machine's: engines side by side must not take each other's.
+    known = {**quiet, "token": directory.name, **facts}
     wanted = compile_engine(balance, Overrides(), files, engine_facts(str(directory), **known))
     for name, content in render_files(wanted.config).items():
         path = directory / name

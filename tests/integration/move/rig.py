@@ -114,6 +114,13 @@ class Pair:
     target: Box
     database: Database
 
+    @classmethod
+    def of(cls, source: Dovecot, target: Dovecot, database: Database) -> Pair:
+        """Return the mailboxes of a user that no other test has."""
+        user = free_user()
+        ours, theirs = (Box(server=server, user=user) for server in (source, target))
+        return cls(source=ours, target=theirs, database=database)
+
     async def copy(self, deletions: Deletions = Deletions.NEVER, **wishes: Any) -> CopyReport:
         """Copy, with the lines of this run alone in the boxes."""
         for box in (self.source, self.target):

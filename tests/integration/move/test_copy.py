@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import imaplib
-import json
-import os
-import pwd
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.processes import loopback
+from tests.integration.imap_servers import USER, Dovecot, dovecot
+from tests.integration.move.copying import Copy, sign_in, url
 
-PORT = 20143
-USER = "ann"
-PASSWORD = "kept quiet"
 NAMES = ("INBOX", "Sent", "Archive/2024", 'He said "hello"', "Entw&APw-rfe", "Archive/empty")
 ODD = (
     b"no header at all, no line end",
@@ -48,91 +37,10 @@ FLAGS = (
 pytestmark = pytest.mark.timeout(180)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dovecot:
-    """One server with one account."""
-
-    address: str
-    process: subprocess.Popen[bytes]
-
-    def open(self) -> imaplib.IMAP4:
-        connection = imaplib.IMAP4(self.address, PORT, timeout=20)
-        connection.login(USER, f'"{PASSWORD}"' if " " not in PASSWORD else PASSWORD)
-        return connection
-
-
-@contextlib.contextmanager
-def dovecot(directory: Path) -> Iterator[Dovecot]:
-    program = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
-    assert program, "dovecot is not installed: script/test-servers does that"
-    assert os.geteuid() == 0, "Dovecot starts as root only: run script/test as root"
-    address, mail = loopback(), directory / "mail"
-    mail.mkdir(parents=True)
-    nobody = pwd.getpwnam("nobody")
-    os.chown(mail, nobody.pw_uid, nobody.pw_gid)
-    configuration = directory / "dovecot.conf"
-    configuration.write_text(
-        f"""
-        base_dir = {directory}/run
-        log_path = {directory}/dovecot.log
-        listen = {address}
-        protocols = imap
-        ssl = no
-        disable_plaintext_auth = no
-        auth_mechanisms = plain
-        mail_location = maildir:{mail}/%u:LAYOUT=fs
-        first_valid_uid = 1
-        namespace inbox {{
-          inbox = yes
-          separator = /
-        }}
-        passdb {{
-          driver = static
-          args = password={PASSWORD.replace(" ", "_")}
-        }}
-        userdb {{
-          driver = static
-          args = uid=nobody gid=nogroup home={mail}/%u
-        }}
-        service imap-login {{
-          inet_listener imap {{
-            port = {PORT}
-          }}
-          inet_listener imaps {{
-            port = 0
-          }}
-        }}
-        """
-    )
-    process = subprocess.Popen(
-        [program, "-F", "-c", str(configuration)], stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        server = Dovecot(address=address, process=process)
-        _wait_until_ready(server)
-        yield server
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
-
-
-def _wait_until_ready(server: Dovecot) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            imaplib.IMAP4(server.address, PORT, timeout=2).shutdown()
-        except OSError:
-            assert time.monotonic() < deadline, "Dovecot did not start"
-            time.sleep(0.05)
-        else:
-            return
-
-
 @pytest.fixture
-def servers(place: Path) -> Iterator[tuple[Dovecot, Dovecot]]:
-    with dovecot(place / "old") as source, dovecot(place / "new") as target:
-        yield source, target
+def pair(target: Dovecot, data: Path) -> Iterator[Copy]:
+    with dovecot() as source:
+        yield Copy(source=source, target=target, data=data)
 
 
 def append(server: Dovecot, folder: str, number: int, body: bytes) -> None:
@@ -153,12 +61,6 @@ def append_all(server: Dovecot, mails: Iterable[tuple[str, int, bytes]]) -> None
         while not connection.readline().startswith(tag + b" OK"):
             pass
     connection.logout()
-
-
-def sign_in(server: Dovecot) -> imaplib.IMAP4:
-    connection = imaplib.IMAP4(server.address, PORT, timeout=20)
-    connection.login(USER, PASSWORD.replace(" ", "_"))
-    return connection
 
 
 def fill(server: Dovecot) -> None:
@@ -201,55 +103,31 @@ def contents(server: Dovecot) -> dict[str, Counter[tuple[Any, ...]]]:
     return found
 
 
-def copy(
-    place: Path, servers: tuple[Dovecot, Dovecot], *options: str, code: int = 0
-) -> dict[str, Any]:
-    source, target = servers
-    secret = PASSWORD.replace(" ", "_")
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "switchover", "copy", f"imap://{USER}@{source.address}:{PORT}",
-            f"imap://{USER}@{target.address}:{PORT}", "--allow-plaintext", "-o", "json",
-            "--data", str(place / "data"), *options,
-        ],
-        env={
-            **os.environ,
-            "SWITCHOVER_SOURCE_PASSWORD": secret,
-            "SWITCHOVER_TARGET_PASSWORD": secret,
-        },
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    assert secret not in done.stdout + done.stderr
-    return dict(json.loads(done.stdout)) if code == 0 else {"error": done.stderr}
+def copy(pair: Copy, *options: str) -> dict[str, Any]:
+    return pair.run("-o", "json", *options).json
 
 
 def copied(report: dict[str, Any]) -> int:
     return sum(one["copied"] for one in report["folders"])
 
 
-def test_everything_arrives_as_it_was_and_a_second_run_sends_nothing(
-    place: Path, servers: tuple[Dovecot, Dovecot]
-) -> None:
-    source, target = servers
-    fill(source)
-    planned = copy(place, servers, "--dry-run")
+def test_everything_arrives_as_it_was_and_a_second_run_sends_nothing(pair: Copy) -> None:
+    fill(pair.source)
+    planned = copy(pair, "--dry-run")
     assert {one["source"] for one in planned["mapping"]} >= {"INBOX", "Entwürfe"}
-    assert contents(target)["INBOX"] == Counter()
-    report = copy(place, servers)
+    assert contents(pair.target)["INBOX"] == Counter()
+    report = copy(pair)
     assert (report["complete"], copied(report)) == (True, 60)
-    assert contents(target) == contents(source)
-    again = copy(place, servers)
+    assert contents(pair.target) == contents(pair.source)
+    again = copy(pair)
     assert (again["complete"], copied(again)) == (True, 0)
-    assert contents(target) == contents(source)
+    assert contents(pair.target) == contents(pair.source)
 
 
-def test_what_changed_comes_over_and_nothing_is_deleted_unless_asked(
-    place: Path, servers: tuple[Dovecot, Dovecot]
-) -> None:
-    source, target = servers
+def test_what_changed_comes_over_and_nothing_is_deleted_unless_asked(pair: Copy) -> None:
+    source, target = pair.source, pair.target
     fill(source)
-    copy(place, servers)
+    copy(pair)
     append(source, "INBOX", 99, b"Subject: new\r\n\r\nnew\r\n")
     connection = sign_in(source)
     connection.select("INBOX")
@@ -257,65 +135,45 @@ def test_what_changed_comes_over_and_nothing_is_deleted_unless_asked(
     connection.select("Sent")
     connection.uid("store", "1:2", "+FLAGS", r"(\Deleted)")
     connection.expunge()
-    gone = (
-        60
-        + 1
-        - sum(sum(one.values()) for key, one in contents(source).items() if key != "subscribed")
-    )
     connection.logout()
-    report = copy(place, servers)
-    assert copied(report) == 1
+    left = sum(one.total() for key, one in contents(source).items() if key != "subscribed")
+    gone = 60 + 1 - left
+    assert copied(copy(pair)) == 1
     there, here = contents(source), contents(target)
     assert here["INBOX"] == there["INBOX"]
-    assert sum((here["Sent"] - there["Sent"]).values()) == gone
-    mirrored = copy(place, servers, "--delete")
+    assert (here["Sent"] - there["Sent"]).total() == gone
+    mirrored = copy(pair, "--delete")
     assert sum(one["deleted"] for one in mirrored["folders"]) == gone
     assert contents(target) == contents(source)
 
 
-def test_killed_in_the_middle_it_goes_on_and_no_mail_is_there_twice(
-    place: Path, servers: tuple[Dovecot, Dovecot]
-) -> None:
-    source, target = servers
-    fill(source)
+def test_killed_in_the_middle_it_goes_on_and_no_mail_is_there_twice(pair: Copy) -> None:
+    fill(pair.source)
     append_all(
-        source,
+        pair.source,
         (
             ("INBOX", number, b"Subject: %d\r\n\r\n" % number + b"y" * 30_000 + b"\r\n")
             for number in range(200)
         ),
     )
-    secret = PASSWORD.replace(" ", "_")
     for delay in (0.7, 1.0, 1.3):
-        running = subprocess.Popen(
-            [
-                sys.executable, "-m", "switchover", "copy",
-                f"imap://{USER}@{source.address}:{PORT}", f"imap://{USER}@{target.address}:{PORT}",
-                "--allow-plaintext", "--quiet", "--data", str(place / "data"),
-            ],
-            env={
-                **os.environ,
-                "SWITCHOVER_SOURCE_PASSWORD": secret,
-                "SWITCHOVER_TARGET_PASSWORD": secret,
-            },
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        running = pair.start("--quiet")
         time.sleep(delay)
         running.kill()
-        running.wait(10)
-        append(source, "INBOX", 500 + int(10 * delay), b"Subject: meanwhile\r\n\r\n%f\r\n" % delay)
-    assert copy(place, servers)["complete"]
-    assert contents(target) == contents(source)
+        running.communicate(timeout=10)
+        meanwhile = b"Subject: meanwhile\r\n\r\n%f\r\n" % delay
+        append(pair.source, "INBOX", 500 + int(10 * delay), meanwhile)
+    assert copy(pair)["complete"]
+    assert contents(pair.target) == contents(pair.source)
 
 
 def test_a_wrong_password_and_one_mailbox_twice_are_clear_sentences(
-    place: Path, servers: tuple[Dovecot, Dovecot]
+    pair: Copy, tmp_path: Path
 ) -> None:
-    source, _ = servers
-    same = copy(place, (source, source), code=2)
-    assert "source and target are the same mailbox" in same["error"]
-    password = place / "password"
+    same = pair.run(code=2, target=url(pair.source))
+    assert "source and target are the same mailbox" in same.words
+    password = tmp_path / "password"
     password.write_text("wrong\n")
-    refused = copy(place, servers, "--source-password-file", str(password), code=5)
-    assert "does not let ann in" in refused["error"]
-    assert "wrong" not in refused["error"]
+    refused = pair.run("--source-password-file", str(password), code=5)
+    assert f"does not let {USER} in" in refused.words
+    assert "wrong" not in refused.err

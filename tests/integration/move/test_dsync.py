@@ -64,12 +64,7 @@ def servers() -> Iterator[tuple[Dovecot, Dovecot]]:
 
 @pytest.fixture
 def pair(servers: tuple[Dovecot, Dovecot], database: Database) -> Pair:
-    user = free_user()
-    return Pair(
-        source=Box(server=servers[0], user=user),
-        target=Box(server=servers[1], user=user),
-        database=database,
-    )
+    return Pair.of(*servers, database)
 
 
 def order_of(pair: Pair, **wishes: Any) -> CopyOrder:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.imap_servers import Dovecot, Options, dovecot
-from tests.integration.move.rig import USERS, Box, Pair, free_user
+from tests.integration.move.rig import USERS, Pair
 
 from switchover.move.difference import Level
 from switchover.move.folder_draft import Reason
@@ -32,12 +32,7 @@ def servers() -> Iterator[tuple[Dovecot, Dovecot]]:
 
 @pytest.fixture
 def pair(servers: tuple[Dovecot, Dovecot], database: Database) -> Pair:
-    user = free_user()
-    pair = Pair(
-        source=Box(server=servers[0], user=user),
-        target=Box(server=servers[1], user=user),
-        database=database,
-    )
+    pair = Pair.of(*servers, database)
     for name in NAMES:
         pair.source.put(name, f"in {name}")
     with pair.source.edit("") as connection:

@@ -50,12 +50,7 @@ def target() -> Iterator[Dovecot]:
 @pytest.fixture
 def make(sources: dict[str, Dovecot], target: Dovecot, database: Database) -> Make:
     def made(kind: str = "qresync") -> Pair:
-        user = free_user()
-        return Pair(
-            source=Box(server=sources[kind], user=user),
-            target=Box(server=target, user=user),
-            database=database,
-        )
+        return Pair.of(sources[kind], target, database)
 
     return made
 
@@ -188,12 +183,7 @@ async def test_a_server_that_lets_few_connections_in_gets_few(
 ) -> None:
     few = Options(users=USERS, mechanisms=("plain",), more="mail_max_userip_connections = 2")
     with dovecot(few) as target:
-        user = free_user()
-        pair = Pair(
-            source=Box(server=sources["qresync"], user=user),
-            target=Box(server=target, user=user),
-            database=database,
-        )
+        pair = Pair.of(sources["qresync"], target, database)
         fill(pair.source)
         other = [pair.target.edit("INBOX")]
         with other[0]:
@@ -224,12 +214,7 @@ async def test_a_folder_the_target_does_not_create_fails_alone(
     target: Dovecot, database: Database
 ) -> None:
     with dovecot(Options(users=USERS, storage="sdbox", mechanisms=("plain",))) as source:
-        user = free_user()
-        pair = Pair(
-            source=Box(server=source, user=user),
-            target=Box(server=target, user=user),
-            database=database,
-        )
+        pair = Pair.of(source, target, database)
         fill(pair.source)
         long = "n" * 150 + "/" + "m" * 150
         pair.source.put(long, "Maildir has one directory for both levels")

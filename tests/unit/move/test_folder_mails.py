@@ -89,7 +89,7 @@ def test_what_was_not_delivered_is_known_as_such() -> None:
 
 @given(st.dictionaries(st.integers(1, 20), st.integers(1, 20)))
 def test_marks_are_equal_for_pairs_only(pairs: dict[int, int]) -> None:
-    left, right = pair_marks(range(1, 21), range(1, 21), pairs)
+    left, right = map(list, pair_marks(range(1, 21), range(1, 21), pairs))
     for source, mark in enumerate(left, 1):
         same = [target for target, other in enumerate(right, 1) if other == mark]
         assert same == ([pairs[source]] if source in pairs else [])

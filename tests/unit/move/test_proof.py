@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from switchover.move.date_loss import DateLoss
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import PermanentFlags
 from switchover.move.folder_mails import not_delivered, pair_marks
+from switchover.move.left_over import left_over
 from switchover.move.proof import (
     Allowance,
     FolderContents,
@@ -21,7 +24,7 @@ from switchover.move.proof import (
     sample,
 )
 from switchover.move.proof_compare import LEFT_OUT
-from switchover.move.proof_root import ProofMail, folder_root
+from switchover.move.proof_root import ProofMail, entry, folder_root
 
 SEEN = ("\\Seen",)
 A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
@@ -91,6 +94,23 @@ def test_every_mail_is_paired_or_named_once(
         numbers = [sum(mail.digest == digest for mail in side) for side in (source, target)]
         lost = sum(mail.digest == digest for mail in source if mail.uid in missing)
         assert lost == max(0, numbers[0] - numbers[1])
+
+
+@given(MAILS, MAILS, st.dictionaries(st.integers(1, 99), st.integers(1, 99), max_size=4))
+def test_what_is_left_is_what_no_equal_takes_off(
+    source: list[ProofMail], target: list[ProofMail], pairs: dict[int, int]
+) -> None:
+    there, here = left_over(source, target, pairs, None)
+    marks = [Counter(entry(mail) for mail in side) for side in (source, target)]
+    left = [Counter(entry(mail) for mail in side.values()) for side in (there, here)]
+    assert left == [marks[0] - marks[1], marks[1] - marks[0]]
+    by_uid = [{mail.uid: mail for mail in side} for side in (source, target)]
+    for uid, partner in pairs.items():
+        ours, theirs = by_uid[0].get(uid), by_uid[1].get(partner)
+        is_single = list(pairs.values()).count(partner) == 1
+        if ours and theirs and is_single and entry(ours) == entry(theirs):
+            assert uid not in there
+            assert partner not in here
 
 
 def test_each_kind_of_difference_is_named() -> None:
@@ -235,7 +255,7 @@ def test_level_1_compares_by_the_pairs_of_the_ledger() -> None:
     source = [ProofMail(1, b"", 5, SEEN, 10), ProofMail(2, b"", 6), ProofMail(3, b"", 7)]
     target = [ProofMail(11, b"", 5, SEEN, 10), ProofMail(13, b"", 7, SEEN), ProofMail(99, b"", 6)]
     pairs = {1: 11, 2: 12, 3: 13}
-    marks = pair_marks([1, 2, 3], [11, 13, 99], pairs)
+    marks = [list(side) for side in pair_marks([1, 2, 3], [11, 13, 99], pairs)]
     left = [mail._replace(digest=mark) for mail, mark in zip(source, marks[0], strict=True)]
     right = [mail._replace(digest=mark) for mail, mark in zip(target, marks[1], strict=True)]
     found = differences(left, right, pairs=pairs, level=Level.PAIRS)

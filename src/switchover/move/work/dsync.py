@@ -102,6 +102,10 @@ def _require_possible(order: CopyOrder) -> None:
         raise InvalidInput("--lane dsync knows no limits: leave out --max-...-per-second")
     if order.with_acl or order.with_metadata:
         raise InvalidInput("--lane dsync brings over neither rights nor annotations")
+    if order.rules.is_in_use:
+        raise InvalidInput(
+            "--lane dsync overwrites what the target's user did: leave out --target-in-use, or use --lane imap"
+        )
     if order.source.target.pinned:
         raise InvalidInput(
             "--lane dsync can not pin a certificate: give its authority with --source-ca"

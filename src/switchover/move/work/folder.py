@@ -32,12 +32,12 @@ from switchover.move.sync_plan import (
     plan_folder,
     wanted_mails,
 )
+from switchover.move.uid_columns import UidPairs
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
 from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import list_flags, look, with_details
-from switchover.move.work.mail_columns import SizeColumn
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
@@ -187,7 +187,8 @@ class FolderCopy:
         changes = compare(seen.seen, ledger, target)
         mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
         changes = self._choose(changes, mails)
-        return plan_folder(changes, ledger, rules, sizes=SizeColumn(mails), target=target), mails
+        sizes = UidPairs(mails.uids, mails.sizes)
+        return plan_folder(changes, ledger, rules, sizes=sizes, target=target), mails
 
     def _save(self, there: Opened, fingerprint: bytes) -> None:
         self.result.listed = there.messages

@@ -15,6 +15,7 @@ from switchover.move.naming import join_by_name, named
 from switchover.move.proof import Allowance, FolderContents, FolderProof, prove_folder, sample
 from switchover.move.proof_root import ProofMail, entry
 from switchover.move.selection import Selection
+from switchover.move.uid_columns import place_of
 from switchover.move.work.mail_sink import MailSink, WordSink
 from switchover.wire.imap import uid_set
 from switchover.wire.imap.errors import ConnectionLost
@@ -140,8 +141,9 @@ class FolderCheck:
             for mail in (() if self.depth.selection.is_everything else source)
             if mail.uid not in pairs
         )
-        there = set(source.uids)
-        self.skipped = {uid: why for uid, why in self.skipped.items() if uid in there}
+        self.skipped = {
+            uid: why for uid, why in self.skipped.items() if place_of(uid, source.uids) is not None
+        }
         self.skipped |= {uid: str(why) for uid, why in unwanted.items()}
 
     async def _mark(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -71,26 +70,6 @@ class Mails:
     def dates(self) -> Dates:
         """The internal dates; the first second of 1970 where the server named no moment."""
         return Dates(self.seconds, self.zones)
-
-
-class SizeColumn:
-    """The sizes of mails by UID; quick is who asks in the order of UIDs."""
-
-    __slots__ = ("_following", "_sizes", "_uids")
-
-    def __init__(self, mails: Mails) -> None:
-        """Take the columns as they are."""
-        self._uids, self._sizes, self._following = mails.uids, mails.sizes, 0
-
-    def get(self, uid: int, default: int, /) -> int:
-        """Return the size of a mail, ``default`` where it is not among them."""
-        at, uids = self._following, self._uids
-        if at >= len(uids) or uids[at] != uid:
-            at = bisect_left(uids, uid)
-            if at >= len(uids) or uids[at] != uid:
-                return default
-        self._following = at + 1
-        return self._sizes[at]
 
 
 class FlagGatherer:

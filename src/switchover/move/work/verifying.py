@@ -217,7 +217,11 @@ class _Work:
         is_current = _validity(match.source, known.source_uid_validity) and _validity(
             match.target, known.target_uid_validity
         )
-        return await self.known.ledger(known) if is_current else None
+        if not is_current:
+            return None
+        ledger = await self.known.ledger(known)
+        ledger.segments = ()  # nothing of the mails themselves is asked of it, so nothing is held
+        return ledger
 
     async def _permanent_flags(self, raw: bytes) -> PermanentFlags | None:
         """Return what a folder of the target keeps of flags; only opening it to write tells that."""

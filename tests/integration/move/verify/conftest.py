@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.imap_servers import Dovecot, Options, dovecot
-from tests.integration.move.rig import USERS, Box, Pair, free_user
+from tests.integration.move.rig import USERS, Pair
 
 from switchover.store.pool import Database
 
@@ -20,9 +20,4 @@ def servers() -> Iterator[tuple[Dovecot, Dovecot]]:
 
 @pytest.fixture
 def pair(servers: tuple[Dovecot, Dovecot], database: Database) -> Pair:
-    user = free_user()
-    return Pair(
-        source=Box(server=servers[0], user=user),
-        target=Box(server=servers[1], user=user),
-        database=database,
-    )
+    return Pair.of(*servers, database)

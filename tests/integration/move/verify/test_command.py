@@ -53,12 +53,7 @@ def check(place: Path, file: Path, *options: str, code: int = 0) -> str:
 def test_a_signed_manifest_is_believed_and_a_tampered_one_refused(
     servers: tuple[Dovecot, Dovecot], place: Path
 ) -> None:
-    user = free_user()
-    pair = Pair(
-        source=Box(server=servers[0], user=user),
-        target=Box(server=servers[1], user=user),
-        database=None,  # type: ignore[arg-type] # the command brings its own
-    )
+    pair = Pair.of(*servers, None)  # type: ignore[arg-type] # the command brings its own
     fill(pair.source)
     file, page = place / "proof.json", place / "proof.html"
     written = ("--manifest", str(file), "--page", str(page))

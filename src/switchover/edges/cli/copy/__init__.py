@@ -63,6 +63,10 @@ def copy(
 
     The source is never changed; on the target nothing is deleted without --delete.
 
+    After the switch: --target-in-use brings late mail over and leaves alone what the target's
+    user did. A flag is changed only where it is still as we wrote it, a mail that they deleted
+    stays deleted, and --delete takes away only copies of ours that they did not touch.
+
     Passwords: asked for, or --source-password-file and --target-password-file, or the
     environment: SWITCHOVER_SOURCE_PASSWORD and SWITCHOVER_TARGET_PASSWORD.
 
@@ -77,6 +81,7 @@ def copy(
     2 bad input, 4 conflict, 70 our fault: nothing was copied.
 
     Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
+    Late mail: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example --target-in-use
     """
     with exits(), open_trace(showing.trace) as trace, _database_started(data) as early:
         sides = (

@@ -72,6 +72,13 @@ class Wishes:
     delete: Annotated[
         bool, typer.Option("--delete", help="Mirror: delete on the target what the source has not.")
     ] = False
+    target_in_use: Annotated[
+        bool,
+        typer.Option(
+            "--target-in-use",
+            help="The target's user works there: new mail comes, what they did to their mails stays.",
+        ),
+    ] = False
     retry_skipped: Annotated[
         bool,
         typer.Option("--retry-skipped", help="Try mails again that the target refused before."),
@@ -201,8 +208,13 @@ def rules_of(wishes: Wishes) -> Rules:
     )
     from switchover.move.sync_plan import Deletions, Rules  # noqa: PLC0415 - start-up time
 
+    deletions = Deletions.NEVER
+    if wishes.delete:
+        # Of a target in use only copies of ours go: the rest is its user's.
+        deletions = Deletions.OURS if wishes.target_in_use else Deletions.MIRROR
     return Rules(
-        deletions=Deletions.MIRROR if wishes.delete else Deletions.NEVER,
+        is_in_use=wishes.target_in_use,
+        deletions=deletions,
         selection=Selection(
             since_seconds=parse_since(wishes.since, clock.now()) if wishes.since else None,
             largest_bytes=parse_size(wishes.max_size) if wishes.max_size else 0,
