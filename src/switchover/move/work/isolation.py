@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchover.move.append_batches import batches
 from switchover.move.segment import Skip, SkipReason
-from switchover.move.work.mail_columns import SizeColumn
+from switchover.move.uid_columns import UidPairs
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
@@ -68,7 +68,7 @@ class Suspects:
         """Return what is to be sent, suspects in groups of their own and without those left out."""
         if not self._sizes:
             return appends
-        sizes = SizeColumn(mails)
+        sizes = UidPairs(mails.uids, mails.sizes)
         found: list[Append] = []
         for one in appends:
             for most, uids in self._runs(one.source_uids):
