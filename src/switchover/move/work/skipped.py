@@ -84,7 +84,7 @@ async def find_names(
             for folder, found in mails.items():
                 await open_folder(connection, folders[folder].source_name, to_write=False)
                 for item, name in await _read(connection, sorted(found)[:_MOST_NAMED]):
-                    if item.uid in found:
+                    if item.uid is not None and item.uid in found:
                         named[folder, item.uid] = item, name
         finally:
             await connection.close()
