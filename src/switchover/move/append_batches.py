@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """How much one MULTIAPPEND takes; mails above ``alone_bytes`` are streamed by themselves."""
+    """How much one MULTIAPPEND takes; mails above ``alone_bytes`` are streamed by themselves.
+
+    ``unanswered_singles`` are the mails on their way to a target that takes one in a command.
+    """
 
     bytes_at_most: int = 8 << 20
     mails_at_most: int = 200
     alone_bytes: int = 4 << 20
+    unanswered_singles: int = 32
 
 
 def batches(

@@ -20,14 +20,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from switchover.move.lines import LineNormaliser
-from switchover.move.mime_structure import StructureDigest
 from switchover.move.segment import DIGEST_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Form(StrEnum):
@@ -99,16 +95,15 @@ class LinesDigest:
         return whole.digest()[:DIGEST_BYTES]
 
 
-_DIGESTERS: dict[Form, Callable[[], Digester]] = {
-    Form.EXACT: ExactDigest,
-    Form.LINES: LinesDigest,
-    Form.STRUCTURE: StructureDigest,
-}
-
-
 def digester(form: Form) -> Digester:
     """Return a fresh digest of that form."""
-    return _DIGESTERS[form]()
+    if form is Form.EXACT:
+        return ExactDigest()
+    if form is Form.LINES:
+        return LinesDigest()
+    from switchover.move.mime_structure import StructureDigest  # noqa: PLC0415 - start-up time
+
+    return StructureDigest()
 
 
 def digest_of(form: Form, mail: bytes | memoryview) -> bytes:

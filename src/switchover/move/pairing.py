@@ -5,13 +5,20 @@ same mails under new numbers: a folder that was restored, rebuilt, moved to anot
 again would double a mailbox, so they are looked for in steps, each among what the one before left on both
 sides:
 
-1. Among mails of one size and date, one to one where that can mean one mail only, else by digest.
-2. By digest among mails of one size: a restore may have lost the dates.
-3. By digest among mails of one date: the server may have mended line ends, so that the size is another.
-4. By digest among all.
+1. Among mails of one size and date.
+2. Among mails of one size: a restore may have lost the dates.
+3. Among mails of one date: the server may have mended line ends, so that the size is another.
+4. Among all.
 
-Steps are left out where the server's sizes or dates mean nothing. Bodies are read only where a step cannot
-do without, so a folder that was only renumbered is hardly read at all.
+Each step goes by digest: that of the ledger, and that of the body under the new UID. Size and date alone prove
+nothing here. Between the ledger and a batch that was cut off lie seconds, and nobody else writes; between two
+UIDVALIDITYs may lie months, in which a mail went and another of the same size and second came (an import that
+gave one date to all, a series of notices) - and a mail that is taken for another is never copied. So a folder
+that was renumbered is read once, on the side that renumbered it; nothing is sent. Where the ledger has no
+digest, the other side is read too. Only where neither body can be had (both sides gave new UIDs) size and
+date have to do.
+
+Steps are left out where the server's sizes or dates mean nothing.
 """
 
 from __future__ import annotations
@@ -79,6 +86,7 @@ def _by_key(
             [listed[uid] for uid in theirs[key]],
             trust=trust,
             gone=[index for index, at in enumerate(places) if at in gone],
+            by_keys=False,
         )
         stored.update((places[index], uid) for index, uid in answer.stored.items())
         not_stored += [places[index] for index in answer.not_stored]

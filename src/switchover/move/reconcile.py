@@ -121,12 +121,13 @@ def reconcile(
     trust: Trust,
     known: Collection[int] = (),
     gone: Collection[int] = (),
+    by_keys: bool = True,
 ) -> Reconciled:
     """Return what of ``sent`` is stored, in the order it was sent.
 
     ``found`` is what the target lists at or above the floor; ``known`` are UIDs that belong to other
     batches, ``gone`` positions of which the source has no body any more, so that none can be asked
-    for. Batches of one folder that are in doubt together must be given together, joined in the
+    for. Without ``by_keys`` size and date prove nothing, unless no body can be had. Batches of one folder that are in doubt together must be given together, joined in the
     order of sending. The answer settles within two rounds, if all bodies that it names are given.
     """
     elsewhere = frozenset(known)
@@ -134,7 +135,8 @@ def reconcile(
     work = _Matching(sent, sorted(unknown, key=attrgetter("uid")), trust, frozenset(gone))
     work.match_digests()
     if trust.keys_are_enough:
-        work.match_keys()
+        if by_keys:
+            work.match_keys()
         work.match_gone()
     return work.answer()
 

@@ -35,6 +35,19 @@ FLAGS = (r"()", r"(\Seen)", r"(\Answered \Flagged)", r"($Forwarded work)", r"(\D
 MIRROR = Rules(deletions=Deletions.MIRROR)
 
 
+def multiset(parts: Iterable[Any]) -> Counter[tuple[Any, ...]]:
+    """Return the mails of an answer to FETCH (FLAGS INTERNALDATE BODY.PEEK[]): digest, flags and date."""
+    return Counter(
+        (
+            hashlib.sha256(part[1]).hexdigest()[:12],
+            frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"},
+            imaplib.Internaldate2tuple(part[0]),
+        )
+        for part in parts
+        if isinstance(part, tuple)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mailbox:
     """One account of a server; ``mail`` is where its mailboxes are, in plain Maildir."""
@@ -114,15 +127,7 @@ class Mailbox:
                 name = line.decode().partition(' "/" ')[2]
                 connection.select(name, readonly=True)
                 parts = connection.uid("fetch", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
-                found[name.strip('"')] = Counter(
-                    (
-                        hashlib.sha256(part[1]).hexdigest()[:12],
-                        frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"},
-                        imaplib.Internaldate2tuple(part[0]),
-                    )
-                    for part in parts
-                    if isinstance(part, tuple)
-                )
+                found[name.strip('"')] = multiset(parts)
         return found
 
     def clone(self, user: str) -> Mailbox:

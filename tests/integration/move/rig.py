@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import imaplib
 import itertools
 from collections import Counter
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.integration.imap_servers import PASSWORD, PORT, Dovecot
+from tests.integration.move.mailboxes import multiset
 
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.copying import CopyOrder, CopyReport, copy_mailbox
@@ -94,15 +94,7 @@ class Box:
         for name in self.folders():
             with self.edit(name) as connection:
                 _, parts = connection.uid("fetch", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")
-            found[name] = Counter(
-                (
-                    hashlib.sha256(part[1]).hexdigest()[:12],
-                    frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"},
-                    imaplib.Internaldate2tuple(part[0]),
-                )
-                for part in parts
-                if isinstance(part, tuple)
-            )
+            found[name] = multiset(parts)
         return found
 
 
@@ -139,8 +131,13 @@ class Pair:
 
 
 @contextlib.asynccontextmanager
-async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
-    """Give a way to a server whose connections are cut after so many octets each; 0 is never."""
+async def cutter(
+    server: Dovecot, octets: list[int], farewell: bytes = b""
+) -> AsyncIterator[Target]:
+    """Give a way to a server whose connections are cut after so many octets each; 0 is never.
+
+    ``farewell`` is what the client is told before.
+    """
     links: set[asyncio.Task[None]] = set()
     ways: list[asyncio.StreamWriter] = []
 
@@ -156,6 +153,8 @@ async def cutter(server: Dovecot, octets: list[int]) -> AsyncIterator[Target]:
                     if left:
                         left -= len(data)
                         if left <= 0:
+                            writer.write(farewell)
+                            await writer.drain()
                             writer.transport.abort()
                             outer.transport.abort()
                             return

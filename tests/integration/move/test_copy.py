@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import imaplib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 from tests.integration.imap_servers import USER, Dovecot, dovecot
 from tests.integration.move.copying import Copy, sign_in, url
+from tests.integration.move.mailboxes import multiset
 
 NAMES = ("INBOX", "Sent", "Archive/2024", 'He said "hello"', "Entw&APw-rfe", "Archive/empty")
 ODD = (
@@ -90,13 +89,7 @@ def contents(server: Dovecot) -> dict[str, Counter[tuple[Any, ...]]]:
             continue
         connection.select(name, readonly=True)
         _, parts = connection.uid("fetch", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")
-        mails: Counter[tuple[Any, ...]] = Counter()
-        for part in parts:
-            if isinstance(part, tuple):
-                flags = frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"}
-                date = imaplib.Internaldate2tuple(part[0])
-                mails[hashlib.sha256(part[1]).hexdigest(), flags, date] += 1
-        found[name.strip('"')] = mails
+        found[name.strip('"')] = multiset(parts)
     subscribed = sorted(line for line in connection.lsub()[1] if isinstance(line, bytes))
     connection.logout()
     found["subscribed"] = Counter((line,) for line in subscribed)

@@ -33,12 +33,6 @@ def source() -> Iterator[Dovecot]:
         yield server
 
 
-@pytest.fixture
-def target() -> Iterator[Dovecot]:
-    with dovecot() as server:
-        yield server
-
-
 @dataclass(frozen=True, kw_only=True)
 class Disk:
     """A file system of its own that can be filled to the last byte."""

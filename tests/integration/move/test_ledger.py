@@ -83,6 +83,24 @@ async def test_new_uids_on_a_side_copy_nothing_again(
     assert_same(target, source)
 
 
+@pytest.mark.parametrize("side", ["source", "target"])
+async def test_while_uids_change_a_mail_of_the_same_size_and_second_is_taken_for_no_other(
+    database: Database, server: Dovecot, side: str
+) -> None:
+    """One went, and another came that size and date do not tell from it."""
+    source, target = boxes(server, server)
+    await copy(database, source, target)
+    box = source if side == "source" else target
+    box.change("Sent", ("store", "3", "+FLAGS", r"(\Deleted)"), ("expunge",))
+    box.append(("Sent", 42, plain(97)))
+    box.renumber("Sent")
+    report = await copy(database, source, target)
+    assert (total(report, "copied"), total(report, "paired")) == (1, 9)
+    assert source.contents()["Sent"] < target.contents()["Sent"]
+    assert total(await copy(database, source, target, MIRROR), "deleted") == 1
+    assert_same(target, source)
+
+
 async def test_a_mirror_knows_what_went_while_the_uids_changed(
     database: Database, server: Dovecot
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,11 +74,19 @@ def test_a_second_run_changes_nothing_as_the_log_of_both_sides_shows(
     assert copy_mailbox(place, *ends)["copied"] == 300
     logs = [cyrus.listen_in(user) for _, user in ends]
     assert copy_mailbox(place, *ends)["copied"] == 0
-    assert all(said(log) for log in logs)
+    wait_until_said(logs)
     commands = {command for log in logs for command in said(log)}
     assert commands <= {
         "CAPABILITY", "ENABLE", "ID", "LIST", "LOGOUT", "LSUB", "NAMESPACE", "NOOP", "STATUS",
     }  # fmt: skip
+
+
+def wait_until_said(logs: list[Path]) -> None:
+    """Wait for the sessions to end on the server's side too: it writes down what was said as it closes them."""
+    deadline = time.monotonic() + 10
+    while not all("LOGOUT" in said(log) for log in logs):
+        assert time.monotonic() < deadline, [said(log) for log in logs]
+        time.sleep(0.02)
 
 
 def said(log: Path) -> list[str]:

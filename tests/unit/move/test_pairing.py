@@ -56,20 +56,24 @@ def test_every_mail_that_is_still_there_is_found_and_no_other_is_taken_for_it(
     assert sorted([*answer.stored.values(), *answer.others]) == sorted(bodies)
 
 
-def test_a_folder_that_was_only_renumbered_is_not_read() -> None:
+def test_a_folder_that_was_only_renumbered_is_read_once() -> None:
     known = [Sent(10 + at, at, b"%d" % at) for at in range(50)]
     listed = [Found(500 + at, 10 + at, at) for at in range(50)]
-    answer = pair(known, listed, trust=Trust())
-    assert answer.is_settled
-    assert answer.stored == {at: 500 + at for at in range(50)}
+    answer, read = settled(known, listed, {500 + at: b"%d" % at for at in range(50)}, Trust())
+    assert (answer.stored, read) == ({at: 500 + at for at in range(50)}, 50)
 
 
-def test_only_mails_that_look_alike_are_read() -> None:
-    known = [Sent(10, 1, b"a"), Sent(10, 1, b"b"), Sent(20, 2, b"c")]
-    listed = [Found(5, 10, 1), Found(6, 10, 1), Found(7, 20, 2)]
-    answer, read = settled(known, listed, {5: b"b", 6: b"a", 7: b"c"}, Trust())
-    assert answer.stored == {0: 6, 1: 5, 2: 7}
-    assert read == 2
+def test_a_mail_of_the_same_size_and_second_is_not_taken_for_the_one_that_went() -> None:
+    known = [Sent(10, 1, b"a"), Sent(20, 2, b"c")]
+    listed = [Found(5, 10, 1), Found(7, 20, 2)]
+    answer, _ = settled(known, listed, {5: b"b", 7: b"c"}, Trust())
+    assert (answer.stored, answer.not_stored, answer.others) == ({1: 7}, (0,), (5,))
+
+
+def test_what_no_known_mail_can_be_is_not_read() -> None:
+    known = [Sent(10, 1, b"a")]
+    listed = [Found(5, 10, 1), Found(6, 30, 3)]
+    assert settled(known, listed, {5: b"a"}, Trust())[1] == 1
 
 
 def test_a_restore_that_lost_the_dates_is_paired_by_digest() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,10 @@ import typer
 from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from switchover.move.endpoint import ImapEndpoint
+    from switchover.move.work.early_link import EarlyLink
     from switchover.move.work.order import Side
 
 
@@ -71,19 +74,33 @@ class SignIn:
             help="SHA-256 of the only certificate to trust, whoever signed it.", show_default=False
         ),
     ] = ""
+    compress: Annotated[
+        bool,
+        typer.Option(
+            help="Compress this side's connections (COMPRESS=DEFLATE) where the server offers it: worth it on "
+            "a line slower than some 100 Mbit/s; on a faster one packing costs more time than it saves, "
+            "for mails are mostly base64.",
+        ),
+    ] = False
 
 
 def side_of(
-    name: str, url: str, options: SignIn, *, allow_plaintext: bool, trace: Any = None
+    name: str,
+    url: str,
+    options: SignIn,
+    *,
+    allow_plaintext: bool,
+    trace: Any = None,
+    begins: bool = False,
 ) -> Side:
     """Return one side (``source``, ``target``, or "" for a command that has but one).
 
+    With ``begins`` its server is being connected to from now on, unless a person has to answer first.
     Nothing is read or asked before ``account_of``.
     Raises InvalidInput for what the options can not mean together.
     """
     # These load the protocol, which other commands need not wait for.
-    from switchover.move.endpoint import absolute, parse_endpoint  # noqa: PLC0415
-    from switchover.move.work.order import Side  # noqa: PLC0415
+    from switchover.move.endpoint import ImapEndpoint, absolute, parse_endpoint  # noqa: PLC0415
     from switchover.move.work.sign_in_secret import split_command  # noqa: PLC0415
 
     given = {
@@ -96,21 +113,51 @@ def side_of(
         raise InvalidInput(f"{' and '.join(ways)}: give one of them")
     endpoint = absolute(parse_endpoint(url, allow_plaintext=allow_plaintext), Path.cwd())
     if endpoint.needs_no_password:
+        from switchover.move.work.order import Side  # noqa: PLC0415
+
         return Side(endpoint=endpoint, name=name, may_create=name == "target", trace=trace)
     token: Any = options.token_file
     if options.token_command:
         token = split_command(options.token_command)
+    password = None if token else _password(name, str(endpoint), options.password_file)
+    link = None
+    if begins and isinstance(endpoint, ImapEndpoint):
+        link = _link(endpoint, password)
+    from switchover.move.work.order import Side  # noqa: PLC0415 - the link is made meanwhile
+
     return Side(
         endpoint=endpoint,
         name=name,
-        password=None if token else _password(name, str(endpoint), options.password_file),
+        password=password,
         token=token,
         sign_in_as=options.authuser,
         mechanism=options.mechanism,
         authorities=options.ca,
         fingerprint=options.fingerprint,
         trace=trace,
+        compress=options.compress,
+        link=link,
     )
+
+
+@contextmanager
+def links_closed(sides: Iterable[Side]) -> Iterator[None]:
+    """Close in the end what was begun for these sides and used by nobody."""
+    try:
+        yield
+    finally:
+        for side in sides:
+            if side.link is not None:
+                side.link.close()
+
+
+def _link(endpoint: ImapEndpoint, password: Callable[[], str] | None) -> EarlyLink | None:
+    """Begin to connect, unless a person is asked for the password first: no server waits for that for long."""
+    from switchover.move.work.early_link import EarlyLink  # noqa: PLC0415 - start-up time
+
+    if getattr(password, "func", None) is getpass.getpass:
+        return None
+    return EarlyLink(endpoint.host, endpoint.port)
 
 
 def _password(side: str, where: str, file: Path | None) -> Callable[[], str]:

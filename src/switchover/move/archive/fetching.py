@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -33,17 +34,21 @@ class Broken(Exception):  # noqa: N818 - it ends the connection and is shown to 
     """What was announced can not be kept: only the end of the connection tells that."""
 
 
-def chosen(text: bytes, uids: Sequence[int]) -> list[int]:
+def chosen(text: bytes, uids: Sequence[int]) -> array[int]:
     """Return those of ``uids``, which ascend, that a set names; ``*`` is the last (RFC 9051 section 9)."""
-    found: set[int] = set()
+    spans = []
     for piece in text.split(b","):
         match = _RANGE.fullmatch(piece)
         if match is None:
             raise BadCommand("a set of UIDs is needed")
         last = uids[-1] if uids else 0
         ends = [last if end == b"*" else int(end) for end in (match[1], match[2] or match[1])]
-        found.update(uids[bisect_left(uids, min(ends)) : bisect_right(uids, max(ends))])
-    return sorted(found)
+        spans.append((bisect_left(uids, min(ends)), bisect_right(uids, max(ends))))
+    found, done = array("Q"), 0
+    for begin, end in sorted(spans):
+        found.extend(uids[max(begin, done) : end])
+        done = max(done, end)
+    return found
 
 
 def fetch(folder: Folder, arguments: Sequence[Value], send: Callable[[bytes], None]) -> None:
@@ -59,7 +64,6 @@ def fetch(folder: Folder, arguments: Sequence[Value], send: Callable[[bytes], No
     plain = plain if b"UID" in plain else [b"UID", *plain]
     all_uids = folder.uids()
     uids = chosen(string(which) or b"", all_uids)
-    places = {uid: place for place, uid in enumerate(all_uids, 1)}
     waiting: list[bytes] = []
     octets = 0
     with_sizes = b"RFC822.SIZE" in items
@@ -68,7 +72,7 @@ def fetch(folder: Folder, arguments: Sequence[Value], send: Callable[[bytes], No
         size = folder.size_of(mail.uid) if with_sizes else 0
         if size is None:
             continue
-        line = answers.fetched(places[mail.uid], mail, plain, size)
+        line = answers.fetched(bisect_right(all_uids, mail.uid), mail, plain, size)
         if bodies:
             _send_body(folder, mail, line, bodies[0], send)
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from array import array
 from bisect import bisect_left
 from contextlib import suppress
@@ -48,10 +47,10 @@ class MaildirFolder:
         self.ids = MaildirUids(directory)
         self._notice = notice
         self._name = name
-        self._places: dict[str, Place] = {}
         # Columns of equal length, UIDs ascending: a folder may hold very many mails.
         self._uids = array("Q")
         self._names: list[str] = []
+        self._places: list[Place] = []
         self._cur, self._new = str(directory / "cur"), str(directory / "new")
         self._stamp: tuple[int, int] | None = None
         self.ids.begin()
@@ -87,24 +86,28 @@ class MaildirFolder:
         if stamp is not None and stamp == self._stamp:
             return
         self.ids.load()
-        places = self._scan()
-        known = self.ids.list.by_file
-        if not known.keys() <= places.keys():
+        places, unknown = self._look(self.ids.list.files)
+        if None in places:
             # A file that was renamed meanwhile may have been passed over: gone is what is missing twice.
-            places |= self._scan()
-        unknown = [unique for unique in places if unique not in known]
+            again, more = self._look(self.ids.list.files)
+            places = [now or before for now, before in zip(again, places, strict=True)]
+            unknown |= more
         if unknown:
-            self.ids.assign(unknown, places)
-        self._places = places
-        known = self.ids.list.by_file
-        self._names = sorted((one for one in places if one in known), key=known.__getitem__)
-        self._uids = array("Q", map(known.__getitem__, self._names))
+            known = zip(self.ids.list.files, places, strict=True)
+            there = {unique: place for unique, place in known if place is not None} | unknown
+            self.ids.assign(list(unknown), there)
+            places = [there.get(unique) for unique in self.ids.list.files]
+        rows = range(len(places))
+        chosen = rows if None not in places else [at for at in rows if places[at] is not None]
+        self._names = [self.ids.list.files[at] for at in chosen]
+        self._uids = array("Q", map(self.ids.list.uids.__getitem__, chosen))
+        self._places = [place for place in places if place is not None]
         self._stamp = stamp
 
     def added(self, files: Mapping[str, tuple[int, str]]) -> None:
         """Take note of mails that we stored: their UIDs and letters by file."""
         for unique, (uid, letters) in files.items():
-            self._places[unique] = _place("cur", letters)
+            self._places.append(_place("cur", letters))
             self._names.append(unique)
             self._uids.append(uid)
         self._stamp = None
@@ -112,25 +115,27 @@ class MaildirFolder:
     def list_mails(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails; those that are gone are left out."""
         for mail in self.list_flags(uids):
-            unique = self._name_of(mail.uid)
-            told = self._find(unique) if unique is not None else None
+            at = self._row_of(mail.uid)
+            told = self._find(at) if at is not None else None
             if told is not None:
                 yield mail._replace(epoch_seconds=told.st_mtime_ns // 10**9)
 
     def list_flags(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails without their dates."""
-        for uid in list(self._uids) if uids is None else sorted(uids):
-            unique = self._name_of(uid)
-            if unique is not None:
-                letters = self._places[unique].letters
+        chosen = self._uids[:] if uids is None else uids
+        for uid in chosen if isinstance(chosen, array) else sorted(chosen):
+            at = self._row_of(uid)
+            if at is not None:
+                letters = self._places[at].letters
                 yield Mail(uid, maildir_name.flags_of(letters, self.ids.keywords), 0)
 
     def size_of(self, uid: int) -> int | None:
         """Return what the file's name says, if it says the size of the file right, else what is in it."""
-        unique = self._name_of(uid)
-        told = self._find(unique) if unique is not None else None
-        if told is None or unique is None:
+        at = self._row_of(uid)
+        told = self._find(at) if at is not None else None
+        if told is None or at is None:
             return None
+        unique = self._names[at]
         announced = maildir_name.announced_size(unique, "W")
         if announced is not None and maildir_name.announced_size(unique, "S") == told.st_size:
             return announced
@@ -142,10 +147,10 @@ class MaildirFolder:
 
     def open_body(self, uid: int) -> Body | None:
         """Return a mail to read; one that is renamed meanwhile is looked for."""
-        unique = self._name_of(uid)
-        while unique is not None and self._find(unique) is not None:
+        at = self._row_of(uid)
+        while at is not None and self._find(at) is not None:
             with suppress(FileNotFoundError):
-                return open_file(self._path(unique))
+                return open_file(self._path(at))
         return None
 
     def begin(self) -> MaildirBatch:
@@ -157,14 +162,14 @@ class MaildirFolder:
         with self.ids.locked():
             self.tell_lost(self.ids.add_keywords(f for flags in changes.values() for f in flags))
         for uid, flags in changes.items():
-            unique = self._name_of(uid)
-            while unique is not None and self._find(unique) is not None:
-                former = self._places[unique]
+            at = self._row_of(uid)
+            while at is not None and self._find(at) is not None:
+                former = self._places[at]
                 letters = maildir_name.letters_of(flags, self.ids.keywords, former.letters)
-                new = self.directory / "cur" / maildir_name.joined(unique, letters)
+                new = self.directory / "cur" / maildir_name.joined(self._names[at], letters)
                 with suppress(FileNotFoundError):
-                    self._path(unique).rename(new)
-                    self._places[unique] = _place("cur", letters)
+                    self._path(at).rename(new)
+                    self._places[at] = _place("cur", letters)
                     break
         sync(self.directory / "cur")
         sync(self.directory / "new")
@@ -174,10 +179,10 @@ class MaildirFolder:
         """Remove mails."""
         gone = []
         for uid in sorted(uids):
-            unique = self._name_of(uid)
-            while unique is not None and self._find(unique) is not None:
+            at = self._row_of(uid)
+            while at is not None and self._find(at) is not None:
                 with suppress(FileNotFoundError):
-                    self._path(unique).unlink()
+                    self._path(at).unlink()
                     gone.append(uid)
                     break
         if gone:
@@ -186,7 +191,7 @@ class MaildirFolder:
             self.refresh()
             if self.ids.is_slack(len(self._uids)):
                 with self.ids.locked():
-                    self.ids.write(self._scan())
+                    self.ids.write(unique for unique, _ in self._scan())
         return gone
 
     def close(self) -> None:
@@ -201,40 +206,52 @@ class MaildirFolder:
                 f"{maildir_name.KEYWORDS_AT_MOST}"
             )
 
-    def _name_of(self, uid: int) -> str | None:
+    def _row_of(self, uid: int) -> int | None:
         at = bisect_left(self._uids, uid)
-        return self._names[at] if at < len(self._uids) and self._uids[at] == uid else None
+        return at if at < len(self._uids) and self._uids[at] == uid else None
 
-    def _path(self, unique: str) -> Path:
-        return Path(self._path_text(unique))
+    def _path(self, at: int) -> Path:
+        return Path(self._path_text(at))
 
-    def _path_text(self, unique: str) -> str:
-        place = self._places[unique]
+    def _path_text(self, at: int) -> str:
+        place, unique = self._places[at], self._names[at]
         if place.part == "new":
             return f"{self._new}/{unique}"
         return f"{self._cur}/{maildir_name.joined(unique, place.letters)}"
 
-    def _find(self, unique: str) -> os.stat_result | None:
+    def _find(self, at: int) -> os.stat_result | None:
         """Return the state of a file, also when it was renamed; None when it is gone or no plain file."""
         for _ in range(3):
-            if unique not in self._places:
-                return None
             with suppress(FileNotFoundError):
-                told = os.lstat(self._path_text(unique))
+                told = os.lstat(self._path_text(at))
                 return told if stat.S_ISREG(told.st_mode) else None
-            self._places |= self._scan()
+            now, _unknown = self._look(self._names)
+            self._places = [
+                place or before for place, before in zip(now, self._places, strict=True)
+            ]
         return None
 
-    def _scan(self) -> dict[str, Place]:
-        found: dict[str, Place] = {}
+    def _look(self, files: Sequence[str]) -> tuple[list[Place | None], dict[str, Place]]:
+        """Return where each of these files is, and all others that are there."""
+        rows = {unique: at for at, unique in enumerate(files)}
+        found: list[Place | None] = [None] * len(files)
+        others: dict[str, Place] = {}
+        for unique, place in self._scan():
+            at = rows.get(unique)
+            if at is None:
+                others[unique] = place
+            else:
+                found[at] = place
+        return found, others
+
+    def _scan(self) -> Iterator[tuple[str, Place]]:
         for part in ("new", "cur"):
             with suppress(FileNotFoundError), os.scandir(self.directory / part) as entries:
                 for entry in entries:
                     if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
                         continue
                     unique, letters = maildir_name.split(entry.name)
-                    found[sys.intern(unique)] = _place(part, letters)
-        return found
+                    yield unique, _place(part, letters)
 
     def _changed_at(self) -> tuple[int, int] | None:
         """Return when the directories changed last; None while a change could still hide behind that."""

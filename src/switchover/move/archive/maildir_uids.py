@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ class MaildirUids:
         if not self.list.is_whole:
             self.write()
             return uids
-        added = [(file, self.list.by_file[file]) for file in files]
+        added = zip(files, uids, strict=True)
         with self._path.open("ab") as file:
             file.write(os.fsencode(uid_list.lines(self.list, added)))
             file.flush()
@@ -74,23 +75,21 @@ class MaildirUids:
     def write(self, there: Iterable[str] | None = None) -> None:
         """Write the file anew, only with the files ``there``; only while ``locked``."""
         if there is not None:
-            kept = set(there)
-            self.list.by_file = {
-                file: known for file, known in self.list.by_file.items() if file in kept
-            }
+            self.list.keep(set(there))
         replace(self._path, os.fsencode(uid_list.write(self.list)))
         self.list.is_whole = True
         self._seen = self._stamp()
 
     def is_slack(self, there: int) -> bool:
         """Return whether most lines are of mails that are gone."""
-        return len(self.list.by_file) > 2 * there + _SLACK
+        return len(self.list.files) > 2 * there + _SLACK
 
     def assign(self, unknown: Sequence[str], there: Iterable[str]) -> None:
         """Give UIDs to files that others put there, in the order in which they were delivered."""
         try:
             with self.locked():
-                fresh = [one for one in unknown if one not in self.list.by_file]
+                known = self.list.by_file
+                fresh = [one for one in unknown if one not in known]
                 self.give(sorted(fresh, key=maildir_name.order))
         except OSError as error:
             if error.errno not in _READ_ONLY:
@@ -126,11 +125,15 @@ class MaildirUids:
         validity = int.from_bytes(digest.digest(), "big") >> 1 or 1
         self.is_read_only = True
         self.list = UidList(uid_validity=validity, uid_next=len(files) + 1)
-        self.list.by_file = {file: uid for uid, file in enumerate(files, 1)}
+        self.list.files, self.list.uids = files, array("Q", range(1, len(files) + 1))
 
     def _read(self, path: Path) -> UidList | None:
-        text = read(path)
-        return uid_list.parse(os.fsdecode(text)) if text is not None else None
+        raw = read(path)
+        if raw is None:
+            return None
+        text = os.fsdecode(raw)
+        del raw  # of very many mails both are large
+        return uid_list.parse(text)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

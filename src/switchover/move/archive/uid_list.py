@@ -9,7 +9,7 @@ the last. Version 1, which is also Courier's ``courierimapuiddb``: ``1 <uidvalid
 from __future__ import annotations
 
 import re
-import sys
+from array import array
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from switchover.move.archive.maildir_name import split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 LARGEST_UID = 2**32 - 2
 _HEADER = re.compile(r"3((?: [A-Z][!-~]*)*)")
@@ -28,7 +28,7 @@ _OLD_LINE = re.compile(r"([0-9]{1,10}) (.+)", re.DOTALL)
 
 @dataclass(slots=True, kw_only=True)
 class UidList:
-    """What such a file says: UIDs by the part of the file name that never changes.
+    """What such a file says: the part of each file's name that never changes, and its UID, ascending.
 
     ``extras`` is what else a line says (``W1234 P00001``), kept as it is.
     ``is_whole`` is False when the file must be written anew before lines can be added: another format,
@@ -38,18 +38,32 @@ class UidList:
     uid_validity: int
     uid_next: int
     header: str = ""
-    by_file: dict[str, int] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    uids: array[int] = field(default_factory=lambda: array("Q"))
     extras: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
+
+    @property
+    def by_file(self) -> dict[str, int]:
+        """The UIDs by file, made anew each time; of a file with two the last counts."""
+        return dict(zip(self.files, self.uids, strict=True))
 
     def add(self, file: str) -> int:
         """Give a file the next UID and return it; raises OverflowError when there are no more."""
         if self.uid_next > LARGEST_UID:
             raise OverflowError("the folder has used up all UIDs")
         uid = self.uid_next
-        self.by_file[file] = uid
+        self.files.append(file)
+        self.uids.append(uid)
         self.uid_next += 1
         return uid
+
+    def keep(self, files: Collection[str]) -> None:
+        """Forget all other files."""
+        kept = [(file, uid) for file, uid in self.by_file.items() if file in files]
+        kept.sort(key=itemgetter(1))
+        self.files = [file for file, _ in kept]
+        self.uids = array("Q", (uid for _, uid in kept))
 
 
 def parse(text: str) -> UidList | None:
@@ -68,9 +82,9 @@ def parse(text: str) -> UidList | None:
         if match is None or not last < uid <= LARGEST_UID:
             return None
         last, at = uid, end + 1
-        # Interned: the listing of the directory gives the same names again.
-        file = sys.intern(split(match[match.lastindex or 0]).unique)
-        found.by_file[file] = uid
+        file = split(match[match.lastindex or 0]).unique
+        found.files.append(file)
+        found.uids.append(uid)
         if is_new and match[2]:
             found.extras[file] = match[2].strip()
     if at < len(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import InvalidInput, Refused
-from switchover.move.probes.profile import corrected, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +31,8 @@ def profile_for(data_dir: Path, target: Target, conversation: Conversation) -> P
     ``conversation`` is one that has asked for the server's ID. A file that can not be read counts as no
     probe.
     """
+    from switchover.move.probes.profile import corrected  # noqa: PLC0415 - start-up time
+
     return corrected(conversation.profile, conversation.identity, load_measured(data_dir, target))
 
 
@@ -45,19 +46,29 @@ def knowing(account: Account, data_dir: Path) -> Account:
 
 
 def _correct(measured: Measured, kind: Profile, identity: Mapping[str, str]) -> Profile:
+    from switchover.move.probes.profile import corrected  # noqa: PLC0415 - start-up time
+
     return corrected(kind, identity, measured)
 
 
 def load_measured(data_dir: Path, target: Target) -> Measured | None:
     """Return what the last probe of a server found, whoever's mailbox it was; None without one."""
     try:
-        return from_json(json.loads(_file(data_dir, target).read_bytes()))
-    except (OSError, ValueError, InvalidInput):
+        content = _file(data_dir, target).read_bytes()
+    except OSError:
+        return None
+    from switchover.move.probes.profile import from_json  # noqa: PLC0415 - start-up time
+
+    try:
+        return from_json(json.loads(content))
+    except (ValueError, InvalidInput):
         return None
 
 
 def save_measured(data_dir: Path, target: Target, measured: Measured) -> Path:
     """Keep what a probe found, instead of what an earlier one did, and return where."""
+    from switchover.move.probes.profile import to_json  # noqa: PLC0415 - start-up time
+
     file = _file(data_dir, target)
     new = file.with_suffix(f".{clock.new_secret(size_bytes=6)}")
     try:

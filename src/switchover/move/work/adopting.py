@@ -21,8 +21,7 @@ from switchover.move.ledger import replay
 from switchover.move.mail_name import message_id
 from switchover.move.work.both import both
 from switchover.move.work.mailbox import list_mails
-from switchover.move.work.reading import MOST_BREAKS, read_headers, read_readable
-from switchover.wire.imap.errors import ConnectionLost
+from switchover.move.work.reading import read_headers, read_unbroken
 from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.quirks import Server
 
@@ -133,22 +132,11 @@ class Adopter:
         our_uids = {adoption.source.uids[at] for group in groups for at in group.ours}
         their_uids = {adoption.target.uids[at] for group in groups for at in group.theirs}
         ours, theirs = await both(
-            self._read(self.source, our_uids, self.our_breaks),
-            self._read(self.target, their_uids, self.their_breaks),
+            read_unbroken(self.source, our_uids, self.form, self.our_breaks),
+            read_unbroken(self.target, their_uids, self.form, self.their_breaks),
         )
         for group in groups:
             adoption.match_digests(group, ours, theirs)
-
-    async def _read(
-        self, connection: Connection, uids: set[int], breaks: dict[int, int]
-    ) -> dict[int, bytes]:
-        uids = {uid for uid in uids if breaks.get(uid, 0) < MOST_BREAKS}
-        try:
-            return await read_readable(connection, uids, self.form)
-        except ConnectionLost as error:
-            if uid := error.failure.uid:
-                breaks[uid] = breaks.get(uid, 0) + 1
-            raise
 
 
 def _mails(group: Group) -> int:

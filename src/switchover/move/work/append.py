@@ -37,6 +37,9 @@ __all__ = ["Batch", "Pump", "Sent"]
 ASKED_AHEAD = 4
 """Batches asked of the source and not yet read: so many that a distance is never waited for."""
 _MOST_UNASKED = 1_000_000
+ASKED_AHEAD_MAILS = 400
+"""And mails, where batches are small: large ones stand alone, and cut short what stands between them."""
+_ASKED_AT_MOST = 32
 _UNDATED = InternalDate(0, 0)
 _FIELDS = (FetchField.UID, FetchField.BODY)
 
@@ -132,7 +135,7 @@ class Pump:
     async def _move_all(self, batches: AsyncIterator[Batch], outbox: Outbox) -> None:
         is_more = True
         while is_more or self._asked:
-            while is_more and len(self._asked) < ASKED_AHEAD:
+            while is_more and self._asks_more():
                 batch = await anext(batches, None)
                 if batch is None:
                     is_more = False
@@ -157,6 +160,12 @@ class Pump:
         await self._ask(batch, batch.uids)
         await self.read(outbox)
         await outbox.finish()
+
+    def _asks_more(self) -> bool:
+        if len(self._asked) < ASKED_AHEAD:
+            return True
+        mails = sum(len(batch.uids) for batch in self._asked.values())
+        return mails < ASKED_AHEAD_MAILS and len(self._asked) < _ASKED_AT_MOST
 
     async def _move_missing(self, outbox: Outbox) -> None:
         """Ask once more, one by one, for mails whose bodies did not come though they are there."""

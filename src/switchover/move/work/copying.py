@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
+from switchover.move.batch_tuning import BatchTuning, limits_at
 from switchover.move.beliefs import form_of
 from switchover.move.flight_plan import DISTANT_SECONDS, Load, plan_flights
 from switchover.move.folder_plan import Choice
@@ -338,6 +339,9 @@ class _Work:
             begin=self._first_lanes(len(groups)),
             most=self._most_lanes(),
             early=self.early,
+            tuning=BatchTuning(
+                given=limits_at(self.order.rules.limits, self.here.round_trip_seconds)
+            ),
             scouted=self.scouted,
         )
         try:

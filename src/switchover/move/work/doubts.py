@@ -37,8 +37,11 @@ from switchover.move.segment import (
     vanished,
 )
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
-from switchover.move.work.reading import MOST_BREAKS, read_digests, settle_by_reading
-from switchover.wire.imap.errors import ConnectionLost
+from switchover.move.work.reading import (
+    read_digests,
+    read_unbroken,
+    settle_by_reading,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -71,6 +74,8 @@ class Doubts:
     """The source still means the same mails by its UIDs."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often the source's connection broke in the middle of a mail, by UID."""
+    copy_breaks: dict[int, int] = field(default_factory=dict)
+    """The same of the target's."""
     _surplus: set[int] = field(default_factory=set)
     _late_floor: int = 0
     """From where on a copy may still come that was given up, 0 when none can."""
@@ -233,29 +238,20 @@ class Doubts:
         if not self.source_uids_hold:
             return {}
         wanted = [at for at in places if mails[at].source_uid < NO_UID]
-        # A mail in the midst of which the source breaks off again and again can not be read either.
-        uids = {
-            mails[at].source_uid: at
-            for at in wanted
-            if self.breaks.get(mails[at].source_uid, 0) < MOST_BREAKS
-        }
-        try:
-            digests = await read_digests(self.source, uids, self.form) if uids else {}
-        except ConnectionLost as error:
-            if uid := error.failure.uid:
-                self.breaks[uid] = self.breaks.get(uid, 0) + 1
-            raise
+        uids = {mails[at].source_uid: at for at in wanted}
+        digests = await read_unbroken(self.source, uids, self.form, self.breaks)
         return {uids[uid]: digest for uid, digest in digests.items()}
 
     async def _pair(
         self, mails: Sequence[LedgerMail], listed: Mails, side: Connection, read_sent: _Reading
     ) -> Reconciled:
         trust = self._trust(side)
+        breaks = self.breaks if side is self.source else self.copy_breaks
         return await settle_by_reading(
             lambda sent, found, gone: pair(sent, found, trust=trust, gone=gone),
             _sent(mails),
             _found(listed),
-            read_found=lambda uids: read_digests(side, uids, self.form),
+            read_found=lambda uids: read_unbroken(side, uids, self.form, breaks),
             read_sent=read_sent,
         )
 

@@ -265,6 +265,7 @@ class FolderCopy:
             is_in_use=self.rules.is_in_use,
             source_uids_hold=hold,
             breaks=self.result.breaks,
+            copy_breaks=self.result.copy_breaks,
         )
         found = obstacles(there.uid_validity, here.uid_validity, self.rows.ledger, rules)
         if found:

@@ -61,9 +61,14 @@ async def list_folders(connection: Connection) -> Inventory:
     return await _ask(connection, [])
 
 
-async def prepare(connection: Connection) -> None:
-    """Say who we are and enable what is of use."""
-    await connection.run_all(_preparations(connection.conversation.capabilities))
+async def prepare(connection: Connection, *, waits: bool = True) -> None:
+    """Say who we are and enable what is of use; without ``waits`` the answers come with later ones."""
+    preparations = _preparations(connection.conversation.capabilities)
+    if waits:
+        await connection.run_all(preparations)
+    else:
+        for command in preparations:
+            await connection.send(command)
 
 
 async def _ask(connection: Connection, batch: list[Command]) -> Inventory:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from switchover.wire.imap.failure import Retry, Scope
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from switchover.move.batch_tuning import BatchTuning
     from switchover.move.queries import CopyFolder
     from switchover.move.tally import Tally
     from switchover.move.work.copying import CopyOrder
@@ -62,7 +63,9 @@ class Ends:
 async def open_ends(order: CopyOrder) -> Ends:
     """Sign in on both sides; raises what either says."""
     source, target = await asyncio.gather(
-        open_mailbox(order.source), open_mailbox(order.target), return_exceptions=True
+        open_mailbox(order.source, waits=False),
+        open_mailbox(order.target, waits=False),
+        return_exceptions=True,
     )
     if isinstance(source, BaseException) or isinstance(target, BaseException):
         for one in (source, target):
@@ -127,6 +130,8 @@ class Lanes:
     begin: int
     most: int
     early: EarlyEnds
+    tuning: BatchTuning
+    """Of the target: how much of a folder it gets at a time."""
     scouted: Scouted | None = None
     kept: Ends | None = None
     """Connections that are still good at the end."""
@@ -305,7 +310,7 @@ class Lanes:
             store=self.store,
             folder=job.folder,
             rows=rows,
-            rules=self.order.rules,
+            rules=replace(self.order.rules, limits=self.tuning.limits(clock.monotonic())),
             form=self.store.form,
             progress=partial(self._tell, job.folder.name),
             tally=self.tally,
@@ -341,8 +346,10 @@ class Lanes:
             if isinstance(error, Refused):
                 self.report.refused.add(job.folder.name)
             return False
-        if isinstance(error, TryLater) and self._alive > 1:
-            self._count.refused(self._alive)
+        if isinstance(error, TryLater):
+            self.tuning.throttled(clock.monotonic())
+            if self._alive > 1:
+                self._count.refused(self._alive)
         self.report.retries += 1
         self.report.waited_seconds += pause
         self.tally.note = f"waiting {pause:.0f} s before another try: {error}"

@@ -98,6 +98,8 @@ async def _look_since(connection: Connection, folder: Folder, rows: FolderRows) 
     known = rows.folder
     floor = max(known.source_uid_next, _floor(rows.ledger))
     gathered = MailGatherer()
+    if "QRESYNC" in connection.conversation.capabilities and not connection.conversation.is_idle:
+        await connection.run(commands.NOOP)  # then it has said whether it enabled that
     if "QRESYNC" in connection.conversation.enabled:
         resync = commands.Resync(
             uid_validity=known.source_uid_validity, mod_seq=known.source_mod_seq

@@ -73,11 +73,14 @@ class Opened:
     is_read_only: bool = False
 
 
-async def open_mailbox(account: Account) -> Connection:
-    """Return a connection that is signed in and has told what it can do."""
+async def open_mailbox(account: Account, *, waits: bool = True) -> Connection:
+    """Return a connection that is signed in and has told what it can do.
+
+    Without ``waits`` it has not told yet who it is, nor that it enabled what was asked: that comes first.
+    """
     connection = await sign_in(account)
     try:
-        await prepare(connection)
+        await prepare(connection, waits=waits)
     except BaseException:
         await connection.close(politely=False)
         raise

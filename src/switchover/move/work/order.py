@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from switchover.move.endpoint import Endpoint
+    from switchover.move.work.early_link import EarlyLink
     from switchover.wire.imap.sasl import Credentials
 
 TokenSource: TypeAlias = Path | tuple[str, ...]
@@ -52,6 +53,9 @@ class Side:
     fingerprint: str = ""
     may_create: bool = False
     trace: Callable[[str, str], None] | None = None
+    compress: bool = False
+    link: EarlyLink | None = None
+    """Connects to the endpoint meanwhile."""
 
 
 def account_of(side: Side) -> Account:
@@ -66,6 +70,8 @@ def account_of(side: Side) -> Account:
         allow_plaintext=endpoint.security is Security.STARTTLS_IF_OFFERED,
         context=_context(side.authorities),
         pinned=parse_fingerprint(side.fingerprint),
+        compress=side.compress,
+        begun=side.link.take if side.link is not None else None,
     )
     return Account(
         target=target,

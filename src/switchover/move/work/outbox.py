@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FLUSH_BYTES = 256 * 1024
 UNANSWERED_GROUPS = 4
-UNANSWERED_SINGLES = 32
 
 
 class Head(NamedTuple):
@@ -147,7 +146,7 @@ class Outbox:
     @property
     def is_due(self) -> bool:
         """True when ``relieve`` has something to do."""
-        most = UNANSWERED_GROUPS if self.in_groups else UNANSWERED_SINGLES
+        most = UNANSWERED_GROUPS if self.in_groups else self.limits.unanswered_singles
         return self._unflushed >= FLUSH_BYTES or len(self._unanswered) > most
 
     def put(self, batch: Batch, mail: Sent, opening: bytes, content: memoryview) -> None:
@@ -200,7 +199,7 @@ class Outbox:
         """Send what waits, and take the answers of the oldest groups: so many that few are in flight."""
         if self._unflushed >= FLUSH_BYTES:
             await self._flush()
-        most = UNANSWERED_GROUPS if self.in_groups else UNANSWERED_SINGLES
+        most = UNANSWERED_GROUPS if self.in_groups else self.limits.unanswered_singles
         await self._collect(most)
 
     async def part(self) -> None:

@@ -49,12 +49,21 @@ async def read_digests(
     return found
 
 
-async def read_readable(
-    connection: Connection, uids: Collection[int], form: Form
+async def read_unbroken(
+    connection: Connection, uids: Collection[int], form: Form, breaks: dict[int, int]
 ) -> dict[int, bytes]:
-    """Do the same, and leave out what the server refuses to show too."""
+    """Do the same, and leave out what the server refuses to show, or again and again breaks off in.
+
+    ``breaks`` counts, by UID, how often a connection broke in the middle of a mail.
+    """
     found: dict[int, bytes] = {}
-    await _read_all(connection, uids, form, found)
+    readable = [uid for uid in uids if breaks.get(uid, 0) < MOST_BREAKS]
+    try:
+        await _read_all(connection, readable, form, found)
+    except ConnectionLost as error:
+        if uid := error.failure.uid:
+            breaks[uid] = breaks.get(uid, 0) + 1
+        raise
     return found
 
 

@@ -65,6 +65,8 @@ async def _open(account: Account) -> Connection:
     connection = await open_connection(account.target, trace=account.trace)
     try:
         await connection.sign_in(credentials, nonce=clock.new_secret())
+        if account.target.compress and "COMPRESS=DEFLATE" in connection.conversation.capabilities:
+            await connection.compress()
     except BaseException:
         await connection.close(politely=False)
         raise

@@ -10,12 +10,12 @@ import typer
 
 from switchover import clock
 from switchover.edges.cli.copy.dsync import DsyncWay, dsync_lane
-from switchover.edges.cli.copy.options import Limits, Showing, Wishes, order_of
+from switchover.edges.cli.copy.options import Lane, Limits, Showing, Wishes, order_of
 from switchover.edges.cli.copy.trace import open_trace
 from switchover.edges.cli.groups import grouped
 from switchover.edges.cli.options import Data, Output
 from switchover.edges.cli.output import Format, errors, escape, exits, print_json
-from switchover.edges.cli.sides import SignIn, side_of
+from switchover.edges.cli.sides import SignIn, links_closed, side_of
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def copy(
                 source_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("source"),
+                begins=wishes.lane is Lane.IMAP,
             ),
             side_of(
                 "target",
@@ -98,10 +99,12 @@ def copy(
                 target_sign_in,
                 allow_plaintext=allow_plaintext,
                 trace=trace("target"),
+                begins=wishes.lane is Lane.IMAP,
             ),
         )
-        order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
-        code = _run(order, showing, early, dry_run=dry_run, output=output)
+        with links_closed(sides):
+            order = order_of(sides, wishes, limits, dsync_lane(wishes.lane, way, *sides))
+            code = _run(order, showing, early, dry_run=dry_run, output=output)
         if code:
             raise SystemExit(code)
 
@@ -118,7 +121,6 @@ def _run(
     order: CopyOrder, showing: Showing, early: EarlyDatabase, *, dry_run: bool, output: Format
 ) -> int:
     """Copy, or say what would be copied, and return the exit code."""
-    from switchover.edges.cli.copy import rehearsal, summary  # noqa: PLC0415 - start-up time
     from switchover.edges.cli.copy.interruption import (  # noqa: PLC0415 - start-up time
         Interrupted,
         run_interruptible,
@@ -132,14 +134,28 @@ def _run(
         _tell_interruption(interruption, tally, output)
         return interruption.exit_code
     seconds = clock.monotonic() - begun
+    code = _tell_plan(report, output) if dry_run else _tell_ending(report, seconds, output)
+    return code or _tell_notices(order)
+
+
+def _tell_plan(report: CopyReport, output: Format) -> int:
+    from switchover.edges.cli.copy import rehearsal  # noqa: PLC0415 - start-up time
+
     if output is Format.JSON:
-        print_json(rehearsal.as_json(report) if dry_run else summary.as_json(report, seconds))
-    elif dry_run:
+        print_json(rehearsal.as_json(report))
+    else:
         rehearsal.show(report)
+    return 0
+
+
+def _tell_ending(report: CopyReport, seconds: float, output: Format) -> int:
+    from switchover.edges.cli.copy import summary  # noqa: PLC0415 - start-up time
+
+    if output is Format.JSON:
+        print_json(summary.as_json(report, seconds))
     else:
         summary.show(report, seconds)
-    code = 0 if dry_run else summary.ending_of(report).code
-    return code or _tell_notices(order)
+    return summary.ending_of(report).code
 
 
 def _tell_notices(order: CopyOrder) -> int:

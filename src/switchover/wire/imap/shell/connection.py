@@ -241,11 +241,12 @@ class Connection:
             if politely and self._loss is None and self.conversation.is_idle:
                 with contextlib.suppress(SwitchoverError, TimeoutError):
                     async with asyncio.timeout(_LOGOUT_SECONDS):
-                        await self.wait(await self.send(commands.LOGOUT))
+                        request = await self.send(commands.LOGOUT)
+                        if self.target.dial is not None:  # else it tells nothing new
+                            await self.wait(request)
         finally:
-            self._loss = (
-                self._loss or lost(f"the connection to {self.target.host} is closed").failure
-            )
+            gone = lost(f"the connection to {self.target.host} is closed").failure
+            self._loss = self._loss or gone
             self.conversation.close()
             await self._stream.close()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from switchover.errors import Refused
 from switchover.wire.imap import commands
 from switchover.wire.imap.conversation import Phase
+from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.shell.connection import Connection
 from switchover.wire.imap.shell.stream import adopt, connect, lost
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from switchover.wire.imap.shell.stream import ByteStream
@@ -26,10 +29,21 @@ async def open_connection(
     Raises ConnectionLost when the server can not be reached in time or greets with BYE, Refused when its
     certificate is not trusted or it has no STARTTLS where that is demanded.
     """
+    begun = target.begun() if target.begun is not None else None
+    if begun is not None:
+        # What was connected beforehand may have waited too long: then we connect as ever.
+        with suppress(ConnectionLost):
+            return await _open(target, begun, trace)
+    return await _open(target, None, trace)
+
+
+async def _open(
+    target: Target, begun: socket.socket | None, trace: Callable[[str, str], None] | None
+) -> Connection:
     seconds = target.connect_seconds
     try:
         async with asyncio.timeout(seconds):
-            stream = await _stream(target)
+            stream = await _stream(target, begun)
             connection = Connection(target, stream, trace)
             try:
                 if target.tls:
@@ -45,11 +59,11 @@ async def open_connection(
         raise lost(f"{where} was not ready to talk within {seconds:g} s{hint}") from error
 
 
-async def _stream(target: Target) -> ByteStream:
+async def _stream(target: Target, begun: socket.socket | None) -> ByteStream:
     if target.dial is not None:
         return await adopt(target.dial(), target.host)
     trust = target.trust if target.tls else None
-    return await connect(target.host, target.port, trust, target.connect_seconds)
+    return await connect(target.host, target.port, trust, target.connect_seconds, begun)
 
 
 async def _greet(connection: Connection) -> None:

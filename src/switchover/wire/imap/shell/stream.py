@@ -16,12 +16,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from switchover.errors import Conflict, InvalidInput, Refused, SwitchoverError
-from switchover.wire.imap.deflate import Deflate
 from switchover.wire.imap.errors import CertificateFault, CertificateRefused, ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from switchover.wire.imap.deflate import Deflate
 
 RECEIVED_BYTES: Final = 1024 * 1024
 """What may wait to be taken before the network is stopped."""
@@ -223,6 +224,8 @@ class ByteStream:
 
     def compress(self, received: bytes) -> None:
         """Compress both directions from now on; ``received`` is what came compressed already."""
+        from switchover.wire.imap.deflate import Deflate  # noqa: PLC0415 - start-up time
+
         self._deflate = Deflate()
         self._deflate.receive(received)
 
@@ -294,24 +297,29 @@ class ByteStream:
 
 
 async def connect(
-    host: str, port: int, context: ssl.SSLContext | None, seconds: float
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None,
+    seconds: float,
+    begun: socket.socket | None = None,
 ) -> ByteStream:
-    """Return a connection, within TLS if there is a ``context``.
+    """Return a connection, within TLS if there is a ``context``; over the socket ``begun`` if there is one.
 
     Raises ConnectionLost when the server can not be reached in time, Refused when its certificate is not
     trusted or it does not speak TLS.
     """
     loop = asyncio.get_running_loop()
     # Only asyncio's own loop knows it; without it an address that swallows packets is waited for.
-    quick: dict[str, Any] = (
-        {"happy_eyeballs_delay": _HAPPY_EYEBALLS_SECONDS}
-        if isinstance(loop, asyncio.BaseEventLoop)
-        else {}
-    )
+    way: dict[str, Any] = {"host": host, "port": port}
+    if begun is not None:
+        begun.setblocking(False)  # noqa: FBT003 - the standard library's own
+        way = {"sock": begun}
+    elif isinstance(loop, asyncio.BaseEventLoop):
+        way["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_SECONDS
     with _errors_of(host, seconds, port):
         async with asyncio.timeout(seconds):
             _, inlet = await loop.create_connection(
-                _Inlet, host, port, ssl=context, server_hostname=host if context else None, **quick
+                _Inlet, ssl=context, server_hostname=host if context else None, **way
             )
     return ByteStream(inlet, host)
 

@@ -35,7 +35,8 @@ class Target:
     kind does not tell.
 
     ``dial`` returns a connected socket to use instead of the network, for a server within this process; ``host``
-    is then only what messages call it.
+    is then only what messages call it. ``begun`` returns one that was connected to the server beforehand, None
+    where there is none (any more). ``compress`` asks for compression behind the sign-in, where it is offered.
     """
 
     host: str
@@ -51,6 +52,8 @@ class Target:
     limits: Limits | None = None
     correct: Correction | None = None
     dial: Callable[[], socket.socket] | None = None
+    begun: Callable[[], socket.socket | None] | None = None
+    compress: bool = False
 
     @property
     def trust(self) -> ssl.SSLContext:
