@@ -25,8 +25,8 @@ from switchover.edges.cli.output import (
     print_table,
 )
 from switchover.edges.cli.sides import SignIn, side_of
-from switchover.model.wording import counted
 from switchover.errors import InvalidInput
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from switchover.move.difference import Difference
