@@ -98,3 +98,15 @@ def uidls(box: Box) -> list[bytes]:
     names = connection.uidl()[1]
     connection.quit()
     return names
+
+
+async def test_what_dsync_fetched_is_moved_on_the_target_when_its_owner_moves_it(
+    specially: Pair,
+) -> None:
+    gapped(specially.source)
+    await pull(specially)
+    with specially.source.edit("INBOX") as connection:
+        connection.uid("move", "2:3", "Empty")
+    report = await specially.copy()
+    assert sum(one.moved for one in report.folders) == 2
+    assert report.copied == 0
