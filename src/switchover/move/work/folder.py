@@ -277,8 +277,8 @@ class FolderCopy:
                 replace(folder, source_uid_next=0, source_mod_seq=0, fingerprint=b"")
             )
 
-    async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
-        """Send mails and return the highest UID that the target named."""
+    async def _append(self, appends: list[Append], mails: Mails, doubts: Doubts) -> int:
+        """Send mails and return the highest UID that the target named; ``appends`` is emptied on the way."""
         if not appends:
             return 0
         # Sent again: the intent alone must say what is known of them.
