@@ -61,7 +61,7 @@ class Recorder:
 
     async def intended(self, appends: list[Append], mails: Mails) -> AsyncIterator[Batch]:
         """Yield batches for the pump, each when its intent is durable; ``appends`` is emptied on the way."""
-        begun: deque[tuple[Sequence[Append], int, int]] = deque()
+        begun: deque[tuple[list[Append], int, int]] = deque()
         while appends or begun:
             # The next group's intent is written while this one streams.
             while appends and len(begun) < _GROUPS_BEGUN:
