@@ -327,7 +327,7 @@ def _is_as_noted(there: Folder, here: Folder, known: CopyFolder) -> bool:
 
 async def _list(connection: Connection, folder: Folder) -> tuple[Opened, Mails]:
     opened = await open_folder(connection, folder.raw, to_write=False)
-    return opened, await list_mails(connection) if opened.messages else Mails()
+    return opened, await list_mails(connection, opened)
 
 
 def _ledger_mails(mails: Mails) -> list[LedgerMail]:
