@@ -10,7 +10,7 @@ import pytest
 from tests.integration.imap_servers import PASSWORD, Dovecot, Options, dovecot
 from tests.integration.move.rig import USERS, Box, Pair, free_user
 from tests.integration.move.test_dsync import gapped, pull
-from tests.integration.move.test_verify import expunge
+from tests.integration.move.verify.proving import expunge
 
 from switchover.errors import Conflict
 from switchover.move.folder_plan import Choice
