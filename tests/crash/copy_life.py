@@ -47,6 +47,7 @@ class Lived:
 
     steps: list[str] = field(default_factory=list)
     copied: int = 0
+    found: int = 0
     deleted: int = 0
     moved: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -88,6 +89,7 @@ def live(life: Life, pipe: Pipe) -> None:
         lived.failures = report.failures
         lived.is_complete = report.is_complete
         lived.copied = sum(one.copied for one in report.folders)
+        lived.found = sum(one.found for one in report.folders)
         lived.deleted = sum(one.deleted for one in report.folders)
         lived.moved = sum(one.moved for one in report.folders)
     pipe.send(lived)

@@ -70,12 +70,14 @@ class FlagReader(dict[tuple[bytes, ...], FlagSet]):
 class PermanentFlags:
     r"""What a target folder keeps of flags (RFC 9051 section 7.1, PERMANENTFLAGS).
 
-    ``any_keyword`` stands for ``\*``. A folder without that answer keeps everything: use None for
-    it.
+    ``any_keyword`` stands for ``\*``, ``any_flag`` for system flags beyond those named. A folder without
+    that answer keeps everything: use None for it. ``refused`` are folded names that it takes from nobody.
     """
 
     named: frozenset[bytes]
     any_keyword: bool
+    any_flag: bool = False
+    refused: frozenset[bytes] = frozenset()
 
     @classmethod
     def read(cls, raw: Iterable[bytes | str]) -> PermanentFlags:
@@ -85,7 +87,13 @@ class PermanentFlags:
 
     def keeps(self, name: str) -> bool:
         """True when the folder can keep this flag."""
-        return folded(name) in self.named or (self.any_keyword and not name.startswith("\\"))
+        key = folded(name)
+        if key in self.refused:
+            return False
+        return key in self.named or (self.any_flag if name.startswith("\\") else self.any_keyword)
+
+
+KEEPS_ALL = PermanentFlags(named=frozenset(), any_keyword=True, any_flag=True)
 
 
 def storable(flags: FlagSet, permanent: PermanentFlags | None) -> FlagSet:

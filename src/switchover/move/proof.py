@@ -22,6 +22,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
+from switchover.move.date_loss import NOTHING_LOST, DateLoss
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.proof_compare import Comparison
 from switchover.move.proof_root import ProofMail, folder_root, mailbox_root
@@ -54,18 +55,13 @@ class FolderProof:
 class Allowance:
     """What the target can not keep, from its profile: differences of that kind carry the explanation.
 
-    ``earliest`` and ``latest`` are UTC seconds between which dates survive.
+    ``refused_keywords`` are folded names of keywords for which the target would refuse a mail, so that no copy
+    has them.
     """
 
     permanent_flags: PermanentFlags | None = None
-    earliest: int | None = None
-    latest: int | None = None
-
-    def explains_date(self, seconds: int) -> str:
-        """Return why a date could not survive, or ""."""
-        too_early = self.earliest is not None and seconds < self.earliest
-        too_late = self.latest is not None and seconds > self.latest
-        return "the target can not keep this date" if too_early or too_late else ""
+    refused_keywords: frozenset[bytes] = frozenset()
+    dates: DateLoss = NOTHING_LOST
 
 
 NOTHING_ALLOWED = Allowance()

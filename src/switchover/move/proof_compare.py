@@ -7,10 +7,11 @@ by one: first by the ledger, then the most alike first; what finds no partner is
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from switchover.move.difference import Difference, DifferenceKind, Level, moment
-from switchover.move.flags import comparable, storable
+from switchover.move.flags import KEEPS_ALL, comparable, folded, storable
 from switchover.move.folder_mails import is_not_delivered
 from switchover.move.left_over import left_over
 from switchover.move.proof_root import ProofMail, folder_root
@@ -18,12 +19,13 @@ from switchover.move.proof_root import ProofMail, folder_root
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchover.move.flags import FlagSet
+    from switchover.move.flags import FlagSet, PermanentFlags
     from switchover.move.proof import FolderContents
 
     _Alike: TypeAlias = Callable[[ProofMail], object]
 
 NOT_KEPT = "the target's folder can not keep it"
+LEFT_OUT = "the target would refuse the mails because of it, so it was left out"
 
 
 class Comparison:
@@ -33,7 +35,9 @@ class Comparison:
         """Work out the roots; ``differences`` takes longer where they differ."""
         self.contents = contents
         self.level = level
-        self.permanent = contents.allowance.permanent_flags
+        self.permanent = _without(
+            contents.allowance.permanent_flags, contents.allowance.refused_keywords
+        )
         self.mails: tuple[Sequence[ProofMail], Sequence[ProofMail]] = (
             contents.source or (),
             contents.target or (),
@@ -92,7 +96,8 @@ class Comparison:
     def _note(self, source: ProofMail, target: ProofMail) -> None:
         self._note_content(source, target)
         if source.epoch_seconds != target.epoch_seconds:
-            why = self.contents.allowance.explains_date(source.epoch_seconds)
+            dates = self.contents.allowance.dates
+            why = dates.explains(source.epoch_seconds, target.epoch_seconds)
             texts = moment(source.epoch_seconds), moment(target.epoch_seconds)
             self._differ(DifferenceKind.DATE, source, target, texts, why)
         for kind, is_system in ((DifferenceKind.FLAGS, True), (DifferenceKind.KEYWORDS, False)):
@@ -169,14 +174,23 @@ class Comparison:
                 kind=DifferenceKind.FLAGS if _is_system(name) else DifferenceKind.KEYWORDS,
                 folder=self.contents.folder,
                 source=f"{name} on {mails} mails",
-                explanation=NOT_KEPT,
+                explanation=self._why_dropped(name),
             )
             for name, mails in sorted(counts.items())
         ]
 
+    def _why_dropped(self, name: str) -> str:
+        return LEFT_OUT if folded(name) in self.contents.allowance.refused_keywords else NOT_KEPT
+
     def _lost(self, flags: FlagSet) -> list[str]:
         kept = set(storable(flags, self.permanent))
         return [name for name in flags if name not in kept]
+
+
+def _without(permanent: PermanentFlags | None, refused: frozenset[bytes]) -> PermanentFlags | None:
+    if not refused:
+        return permanent
+    return replace(permanent or KEEPS_ALL, refused=refused)
 
 
 def _is_system(name: str) -> bool:

@@ -97,6 +97,21 @@ async def find_pair(
     return None if row is None else int(row[0])
 
 
+async def find_pair_begin(connection: AsyncConnection[Any], pair_id: int) -> int | None:
+    """Return when a pair was copied first, in UTC seconds."""
+    cursor = await connection.execute(
+        """
+        -- when a pair was copied first; no lock
+        select created_at
+        from copy_pair
+        where id = %s
+        """,
+        (pair_id,),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0].timestamp())
+
+
 async def save_standings(connection: AsyncConnection[Any], folders: Sequence[CopyFolder]) -> None:
     """Note how the target stood when folders were complete, and by which terms they are."""
     async with connection.cursor() as cursor:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from switchover.move.kept_dates import FIRST_SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -50,6 +52,7 @@ def is_same_folder(
     """
     both = [(mail, listed[mail.source_uid]) for mail in known if mail.source_uid in listed]
     return bool(both) and all(
-        mail.epoch_seconds == seconds and (mail.size == size or not sizes_count)
+        mail.epoch_seconds in {seconds, max(FIRST_SECOND, seconds)}
+        and (mail.size == size or not sizes_count)
         for mail, (size, seconds) in both
     )

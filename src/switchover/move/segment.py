@@ -73,6 +73,7 @@ class SkipReason(StrEnum):
     NO_ROOM = "the target has no room left for it"
     NOT_NOW = "the target could not take it at the time"
     DELETED_THERE = "was deleted on the target"
+    BREAKS_TARGET = "the target breaks off when it is sent"
 
     @property
     def may_pass(self) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.integration.imap_servers import PASSWORD
@@ -26,12 +26,22 @@ class Ended:
     peak_bytes: int
 
 
-async def run(*arguments: str, most_seconds: float = 60.0) -> Ended:
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long the command waits, in seconds; as ``Target`` has it."""
+
+    answer_seconds: float = 120.0
+    stall_seconds: float = 1800.0
+
+
+async def run(
+    *arguments: str, most_seconds: float = 60.0, patience: Patience | None = None
+) -> Ended:
     """Run a command of ours as a process of its own and measure it; killed when it takes too long."""
-    return await asyncio.to_thread(_run, arguments, most_seconds)
+    return await asyncio.to_thread(_run, arguments, most_seconds, patience or Patience())
 
 
-def _run(arguments: tuple[str, ...], most_seconds: float) -> Ended:
+def _run(arguments: tuple[str, ...], most_seconds: float, patience: Patience) -> Ended:
     environment = {
         **os.environ,
         "SWITCHOVER_PASSWORD": PASSWORD,
@@ -45,6 +55,8 @@ def _run(arguments: tuple[str, ...], most_seconds: float) -> Ended:
         "from switchover.move.work import lanes\n"
         "pause = lanes.pause_seconds\n"
         "lanes.pause_seconds = lambda *given: None if pause(*given) is None else 0.05\n"
+        "from switchover.wire.imap.shell import Target\n"
+        f"Target.__init__.__kwdefaults__.update({asdict(patience)!r})\n"
         "began = time.monotonic()\n"
         "try:\n"
         "    main()\n"

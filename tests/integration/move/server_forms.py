@@ -81,6 +81,13 @@ def date_kept(kind: Kind, seconds: int, now: float) -> int | str | None:
     return seconds or NOW
 
 
+def date_copied(kind: Kind, seconds: int, now: float) -> int | str | None:
+    """Return the date of a mail that came by a copy, which gives one that is refused the nearest date."""
+    if kind not in _DOVECOT and seconds < 1:
+        return 1
+    return date_kept(kind, seconds, now)
+
+
 def name_kept(kind: Kind, path: Path) -> Path:
     """Return the path with an underscore for each character that the server does not take."""
     return tuple(re.sub(_FORBIDDEN[kind], "_", level) for level in path)

@@ -92,6 +92,25 @@ def test_a_folder_that_may_not_be_written_is_named_and_the_others_are_copied(
         assert digests(target)["INBOX"] == digests(pair.source)["INBOX"]
 
 
+def test_a_target_that_may_only_be_read_is_a_sentence_for_each_folder(
+    pair: Copy, data: Path
+) -> None:
+    with dovecot(Options(compresses=False, more=ACL)) as target:
+        pair.target = target
+        append(target, "Sent", [])
+        (target.directory / "acl").mkdir(exist_ok=True)
+        for name in ("INBOX", "Sent"):
+            (target.directory / "acl" / name).write_text("owner lr\n")
+        target.restart()
+        done = pair.run("-o", "json", code=5).json
+        assert {name: "lets nobody write into" in why for name, why in done["left"].items()} == {
+            "INBOX": True,
+            "Sent": True,
+        }
+        assert (done["copied"], digests(target)) == (0, {})
+        assert "give the target's user the rights to it" in pair.run(code=5).out
+
+
 def test_a_folder_deleted_meanwhile_keeps_no_other_from_being_copied(
     pair: Copy, data: Path
 ) -> None:

@@ -32,6 +32,7 @@ from tests.integration.move.server_forms import (
     CYRUS_LARGEST_BYTES,
     NOW,
     body_kept,
+    date_copied,
     date_kept,
     name_kept,
     name_of,
@@ -198,7 +199,7 @@ def expected(
 
 def kept_by(target: Kind, mail: Kept, site: Site) -> tuple[Any, ...] | None:
     body = body_kept(target, mail.body)
-    date = date_kept(target, mail.seconds, site.started_at)
+    date = date_copied(target, mail.seconds, site.started_at)
     if body is None or date is None:
         return None
     kept = mail.digest if body == mail.body else digest(body)

@@ -72,6 +72,11 @@ def test_stored_mails_are_found_by_their_source_uid() -> None:
     assert ledger.known()[3].mail.digest == mail(11).digest
 
 
+def test_it_knows_what_was_copied_what_was_not_and_what_is_gone() -> None:
+    ledger = replay([stored([1, 2]), vanished([2]), skipped({6: TOO_LARGE})])
+    assert [uid for uid in range(8) if ledger.knows(uid)] == [1, 2, 6]
+
+
 def test_rows_in_any_order_of_uids_are_sorted() -> None:
     ledger = replay([stored([7, 8], first_target=1), stored([2], first_target=3)])
     assert (list(ledger.source_uids), list(ledger.target_uids)) == ([2, 7, 8], [3, 1, 2])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.move.mail_name import MailName, read_mail_name
+from switchover.move.mail_name import MailName, message_id, read_mail_name
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,20 @@ from switchover.move.mail_name import MailName, read_mail_name
 )
 def test_a_header_is_read(header: bytes, name: MailName) -> None:
     assert read_mail_name(header) == name
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        (b"Subject: x\r\nMessage-ID: <1@contoso.example>\r\n", b"<1@contoso.example>"),
+        (b"message-id :\r\n <1@\r\n\tcontoso.example> \r\n", b"<1@contoso.example>"),
+        (b"Message-ID: <1>\r\nMessage-ID: <2>\r\n", b"<1>"),
+        (b"X-Message-ID: <1>\r\nSubject: Message-ID: <2>\r\n", b""),
+        (b"", b""),
+    ],
+)
+def test_the_first_message_id_is_told_without_blanks(header: bytes, wanted: bytes) -> None:
+    assert message_id(header) == wanted
 
 
 def test_a_long_subject_is_cut() -> None:

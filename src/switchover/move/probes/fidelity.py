@@ -148,6 +148,7 @@ _SHOWN: Final = (
     (Torture.EIGHT_BIT_HEADER, Verdict.CHANGED, Quirk.EIGHT_BIT_HEADERS_CHANGED),
     (Torture.EMPTY, Verdict.REFUSED, Quirk.EMPTY_MAIL_REFUSED),
     (Torture.DATE_1950, Verdict.CHANGED, Quirk.DATES_BEFORE_1970_WRAP),
+    (Torture.DATE_1950, Verdict.REFUSED, Quirk.DATES_BEFORE_1970_REFUSED),
     (Torture.DATE_2099, Verdict.CHANGED, Quirk.FUTURE_DATES_BECOME_NOW),
     (Torture.ZONE_ODD, Verdict.CHANGED, Quirk.ZONES_NOT_KEPT),
     (Torture.TWIN, Verdict.LOST, Quirk.SIMILAR_MAILS_REPLACED),

@@ -32,6 +32,7 @@ LOOKED_FOR: Final = frozenset(
         Quirk.EIGHT_BIT_HEADERS_CHANGED,
         Quirk.EMPTY_MAIL_REFUSED,
         Quirk.DATES_BEFORE_1970_WRAP,
+        Quirk.DATES_BEFORE_1970_REFUSED,
         Quirk.FUTURE_DATES_BECOME_NOW,
         Quirk.ZONES_NOT_KEPT,
         Quirk.SIMILAR_MAILS_REPLACED,

@@ -43,7 +43,7 @@ async def adopt(copy: FolderCopy, seen: Look, here: Opened) -> None:
 
     All rows come at once, so that a run which is killed in the middle leaves none and the next one looks again.
     """
-    listed = await list_mails(copy.target)
+    listed = await list_mails(copy.target, here)
     result = copy.result
     adoption = result.adoption
     if adoption is None or not adoption.is_of(seen.mails, listed):

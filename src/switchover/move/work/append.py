@@ -10,8 +10,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover.errors import Corrupt
 from switchover.move.canonical import digest_of, digester
 from switchover.move.segment import Skip, SkipReason
+from switchover.move.work.isolation import Suspects
 from switchover.move.work.outbox import Batch, Outbox, Sent
 from switchover.move.work.reading import MOST_BREAKS
 from switchover.wire.imap import message_commands, uid_set
@@ -34,6 +36,7 @@ __all__ = ["Batch", "Pump", "Sent"]
 
 ASKED_AHEAD = 4
 """Batches asked of the source and not yet read: so many that a distance is never waited for."""
+_MOST_UNASKED = 1_000_000
 ASKED_AHEAD_MAILS = 400
 """And mails, where batches are small: large ones stand alone, and cut short what stands between them."""
 _ASKED_AT_MOST = 32
@@ -60,15 +63,17 @@ class Pump:
     finished: Callable[[Batch], None]
     pause: Callable[[int, int], float] | None = None
     unreadable: dict[int, Skip] = field(default_factory=dict)
+    suspects: Suspects = field(default_factory=Suspects)
     breaks: dict[int, int] = field(default_factory=dict)
-    """How often the connection broke in the middle of a mail, by UID; kept from one try to the next."""
-    """The mail that broke the connection to the source, if one did: it would do so again."""
+    """How often the source's connection broke in the middle of a mail, by UID; kept from try to try."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
     _waiting: dict[int, Batch] = field(default_factory=dict)
     _missing: list[Batch] = field(default_factory=list)
     _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
     _names_late: bool = False  # the source says behind a body whose it is
     _mail: int | None = None  # comes at the moment
+    _unasked: int = 0
+    _announced: int | None = None  # goes out at the moment
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Move everything that ``batches`` gives."""
@@ -79,7 +84,7 @@ class Pump:
             await self._move_all(batches, outbox)
             await self.complete(outbox)
         except ConnectionLost as error:
-            self._note_broken(error)
+            self._note_broken(error, outbox)
             raise
         finally:
             conversation.whole_bodies = False
@@ -113,10 +118,15 @@ class Pump:
         await self._move_missing(outbox)
         await self._move_again(outbox)
 
-    def _note_broken(self, error: ConnectionLost) -> None:
+    def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
         uid = error.failure.uid or self._mail or self.source.conversation.coming
-        if uid is None or self.source.conversation.phase is not Phase.CLOSED:
+        if self.source.conversation.phase is not Phase.CLOSED:
+            if error.back_off_seconds is None:  # else it is not because of a mail
+                under_way = outbox.under_way | ({self._announced} if self._announced else set())
+                self.suspects.note(under_way, str(error))
+            return
+        if uid is None:
             return
         self.breaks[uid] = self.breaks.get(uid, 0) + 1
         if error.failure.scope is Scope.MESSAGE or self.breaks[uid] >= MOST_BREAKS:
@@ -130,6 +140,9 @@ class Pump:
                 if batch is None:
                     is_more = False
                     break
+                if batch.uids[0] in self.suspects:
+                    await self._move_alone(batch, outbox)
+                    continue
                 self._waiting |= dict.fromkeys(batch.heads, batch)
                 if self._names_late:
                     self._missing.append(batch)
@@ -137,6 +150,15 @@ class Pump:
                     await self._ask(batch, batch.uids)
             if self._asked:
                 await self._take(await self.source.next_event(), outbox)
+        await outbox.finish()
+
+    async def _move_alone(self, batch: Batch, outbox: Outbox) -> None:
+        """Send a batch of suspects with nothing else under way: who breaks off then does so because of it."""
+        await self.read(outbox)
+        await outbox.finish()
+        self._waiting |= dict.fromkeys(batch.heads, batch)
+        await self._ask(batch, batch.uids)
+        await self.read(outbox)
         await outbox.finish()
 
     def _asks_more(self) -> bool:
@@ -211,6 +233,8 @@ class Pump:
                 self._tell(batch)
             if not self._asked:
                 outbox.close_group()
+        else:
+            self._require_end()
 
     async def _move_whole(self, bodies: Bodies, outbox: Outbox) -> None:
         """Pass on mails that lie in memory as they came."""
@@ -219,6 +243,7 @@ class Pump:
             uid, size = item.uid or 0, len(content)
             batch = self._waiting.pop(uid, None)
             if batch is None:  # nobody asked, or it came already
+                self._require_end()
                 continue
             mails, octets = mails + 1, octets + size
             if not outbox.takes_at_once(size):
@@ -257,6 +282,7 @@ class Pump:
         outbox: Outbox,
     ) -> None:
         head = batch.heads[uid]
+        self._announced = uid
         is_taken = await outbox.announce(head, size)
         digest = digester(self.form)
         async for piece in content:
@@ -269,6 +295,7 @@ class Pump:
         else:
             batch.sent[uid] = mail
             outbox.refuse_mail(batch, uid)
+        self._announced = None
         if outbox.is_due:
             await outbox.relieve()
 
@@ -283,12 +310,22 @@ class Pump:
         while not isinstance(await self.source.next_event(), Fetch):
             pass
 
+    def _require_end(self) -> None:
+        """Raise Corrupt where the source tells without end what nobody asked for."""
+        self._unasked += 1
+        if self._unasked > _MOST_UNASKED:
+            raise Corrupt(
+                f"{self.source.target.host} keeps telling of mails that nobody asked it for"
+            )
+
     def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
         batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
         batch.refused[uid] = Skip(reason)
 
     async def _moved(self, mails: int, octets: int) -> None:
         self.progress(mails, octets)
+        if mails:
+            self._unasked = 0
         if self.pause is not None and (seconds := self.pause(mails, octets)) > 0:
             await self.target.flush()
             await asyncio.sleep(seconds)

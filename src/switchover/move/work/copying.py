@@ -168,10 +168,21 @@ async def _copy_mailbox(
             skipping = known.skipping | {one.name for one in report.folders if one.skips}
             stay = {name: one for name, one in work.folders().items() if name in skipping}
             report.skipped = await list_skipped(known.database, stay, order.source)
+            await _name_redated(report, work.folders(), order.source)
         report.seconds = clock.monotonic() - begun
         return report
     finally:
         await (work.ends if work else ends).close()
+
+
+async def _name_redated(
+    report: CopyReport, folders: Mapping[str, CopyFolder], source: Account
+) -> None:
+    found = {one.name: one.redated for one in report.folders if one.redated}
+    if found:
+        from switchover.move.work.redated import list_redated  # noqa: PLC0415 - start-up time
+
+        report.redated = await list_redated(found, folders, source)
 
 
 async def _look_around(order: CopyOrder) -> tuple[Ends, Inventory, Inventory]:

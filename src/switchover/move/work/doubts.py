@@ -7,11 +7,12 @@ An intent of an earlier run names mails that may lie on the target, at or above 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from switchover.move.beliefs import trust_of
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import NO_UID, KnownMail, replay
 from switchover.move.pairing import pair
 from switchover.move.reconcile import (
@@ -127,7 +128,7 @@ class Doubts:
         # Opened again: what another session stored is not shown in the middle of ours.
         self.here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
         places = b"%d:*" % max(1, floor)
-        mails = await list_mails(self.target, places) if self.here.messages else Mails()
+        mails = await list_mails(self.target, self.here, places)
         return _found(mails, floor)
 
     async def pair_target(self, *, is_lost_for_good: bool) -> int:
@@ -144,7 +145,7 @@ class Doubts:
         async def read_originals(places: Sequence[int]) -> dict[int, bytes]:
             return await self._read_source(places, mails)
 
-        listed = await list_mails(self.target) if self.here.messages else Mails()
+        listed = await list_mails(self.target, self.here)
         answer = await self._pair(mails, listed, self.target, read_originals)
         found = [(mails[at], uid) for at, uid in answer.stored.items()]
         lost = [mail.source_uid for at, mail in enumerate(mails) if at not in answer.stored]
@@ -177,6 +178,9 @@ class Doubts:
             digests = await read_digests(self.target, copies, self.form)
             return {copies[uid]: digest for uid, digest in digests.items()}
 
+        # The ledger has the dates with which the copies were sent.
+        sent_with, _ = mend_dates(listed.uids, listed.seconds, self.target.conversation.profile)
+        listed = replace(listed, seconds=sent_with)
         answer = await self._pair(mails, listed, self.source, read_copies)
         first = max([NO_UID, *(mail.source_uid for mail in mails)]) + 1
         names = {at: answer.stored.get(at, first + at) for at in range(len(mails))}

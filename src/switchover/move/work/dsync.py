@@ -83,6 +83,7 @@ async def pull_mailbox(database: Database, order: CopyOrder, lane: DsyncLane) ->
         there, here, plan = await _look(order, stack)
         known = await KnownPair.load(database, order.source_key, order.target_key)
         require_two(order, known.folders, there.inventory, here.inventory)
+        _require_own_names(known, plan, there.inventory, here.inventory)
         if order.rules.deletions is not Deletions.MIRROR:
             await _require_nothing_lost(known, there)
     await lane.doveadm.pull(await _pull(order, lane, there, plan))
@@ -116,6 +117,22 @@ def _require_possible(order: CopyOrder) -> None:
         )
 
 
+def _require_own_names(
+    known: KnownPair, plan: FolderPlan, there: Inventory, here: Inventory
+) -> None:
+    """Raise Conflict when the IMAP lane gave a folder another name: dsync would put all of it there once more."""
+    raws = {folder.name: folder.raw for folder in there.folders}
+    by_raw = {folder.raw: folder.name for folder in here.folders}
+    for one in plan.mappings:
+        row = known.folders.get(raws[one.source])
+        name = by_raw.get(row.target_name) if row is not None and row.target_uid_validity else None
+        if name not in {None, one.target}:
+            raise Conflict(
+                f"{one.source} was copied to {name} before, and dsync, which keeps names, would copy it once more "
+                f"to {one.target}: go on with --lane imap, or leave it out with --exclude"
+            )
+
+
 async def _require_nothing_lost(known: KnownPair, source: _Side) -> None:
     """Raise Conflict when mails that were copied are gone from the source: dsync would delete their copies."""
     for folder in source.inventory.folders:
@@ -144,9 +161,12 @@ def _is_unmoved(folder: Folder, known: CopyFolder) -> bool:
 
 async def _look(order: CopyOrder, stack: AsyncExitStack) -> tuple[_Side, _Side, FolderPlan]:
     source, target = await both(_enter(order.source, stack), _enter(order.target, stack))
+    facts = target_facts(target.inventory, target.connection)
+    # dsync keeps names: that the target has another folder for the same use is nothing to it.
+    useless = tuple(replace(one, special_use=frozenset()) for one in facts.folders)
     plan = plan_folders(
         [source_folder(one) for one in source.inventory.folders],
-        target_facts(target.inventory, target.connection),
+        replace(facts, folders=useless),
         source_prefix=source.inventory.prefix,
         choice=order.choice,
     )
@@ -307,7 +327,7 @@ def _is_as_noted(there: Folder, here: Folder, known: CopyFolder) -> bool:
 
 async def _list(connection: Connection, folder: Folder) -> tuple[Opened, Mails]:
     opened = await open_folder(connection, folder.raw, to_write=False)
-    return opened, await list_mails(connection) if opened.messages else Mails()
+    return opened, await list_mails(connection, opened)
 
 
 def _ledger_mails(mails: Mails) -> list[LedgerMail]:

@@ -9,6 +9,7 @@ from switchover import clock
 from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
 from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
@@ -35,10 +36,13 @@ from switchover.move.uid_columns import UidPairs
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
+from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
+from switchover.wire.imap import commands
+from switchover.wire.imap.responses import MailboxStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,6 +91,7 @@ class FolderResult:
     """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
+    suspects: Suspects = field(default_factory=Suspects)
     copy_breaks: dict[int, int] = field(default_factory=dict)
     """The same for mails of the target, which are read where that is the only proof."""
     adoption: Adoption | None = None
@@ -94,13 +99,16 @@ class FolderResult:
     target_state: State | None = None
     """What the target folder must show if nobody but us was at work there."""
     skips: dict[int, Skip] = field(default_factory=dict)
+    redated: dict[int, int] = field(default_factory=dict)
+    """Dates that the target refuses, by source UID: their mails were copied with another."""
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
     @property
     def progress(self) -> int:
-        """A number that grows with every mail whose fate is settled."""
+        """A number that grows with every mail whose fate is settled, or nearly."""
+        nearly = self.suspects.narrowed + len(self.suspects.isolated)
         tried = self.adoption.count if self.adoption else self.adopted
-        return self.copied + self.found + len(self.skips) + tried
+        return self.copied + self.found + len(self.skips) + tried + nearly
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,6 +129,8 @@ class FolderCopy:
     looks_at_all: bool = False
     leg: Leg | None = None
     """Where the folder is copied together with others."""
+    _append_limit: int = 0
+    """What the target folder takes in one mail, 0 where it has no limit of its own."""
 
     async def run(self) -> FolderResult:
         """Do everything that is to be done and return what that was."""
@@ -163,7 +173,7 @@ class FolderCopy:
                 return seen, here
         return await both(
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
-            open_folder(self.target, self.rows.folder.target_name, to_write=True),
+            self._open_target(),
         )
 
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
@@ -196,6 +206,16 @@ class FolderCopy:
             )
         )
 
+    async def _open_target(self) -> Opened:
+        raw = self.rows.folder.target_name
+        if "APPENDLIMIT" in self.target.conversation.capabilities:  # without a number: RFC 7889
+            # Asked before the folder is open: STATUS is not for the one that is.
+            asked = commands.status(raw, (commands.StatusItem.APPEND_LIMIT,))
+            request = await self.target.wait(await self.target.send(asked))
+            told = [one for one in request.responses if isinstance(one, MailboxStatus)]
+            self._append_limit = max((one.append_limit or 0 for one in told), default=0)
+        return await open_folder(self.target, raw, to_write=True)
+
     def _require_writable(self, here: Opened) -> None:
         if here.is_read_only:
             raise Refused(
@@ -222,6 +242,7 @@ class FolderCopy:
             self.rules,
             permanent_flags=None if kept is None else PermanentFlags.read(kept),
             largest_bytes=self.rules.largest_bytes
+            or self._append_limit
             or largest_mail(conversation.capabilities, conversation.profile),
         )
 
@@ -253,7 +274,7 @@ class FolderCopy:
             if not isinstance(one, PairAgain):
                 self.result.found += await doubts.settle()
             elif one.side is Side.SOURCE:
-                mails = await list_mails(self.source) if there.messages else Mails()
+                mails = await list_mails(self.source, there)
                 self.result.paired += await doubts.pair_source(mails)
             else:
                 is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR
@@ -279,16 +300,22 @@ class FolderCopy:
 
     async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
         """Send mails and return the highest UID that the target named."""
+        suspects = self.result.suspects
+        appends = suspects.cut(appends, mails, self.rules.limits)
         if not appends:
+            self._leave_out(suspects.take_left_out())
             return 0
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
         if again:
             self._reopen()
             self.store.write(self.rows, removed(again))
+        profile = self.target.conversation.profile
+        seconds, former = mend_dates(mails.uids, mails.seconds, profile)
+        mails = replace(mails, seconds=seconds) if former else mails
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
-            target=self.target.conversation.profile,
+            target=profile, former_dates=former,
         )  # fmt: skip
         pump = Pump(
             source=self.source,
@@ -299,24 +326,35 @@ class FolderCopy:
             limits=self.rules.limits,
             progress=self.progress,
             finished=recorder.take,
+            suspects=suspects,
             breaks=self.result.breaks,
             pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
         )
+        is_over = False
         try:
             batches = recorder.intended(appends, mails)
             await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
+            is_over = True
         finally:
             recorder.flush()
-            if pump.unreadable:
-                self.store.write(self.rows, skipped(pump.unreadable))
+            if is_over or recorder.copied:
+                self._leave_out(suspects.take_left_out())
+            self._leave_out(pump.unreadable)
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
-            self.result.skips |= recorder.refused | pump.unreadable
+            self.result.skips |= recorder.refused
+            self.result.redated |= recorder.redated
+            suspects.require_others(self.target.target.host)
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
+
+    def _leave_out(self, skips: dict[int, Skip]) -> None:
+        if skips:
+            self.store.write(self.rows, skipped(skips))
+            self.result.skips |= skips
 
     async def _remove_surplus(self, doubts: Doubts) -> None:
         """Remove copies of ours that a session stored after we had given it up (research D.3 point 5)."""
@@ -330,8 +368,7 @@ class FolderCopy:
     async def _do(self, action: Action) -> None:
         match action:
             case LeaveOut():
-                self.store.write(self.rows, skipped(action.skips))
-                self.result.skips |= action.skips
+                self._leave_out(dict(action.skips))
             case StoreFlags():
                 await store_flags(self.target, action)
             case RecordFlags():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from switchover.move.canonical import Form
 from switchover.move.difference import Difference, DifferenceKind, Level
+from switchover.move.flags import folded, spelled
 from switchover.move.folder_mails import FolderMails, not_delivered, pair_marks
 from switchover.move.ledger import FolderLedger
 from switchover.move.naming import join_by_name, named
@@ -58,6 +59,7 @@ class Depth:
     selection: Selection = field(default_factory=Selection)
     sampled: float | None = None
     seed: bytes = b""
+    takes_keyword: Callable[[bytes], bool] = lambda _: True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +89,11 @@ class FolderCheck:
             proof, found = prove_folder(contents, level=level)
         if contents.target is not None and _have_flags(found):
             permanent = await self.permanent_flags(_raw(self.match.target))
-            allowance = replace(contents.allowance, permanent_flags=permanent)
+            allowance = replace(
+                contents.allowance,
+                permanent_flags=permanent,
+                refused_keywords=_refused(contents, self.depth.takes_keyword),
+            )
             proof, found = prove_folder(replace(contents, allowance=allowance), level=level)
         return proof, self._hinted(await self._named(await self._judged(found)))
 
@@ -318,6 +324,16 @@ async def _digests(
     await side.read(folder.raw, _sets_of(sorted(uids)), body_fields(), sink)
     found = {mail.uid: mail.digest for mail in sink.mails}
     return {uid: found.get(uid) or not_delivered(uid, is_target=sink.is_target) for uid in uids}
+
+
+def _refused(contents: FolderContents, takes: Callable[[bytes], bool]) -> frozenset[bytes]:
+    """Return the keywords of the source for which the target refuses mails, and which none of its mails has."""
+    there, here = (
+        {name for flags in {mail.flags for mail in side or ()} for name in flags}
+        for side in (contents.source, contents.target)
+    )
+    refused = {folded(name) for name in there if not (name[:1] == "\\" or takes(spelled(name)))}
+    return frozenset(refused - {folded(name) for name in here})
 
 
 def _have_flags(found: Iterable[Difference]) -> bool:

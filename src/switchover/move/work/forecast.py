@@ -54,13 +54,13 @@ class Forecaster:
 
     async def _look(self, found: Forecast, folder: CopyFolder, *, is_new: bool) -> None:
         there = await open_folder(self.source, folder.source_name, to_write=False)
-        mails = await list_mails(self.source) if there.messages else None
+        mails = await list_mails(self.source, there)
         ledger = (await LedgerStore(database=self.database, pair_id=0).load(folder)).ledger
         if self.rules.retries_skipped:
             ledger.skipped.clear()
         target = await self._target(folder) if not is_new else None
         changes = compare(_listing(there, mails), ledger, target)
-        sizes = dict(zip(mails.uids, mails.sizes, strict=True)) if mails else {}
+        sizes = dict(zip(mails.uids, mails.sizes, strict=True))
         dates = {uid: date.epoch_seconds for uid, date in _dates(mails)}
         left = self.rules.selection.leave_out(
             (uid, dates.get(uid, 0), sizes.get(uid, 0)) for uid in changes.new
@@ -87,17 +87,17 @@ class Forecaster:
         if self.rules.deletions is Deletions.NEVER:
             return None
         here = await open_folder(self.target, folder.target_name, to_write=False)
-        mails = await list_mails(self.target) if here.messages else None
+        mails = await list_mails(self.target, here)
         return _listing(here, mails)
 
 
-def _dates(mails: Mails | None) -> zip[tuple[int, InternalDate]] | tuple[()]:
-    return zip(mails.uids, mails.dates, strict=True) if mails else ()
+def _dates(mails: Mails) -> zip[tuple[int, InternalDate]]:
+    return zip(mails.uids, mails.dates, strict=True)
 
 
-def _listing(opened: Opened, mails: Mails | None) -> Listing:
+def _listing(opened: Opened, mails: Mails) -> Listing:
     return Listing(
         uid_validity=opened.uid_validity,
-        uids=mails.uids if mails else (),
-        flags=mails.flags if mails else (),
+        uids=mails.uids,
+        flags=mails.flags,
     )

@@ -23,9 +23,13 @@ def has_store(settings: Settings) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPair:
-    """The ledger of a pair of mailboxes, to read; without a database, or for a new pair, an empty one."""
+    """The ledger of a pair of mailboxes, to read; without a database, or for a new pair, an empty one.
+
+    ``begun`` is when the first copy began (UTC seconds), None where there was none.
+    """
 
     database: Database | None = None
+    begun: int | None = None
     folders: dict[bytes, CopyFolder] = field(default_factory=dict)
 
     @classmethod
@@ -33,8 +37,11 @@ class KnownPair:
         """Return what is known of a pair."""
         async with database.transaction() as connection:
             pair_id = await queries.find_pair(connection, source_key, target_key)
-            folders = {} if pair_id is None else await queries.list_folders(connection, pair_id)
-        return cls(database=database, folders=folders)
+            if pair_id is None:
+                return cls(database=database)
+            begun = await queries.find_pair_begin(connection, pair_id)
+            folders = await queries.list_folders(connection, pair_id)
+        return cls(database=database, begun=begun, folders=folders)
 
     async def ledger(self, folder: CopyFolder) -> FolderLedger:
         """Return the ledger of one folder."""

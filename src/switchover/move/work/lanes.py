@@ -205,6 +205,8 @@ class Lanes:
             return None, group  # each tries for itself, and tells why
         if ends is None:
             return None, ()
+        if "APPENDLIMIT" in ends.target.conversation.capabilities:
+            return ends, group  # each folder is asked for its own, before it is open
         begun = clock.monotonic()
         if scouted is None:
             raws = [one.known.target_name for one in group]
@@ -271,7 +273,7 @@ class Lanes:
                     job.tries = 0
                 if not await self._wait_after(job, error):
                     self.tally.end(job.folder.name)
-                    if ends is None and job.tries > 1:
+                    if ends is None and job.tries > 1 and _may_pass(error):
                         self._give_up(error)
                     return ends
             else:

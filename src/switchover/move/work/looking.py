@@ -26,7 +26,7 @@ from switchover.move.work.mail_columns import (
     MailGatherer,
     Mails,
 )
-from switchover.move.work.mailbox import gather, open_folder, opened, too_many
+from switchover.move.work.mailbox import gather, most_mails, open_folder, opened, too_many
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.message_commands import SearchResult
@@ -253,18 +253,17 @@ async def _examine(
 
 
 def _most(folder: Folder, listings: int) -> int | None:
-    """Return how many mails so many listings may tell of: more may come meanwhile, but not without end."""
+    """Return how many mails so many listings may tell of."""
     messages = folder.status.messages if folder.status is not None else None
-    return None if messages is None else listings * (2 * messages + 10_000)
+    return None if messages is None else listings * most_mails(messages)
 
 
 async def list_flags(connection: Connection, there: Opened) -> Listing:
     """Return the mails of the selected folder with their flags."""
     gathered = FlagGatherer()
     if there.messages:
-        await gather(
-            connection, [message_commands.uid_fetch(_ALL_UIDS, FLAG_FIELDS)], gathered.take
-        )
+        listing = message_commands.uid_fetch(_ALL_UIDS, FLAG_FIELDS)
+        await gather(connection, [listing], gathered.take, most=most_mails(there.messages))
     uids, flags = gathered.columns()
     return Listing(uid_validity=there.uid_validity, uids=uids, flags=flags)
 

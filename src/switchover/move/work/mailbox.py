@@ -33,6 +33,7 @@ __all__ = [
     "gather",
     "list_folders",
     "list_mails",
+    "most_mails",
     "open_commands",
     "open_folder",
     "open_mailbox",
@@ -135,11 +136,18 @@ def opened(request: Request) -> Opened:
     )
 
 
-async def list_mails(connection: Connection, uids: bytes = b"1:*") -> Mails:
-    """Return the mails of the selected folder."""
+async def list_mails(connection: Connection, there: Opened, uids: bytes = b"1:*") -> Mails:
+    """Return the mails of the selected folder, which showed itself as ``there``; raises as ``gather``."""
     gathered = MailGatherer()
-    await gather(connection, [message_commands.uid_fetch(uids, ALL_FIELDS)], gathered.take)
+    if there.messages:  # some servers refuse to list an empty folder
+        listing = message_commands.uid_fetch(uids, ALL_FIELDS)
+        await gather(connection, [listing], gathered.take, most=most_mails(there.messages))
     return gathered.mails()
+
+
+def most_mails(messages: int) -> int:
+    """Return how many mails a listing may tell of: more may come meanwhile, but not without end."""
+    return 2 * messages + 10_000
 
 
 async def gather(

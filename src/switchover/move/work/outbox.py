@@ -136,6 +136,14 @@ class Outbox:
         return mode is LiteralMode.ANY or (mode is LiteralMode.SMALL and size <= 4096)
 
     @property
+    def under_way(self) -> set[int]:
+        """Source UIDs of the mails of which the target has not said what became of them."""
+        groups = [*self._unanswered, *([self._group] if self._group else [])]
+        return {
+            mail.uid for group in groups if group.request.answer is None for _, mail in group.mails
+        }
+
+    @property
     def is_due(self) -> bool:
         """True when ``relieve`` has something to do."""
         most = UNANSWERED_GROUPS if self.in_groups else self.limits.unanswered_singles
@@ -252,10 +260,11 @@ class Outbox:
 
     async def _collect(self, most: int) -> None:
         while len(self._unanswered) > most:
-            group = self._unanswered.popleft()
+            group = self._unanswered[0]
             if group.request.answer is None:
                 await self._flush()
                 await self.target.wait(group.request)
+            self._unanswered.popleft()
             self._settle(group)
             for batch in {id(batch): batch for batch, _ in group.mails}.values():
                 self.told(batch)

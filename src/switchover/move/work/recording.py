@@ -18,7 +18,7 @@ from switchover.move.work.outbox import Batch, head
 from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from switchover.move.sync_action import Append
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
@@ -41,6 +41,10 @@ class Recorder:
     floor: int
     target: Profile = GENERIC
     refused: dict[int, Skip] = field(default_factory=dict)
+    former_dates: Mapping[int, int] = field(default_factory=dict)
+    """Dates of the source that the target would refuse, by source UID (UTC seconds)."""
+    redated: dict[int, int] = field(default_factory=dict)
+    """Those of them whose mail went over with another."""
     unknown: dict[int, bytes] = field(default_factory=dict)
     """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
     copied: int = 0
@@ -99,6 +103,10 @@ class Recorder:
             self._since = clock.monotonic()
         self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
         self._skips |= batch.refused
+        if self.former_dates:
+            went = (*batch.stored, *batch.unknown)
+            former = self.former_dates
+            self.redated |= {uid: former[uid] for uid in went if uid in former}
         known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
         self.unread += len(batch.uids) - known
         self.highest = max((self.highest, *batch.stored.values()))

@@ -76,7 +76,7 @@ class Renaming:
         there = await open_folder(source, pair.folder.raw, to_write=False)
         if there.uid_validity != old.source_uid_validity or not there.messages:
             return False
-        mails = await list_mails(source)
+        mails = await list_mails(source, there)
         return is_same_folder(
             [one.mail for one in replay(rows).known()],
             {

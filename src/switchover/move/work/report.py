@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from switchover.move.folder_plan import FolderPlan
     from switchover.move.work.folder import FolderResult
     from switchover.move.work.forecast import Forecast
+    from switchover.move.work.redated import RedatedMail
     from switchover.move.work.skipped import SkippedMail
 
 
@@ -20,6 +21,7 @@ class CopyReport:
     rights and annotations that the target refused. ``unchanged`` folders were not opened.
     ``refused`` are failures that another run will meet too. ``skipped`` are all mails that stay behind,
     whenever that was found. ``forecasts`` are what a dry run found out.
+    ``redated`` are mails that this run copied with another date than theirs, because the target refuses that.
     ``connections`` were opened on both sides together, ``retries`` are tries after a connection was lost
     or a server said "not now", ``waited_seconds`` what lanes spent between them.
     """
@@ -32,6 +34,7 @@ class CopyReport:
     failures: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     skipped: list[SkippedMail] = field(default_factory=list)
+    redated: list[RedatedMail] = field(default_factory=list)
     forecasts: list[Forecast] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rights_set: int = 0

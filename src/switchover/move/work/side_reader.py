@@ -13,8 +13,8 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from switchover.errors import SwitchoverError, Unavailable
-from switchover.move.work.mailbox import open_mailbox
+from switchover.errors import Corrupt, SwitchoverError, Unavailable
+from switchover.move.work.mailbox import most_mails, open_mailbox
 from switchover.wire.imap import commands, message_commands
 from switchover.wire.imap.conversation import Answered
 from switchover.wire.imap.errors import ConnectionLost, TryLater
@@ -184,7 +184,9 @@ class _Lane:
         self.opening: dict[Request, _Job] = {}
         self.asked_sink: Sink | None = None
         self.reader: MailReader | None = None
+        self.read_sink: Sink | None = None
         self.exists = 0
+        self.told = 0
 
     async def run(self, first: _Job) -> bool:
         """Work off the queue; False when the connection is of no use any more."""
@@ -197,6 +199,13 @@ class _Lane:
         except ConnectionLost as error:
             for job in {*self.asked.values(), first}:
                 self._again(job, error)
+            return False
+        except Corrupt as error:
+            for job in {*self.asked.values(), first}:
+                if job.sink is self.read_sink:
+                    job.fail(error)
+                else:
+                    self._again(job, error)
             return False
         except Exception as error:
             for job in (*self.asked.values(), first):
@@ -229,6 +238,7 @@ class _Lane:
             case BodyEnd() if self.reader is not None:
                 self.reader.end()
             case Fetch(items=items) if self.reader is not None:
+                self._require_end(len(items))
                 self.reader.take(items)
             case Answered(request=request) if request in self.opening:
                 self._opened(request)
@@ -236,6 +246,15 @@ class _Lane:
                 await self._read(request)
             case _:
                 pass
+
+    def _require_end(self, items: int) -> None:
+        """Raise Corrupt where a server tells of mails without end."""
+        self.told += items
+        if self.told > ATTEMPTS * most_mails(self.exists):
+            raise Corrupt(
+                f"{self.connection.target.host} lists more than {self.told:,} mails in a folder of which "
+                f"it says that it has {self.exists:,}"
+            )
 
     def _opened(self, request: Request) -> None:
         job = self.opening.pop(request)
@@ -249,7 +268,7 @@ class _Lane:
                 if one.sink is job.sink:
                     one.fail(error)
             return
-        self.reader = job.sink.open()
+        self.reader, self.read_sink, self.told = job.sink.open(), job.sink, 0
         exists = [event.count for event in request.responses if isinstance(event, Exists)]
         self.exists = max(exists, default=0)
 

@@ -14,7 +14,7 @@ from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from switchover.move.queries import CopyFolder
     from switchover.move.segment import Skip
@@ -54,34 +54,38 @@ async def list_skipped(
         name: dict((await store.load(folder)).ledger.skipped) for name, folder in folders.items()
     }
     skips = {name: found for name, found in skips.items() if found}
-    named = await _names(skips, folders, source) if skips else {}
-    return [
-        named.get((name, uid)) or SkippedMail(folder=name, uid=uid, skip=skip)
-        for name, found in sorted(skips.items())
-        for uid, skip in sorted(found.items())
-    ]
+    named = await find_names(skips, folders, source) if skips else {}
+    listed = []
+    for folder, found in sorted(skips.items()):
+        for uid, skip in sorted(found.items()):
+            item, name = named.get((folder, uid), (None, MailName()))
+            date = item.internal_date if item else None
+            listed.append(
+                SkippedMail(
+                    folder=folder,
+                    uid=uid,
+                    skip=skip,
+                    name=name,
+                    size=item.size if item else None,
+                    epoch_seconds=date.epoch_seconds if date else None,
+                )
+            )
+    return listed
 
 
-async def _names(
-    skips: Mapping[str, Mapping[int, Skip]], folders: Mapping[str, CopyFolder], source: Account
-) -> dict[tuple[str, int], SkippedMail]:
-    named: dict[tuple[str, int], SkippedMail] = {}
+async def find_names(
+    mails: Mapping[str, Collection[int]], folders: Mapping[str, CopyFolder], source: Account
+) -> dict[tuple[str, int], tuple[FetchItem, MailName]]:
+    """Return what the source tells of mails, by folder and UID, as far as it can be asked."""
+    named: dict[tuple[str, int], tuple[FetchItem, MailName]] = {}
     try:
         connection = await open_mailbox(source)
         try:
-            for folder, found in skips.items():
+            for folder, found in mails.items():
                 await open_folder(connection, folders[folder].source_name, to_write=False)
                 for item, name in await _read(connection, sorted(found)[:_MOST_NAMED]):
-                    uid, date = item.uid or 0, item.internal_date
-                    if uid in found:
-                        named[folder, uid] = SkippedMail(
-                            folder=folder,
-                            uid=uid,
-                            skip=found[uid],
-                            name=name,
-                            size=item.size,
-                            epoch_seconds=date.epoch_seconds if date else None,
-                        )
+                    if item.uid is not None and item.uid in found:
+                        named[folder, item.uid] = item, name
         finally:
             await connection.close()
     except SwitchoverError:

@@ -17,6 +17,7 @@ from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move.beliefs import form_of, trust_of
 from switchover.move.canonical import Form
+from switchover.move.date_loss import DateLoss
 from switchover.move.difference import Difference, Level
 from switchover.move.flags import PermanentFlags
 from switchover.move.folder_plan import Choice
@@ -96,11 +97,6 @@ async def verify_alone(
         source=knowing(order.source, settings.data_dir),
         target=knowing(order.target, settings.data_dir),
     )
-    order = replace(
-        order,
-        source=knowing(order.source, settings.data_dir),
-        target=knowing(order.target, settings.data_dir),
-    )
     async with AsyncExitStack() as stack:
         # The database starts while both servers are asked what they have.
         opening = asyncio.create_task(_known(stack, settings, order))
@@ -150,7 +146,7 @@ async def _verify(
             for account, first in ((order.source, source), (order.target, target))
         ]
         work = _Work(
-            order=order, known=known, depth=_depth(order, source, target, matching),
+            order=order, known=known, depth=_depth(order, source, target, matching, known.begun),
             source=sides[0], target=sides[1], progress=progress,
         )  # fmt: skip
         return await work.run(matching)
@@ -244,10 +240,15 @@ async def _enter(account: Account, stack: AsyncExitStack) -> tuple[Connection, I
     return connection, await take_inventory(connection)
 
 
-def _depth(order: VerifyOrder, source: Connection, target: Connection, matching: Matching) -> Depth:
+def _depth(
+    order: VerifyOrder,
+    source: Connection,
+    target: Connection,
+    matching: Matching,
+    begun: int | None,
+) -> Depth:
     profiles = source.conversation.profile, target.conversation.profile
     form = order.form or form_of(*profiles)
-    wraps = Quirk.DATES_BEFORE_1970_WRAP in profiles[1].quirks
     has_no_future = Quirk.FUTURE_DATES_BECOME_NOW in profiles[1].quirks
     sampled = None
     if order.sample is not None and order.level is Level.BODIES:
@@ -259,9 +260,14 @@ def _depth(order: VerifyOrder, source: Connection, target: Connection, matching:
         compares_sizes=form is not Form.STRUCTURE
         and all(trust_of(profile, is_alone=True).sizes for profile in profiles),
         allowance=Allowance(
-            earliest=0 if wraps else None,
-            latest=int(clock.now().timestamp()) if has_no_future else None,
+            dates=DateLoss(
+                wraps=Quirk.DATES_BEFORE_1970_WRAP in profiles[1].quirks,
+                raises_early=Quirk.DATES_BEFORE_1970_REFUSED in profiles[1].quirks,
+                now=int(clock.now().timestamp()) if has_no_future else None,
+                begun=begun,
+            ),
         ),
+        takes_keyword=profiles[1].takes_keyword,
         selection=order.selection,
         sampled=sampled,
         seed=clock.new_secret().encode(),

@@ -62,6 +62,9 @@ class Quirk(StrEnum):
     DATES_BEFORE_1970_WRAP = (
         "an internal date before 1970 becomes one in the next century"  # Dovecot
     )
+    DATES_BEFORE_1970_REFUSED = (
+        "a mail with an internal date before 1970 is refused"  # Cyrus, Courier
+    )
     FUTURE_DATES_BECOME_NOW = "an internal date in the future becomes the present one"  # Dovecot
     ZONES_NOT_KEPT = "internal dates come back in UTC, not in the zone given"  # Dovecot
     LAST_LINE_ENDED = "a last line without its end gets one"  # mbox
@@ -259,6 +262,7 @@ _PROFILES = (
                 Quirk.BARE_NEWLINES_REFUSED,
                 Quirk.NUL_REFUSED,
                 Quirk.EIGHT_BIT_HEADERS_CHANGED,
+                Quirk.DATES_BEFORE_1970_REFUSED,
                 Quirk.ALL_BELOW_INBOX,
                 Quirk.SEEN_IS_PERSONAL,
                 Quirk.ADMIN_ACTS_AS,
@@ -269,7 +273,13 @@ _PROFILES = (
     ),
     Profile(
         server=Server.COURIER,
-        quirks=frozenset({Quirk.ALL_BELOW_INBOX, Quirk.DOTS_MAKE_LEVELS}),
+        quirks=frozenset(
+            {
+                Quirk.DATES_BEFORE_1970_REFUSED,
+                Quirk.ALL_BELOW_INBOX,
+                Quirk.DOTS_MAKE_LEVELS,
+            }
+        ),
         connections=4,  # MAXPERIP of its shipped configuration
     ),
     Profile(

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from switchover.move.folder_plan import FolderPlan
+    from switchover.move.mail_name import MailName
     from switchover.move.work.copying import CopyReport
     from switchover.move.work.folder import FolderResult
+    from switchover.move.work.redated import RedatedMail
     from switchover.move.work.skipped import SkippedMail
 
 COMPLETE, STAYS_BEHIND, TRY_AGAIN = 0, 5, 75
@@ -68,6 +70,7 @@ def show(report: CopyReport, seconds: float) -> None:
             words={"folder"},
         )
     _show_skipped(report.skipped)
+    _show_redated(report.redated)
     show_problems(report.plan)
     for name, sentence in sorted(report.failures.items()):
         word = "refused" if name in report.refused else "left"
@@ -124,22 +127,45 @@ def _show_skipped(skipped: list[SkippedMail]) -> None:
             f"{escape(one.skip.reason)}{detail}"
         )
         _say(f"        {escape(_identity(one))}")
-    if len(skipped) > _MOST_SHOWN:
-        _say(f"and {len(skipped) - _MOST_SHOWN:,} more; -o json tells all of them")
+    _show_more(len(skipped))
+
+
+def _show_redated(redated: list[RedatedMail]) -> None:
+    for one in redated[:_MOST_SHOWN]:
+        _say(
+            f"[yellow]date changed[/yellow] {escape(one.folder)} UID {one.uid}: the target refuses "
+            f"{_day(one.source_seconds)}, so it was copied with {_day(one.target_seconds)}"
+        )
+        _say(f"        {escape(', '.join(_names(one.name)))}")
+    _show_more(len(redated))
+
+
+def _show_more(mails: int) -> None:
+    if mails > _MOST_SHOWN:
+        _say(f"and {mails - _MOST_SHOWN:,} more; -o json tells all of them")
+
+
+def _day(epoch_seconds: int) -> str:
+    return _moment(epoch_seconds).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _identity(one: SkippedMail) -> str:
     """Return what a person finds a mail by."""
-    name, parts = one.name, []
+    parts = []
     if one.epoch_seconds is not None:
-        parts.append(_moment(one.epoch_seconds).strftime("%Y-%m-%d %H:%M UTC"))
+        parts.append(_day(one.epoch_seconds))
     if one.size is not None:
         parts.append(f"{one.size:,} bytes")
+    return ", ".join([*parts, *_names(one.name)])
+
+
+def _names(name: MailName) -> list[str]:
+    parts = []
     if name.sender:
         parts.append(f"from {name.sender}")
     parts.append(f'"{name.subject}"' if name.subject else "without a subject")
     parts.append(name.message_id or "without a Message-ID")
-    return ", ".join(parts)
+    return parts
 
 
 def _moment(epoch_seconds: int) -> datetime:
@@ -208,6 +234,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         # Those that could not even be begun are among no "folders".
         "left": dict(sorted(report.failures.items())),
         "skipped": [_skipped_json(one) for one in report.skipped],
+        "dates_changed": [_redated_json(one) for one in report.redated],
         **plan_json(report.plan),
     }
 
@@ -243,6 +270,18 @@ def _skipped_json(one: SkippedMail) -> dict[str, Any]:
         "from": one.name.sender,
         "size": one.size,
         "date": None if one.epoch_seconds is None else _moment(one.epoch_seconds).isoformat(),
+    }
+
+
+def _redated_json(one: RedatedMail) -> dict[str, Any]:
+    return {
+        "folder": one.folder,
+        "uid": one.uid,
+        "subject": one.name.subject,
+        "message_id": one.name.message_id,
+        "from": one.name.sender,
+        "date": _moment(one.source_seconds).isoformat(),
+        "copied_with": _moment(one.target_seconds).isoformat(),
     }
 
 

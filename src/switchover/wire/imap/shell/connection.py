@@ -111,7 +111,8 @@ class Connection:
         Events that come meanwhile are not handed out: take mails with ``next_event``.
         """
         while request.answer is None:
-            await self.next_event()
+            if isinstance(await self.next_event(), Fetch):
+                self._progress -= _WORTH[Fetch]  # nobody waits for it: it may come without end
         return request
 
     async def run(self, command: Command) -> Request:
