@@ -303,7 +303,7 @@ class FolderCopy:
         suspects = self.result.suspects
         appends = suspects.cut(appends, mails, self.rules.limits)
         if not appends:
-            self._leave_out(suspects.take_left_out())
+            self._judge_suspects(is_over=True)
             return 0
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
@@ -337,19 +337,23 @@ class FolderCopy:
             is_over = True
         finally:
             recorder.flush()
-            if is_over or recorder.copied:
-                self._leave_out(suspects.take_left_out())
             self._leave_out(pump.unreadable)
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
             self.result.redated |= recorder.redated
-            suspects.require_others(self.target.target.host)
+            self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
+
+    def _judge_suspects(self, *, is_over: bool, has_stored: bool = False) -> None:
+        """Skip mails at which the target broke off once it has taken others; else it is not their fault."""
+        if has_stored or (is_over and self.result.copied + self.result.found):
+            self._leave_out(self.result.suspects.take_left_out())
+        self.result.suspects.require_others(self.target.target.host, is_over=is_over)
 
     def _leave_out(self, skips: dict[int, Skip]) -> None:
         if skips:
