@@ -36,13 +36,12 @@ from switchover.move.uid_columns import UidPairs
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
+from switchover.move.work.folder_facts import ask_append_limit
 from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
-from switchover.wire.imap import commands
-from switchover.wire.imap.responses import MailboxStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -208,12 +207,7 @@ class FolderCopy:
 
     async def _open_target(self) -> Opened:
         raw = self.rows.folder.target_name
-        if "APPENDLIMIT" in self.target.conversation.capabilities:  # without a number: RFC 7889
-            # Asked before the folder is open: STATUS is not for the one that is.
-            asked = commands.status(raw, (commands.StatusItem.APPEND_LIMIT,))
-            request = await self.target.wait(await self.target.send(asked))
-            told = [one for one in request.responses if isinstance(one, MailboxStatus)]
-            self._append_limit = max((one.append_limit or 0 for one in told), default=0)
+        self._append_limit = await ask_append_limit(self.target, raw)
         return await open_folder(self.target, raw, to_write=True)
 
     def _require_writable(self, here: Opened) -> None:
