@@ -4,12 +4,16 @@ IMAP does not tell that a mail was moved: it vanishes in one folder and appears 
 new UID. A new mail whose size and date equal those of a vanished one may be it. Its body is read
 (reading is the cheap side), and when the digest is the same too, the target copies or moves the
 copy that it has already.
+
+OBJECTID (RFC 8474; Cyrus 3.6 speaks it, Dovecot 2.3 does not) and X-GM-MSGID would name the mail without that
+reading. They are not used: the id of a mail that vanished can be asked of nobody, so the ledger would have to
+keep one for each mail, of up to 255 octets, to spare the reading of the few that were moved.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -73,25 +77,36 @@ class MoveOnTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """``sure`` can be done; ``unread`` are new source UIDs by folder whose digest decides."""
+    """``sure`` can be done; ``unread`` are new source UIDs by folder whose digest decides.
+
+    ``unread_copies`` are target UIDs, by the source folder, of copies whose digest the ledger does not have (they
+    were adopted, or fetched by dsync).
+    """
 
     sure: tuple[MoveOnTarget, ...]
     unread: Mapping[str, tuple[int, ...]]
+    unread_copies: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan_moves(arrived: Iterable[Arrived], departed: Iterable[Departed]) -> Moves:
     """Return which new mails the target has already, each copy being used once.
 
-    Called first without digests; when ``unread`` is not empty, again with those that were read.
+    Called first without digests; when something is unread, again with those that were read.
     """
+    new = list(arrived)
+    keys = {(mail.size, mail.epoch_seconds) for mail in new}
+    unread_copies: defaultdict[str, list[int]] = defaultdict(list)
     copies: defaultdict[tuple[int, int], _Copies] = defaultdict(dict)
     for gone in departed:
-        if gone.digest:
-            alike = copies[gone.size, gone.epoch_seconds]
-            alike.setdefault(gone.digest, deque()).append(gone)
+        key = gone.size, gone.epoch_seconds
+        if key not in keys:
+            continue
+        copies[key].setdefault(gone.digest, deque()).append(gone)
+        if not gone.digest:
+            unread_copies[gone.folder].append(gone.target_uid)
     sure: defaultdict[tuple[str, str, bool], list[Moved]] = defaultdict(list)
     unread: defaultdict[str, list[int]] = defaultdict(list)
-    for mail in sorted(arrived, key=lambda one: (one.folder, one.source_uid)):
+    for mail in sorted(new, key=lambda one: (one.folder, one.source_uid)):
         candidates = copies.get((mail.size, mail.epoch_seconds))
         if not candidates:
             continue
@@ -107,6 +122,7 @@ def plan_moves(arrived: Iterable[Arrived], departed: Iterable[Departed]) -> Move
             for (old, new, is_copy), mails in sorted(sure.items())
         ),
         unread={folder: tuple(uids) for folder, uids in sorted(unread.items())},
+        unread_copies={folder: tuple(uids) for folder, uids in sorted(unread_copies.items())},
     )
 
 

@@ -169,3 +169,17 @@ async def test_flags_of_adopted_mails_become_those_of_the_source_unless_it_is_in
         connection.select("INBOX", readonly=True)
         flags = connection.uid("fetch", "2", "(FLAGS)")[1][0]
     assert all(flag in flags for flag in (b"\\Flagged", b"mine", b"\\Answered"))
+
+
+async def test_an_adopted_mail_is_moved_on_the_target_when_its_owner_moves_it(
+    database: Database, server: Dovecot
+) -> None:
+    source, target = boxes(server)
+    for box in (source, target):
+        box.create("Sent")
+        box.append(*letters("INBOX", range(10)))
+    assert total(await copy(database, source, target, MIRROR), "adopted") == 10
+    source.change("INBOX", ("move", "2:4", "Sent"))
+    report = await copy(database, source, target, MIRROR)
+    assert (total(report, "moved"), total(report, "copied")) == (3, 0)
+    assert_same(target, source)

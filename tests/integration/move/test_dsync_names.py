@@ -10,7 +10,7 @@ import pytest
 from tests.integration.imap_servers import PASSWORD, Dovecot, Options, dovecot
 from tests.integration.move.rig import USERS, Box, Pair, free_user
 from tests.integration.move.test_dsync import gapped, pull
-from tests.integration.move.test_verify import expunge
+from tests.integration.move.verify.proving import expunge
 
 from switchover.errors import Conflict
 from switchover.move.folder_plan import Choice
@@ -98,3 +98,15 @@ def uidls(box: Box) -> list[bytes]:
     names = connection.uidl()[1]
     connection.quit()
     return names
+
+
+async def test_what_dsync_fetched_is_moved_on_the_target_when_its_owner_moves_it(
+    specially: Pair,
+) -> None:
+    gapped(specially.source)
+    await pull(specially)
+    with specially.source.edit("INBOX") as connection:
+        connection.uid("move", "2:3", "Empty")
+    report = await specially.copy()
+    assert sum(one.moved for one in report.folders) == 2
+    assert report.copied == 0

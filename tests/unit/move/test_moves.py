@@ -50,9 +50,12 @@ def test_other_size_date_or_digest_is_another_mail() -> None:
     assert (moves.sure, moves.unread) == ((), {})
 
 
-def test_a_copy_without_digest_is_not_trusted() -> None:
-    moves = plan_moves([ARRIVED._replace(digest=b"")], [DEPARTED._replace(digest=b"")])
-    assert (moves.sure, moves.unread) == ((), {})
+def test_a_copy_without_digest_is_read_and_not_trusted_before() -> None:
+    unread = DEPARTED._replace(digest=b"")
+    moves = plan_moves([ARRIVED._replace(digest=b"")], [unread])
+    assert (moves.sure, moves.unread, moves.unread_copies) == ((), {"b": (7,)}, {"a": (33,)})
+    assert plan_moves([ARRIVED], [unread]).sure == ()
+    assert not plan_moves([ARRIVED], [unread._replace(size=11)]).unread_copies
 
 
 @given(

@@ -6,11 +6,8 @@ import json
 import sys
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.markup import escape as escape_markup
-from rich.table import Table
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from switchover.errors import (
     Conflict,
@@ -26,6 +23,8 @@ from switchover.model.wording import counted, plain
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from rich.console import Console
+
 EXIT_CODES: dict[type[SwitchoverError], int] = {
     InvalidInput: 2,
     NotFound: 3,
@@ -39,8 +38,33 @@ EXIT_CODES: dict[type[SwitchoverError], int] = {
 _PIPE_WIDTH = 160
 """Columns when nobody looks at a terminal: a pipe or file must not fold at 80."""
 
-console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-errors = Console(stderr=True)
+
+class _LateConsole:
+    """A console that is loaded with its first use, because commands for programs never print there."""
+
+    def __init__(self, *, is_for_errors: bool) -> None:
+        self._is_for_errors = is_for_errors
+
+    @cached_property
+    def _console(self) -> Console:
+        from rich.console import Console  # noqa: PLC0415 - start-up time
+
+        if self._is_for_errors:
+            return Console(stderr=True)
+        return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._console, name)
+
+    def __enter__(self) -> Console:
+        return self._console.__enter__()
+
+    def __exit__(self, *reason: Any) -> None:
+        self._console.__exit__(*reason)
+
+
+console = cast("Console", _LateConsole(is_for_errors=False))
+errors = cast("Console", _LateConsole(is_for_errors=True))
 
 
 class Format(StrEnum):
@@ -89,6 +113,8 @@ def state_text(state: str) -> str:
 
 def escape(text: str) -> str:
     """Return text from outside so that neither Rich nor the terminal obeys it; line breaks stay."""
+    from rich.markup import escape as escape_markup  # noqa: PLC0415 - start-up time
+
     return escape_markup(plain(text, keep="\n"))
 
 
@@ -116,6 +142,8 @@ def print_table(
 
     The columns named in ``numbers`` stand to the right.
     """
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", justify="right" if column in numbers else "left")

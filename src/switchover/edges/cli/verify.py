@@ -26,6 +26,7 @@ from switchover.edges.cli.output import (
 )
 from switchover.edges.cli.sides import SignIn, side_of
 from switchover.errors import InvalidInput
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from switchover.move.difference import Difference
@@ -350,9 +351,9 @@ def _show_verdict(found: Manifest) -> None:
     if found.sampled is not None:
         depth += f", {found.sampled:,} mails read"
     console.print(
-        f"[{style[found.verdict]}]{found.verdict}[/{style[found.verdict]}]: {mails:,} mails in "
-        f"{len(proof.folders)} folders, {len(proof.differences) - explained} differences, "
-        f"{explained} explained ({depth})",
+        f"[{style[found.verdict]}]{found.verdict}[/{style[found.verdict]}]: {counted(mails, 'mail')} in "
+        f"{counted(len(proof.folders), 'folder')}, "
+        f"{counted(len(proof.differences) - explained, 'difference')}, {explained:,} explained ({depth})",
         highlight=False,
     )
 

@@ -18,6 +18,7 @@ from switchover.move.archive.durable import sync
 from switchover.move.archive.maildir_batch import MaildirBatch
 from switchover.move.archive.maildir_uids import MaildirUids
 from switchover.move.archive.store import Mail
+from switchover.move.archive.uid_list import FileNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ class MaildirFolder:
         self._name = name
         # Columns of equal length, UIDs ascending: a folder may hold very many mails.
         self._uids = array("Q")
-        self._names: list[str] = []
+        self._names = FileNames()
         self._places: list[Place] = []
         self._cur, self._new = str(directory / "cur"), str(directory / "new")
         self._stamp: tuple[int, int] | None = None
@@ -97,10 +98,11 @@ class MaildirFolder:
             there = {unique: place for unique, place in known if place is not None} | unknown
             self.ids.assign(list(unknown), there)
             places = [there.get(unique) for unique in self.ids.list.files]
-        rows = range(len(places))
-        chosen = rows if None not in places else [at for at in rows if places[at] is not None]
-        self._names = [self.ids.list.files[at] for at in chosen]
-        self._uids = array("Q", map(self.ids.list.uids.__getitem__, chosen))
+        self._names, self._uids = self.ids.list.files.copy(), self.ids.list.uids[:]
+        if None in places:
+            chosen = [at for at, place in enumerate(places) if place is not None]
+            self._names = FileNames(self._names[at] for at in chosen)
+            self._uids = array("Q", map(self._uids.__getitem__, chosen))
         self._places = [place for place in places if place is not None]
         self._stamp = stamp
 

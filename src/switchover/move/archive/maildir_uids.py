@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.move.archive import maildir_name, uid_list
 from switchover.move.archive.durable import create, dot_lock, make_directory, read, replace, sync
-from switchover.move.archive.uid_list import UidList
+from switchover.move.archive.uid_list import FileNames, UidList
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -125,7 +125,8 @@ class MaildirUids:
         validity = int.from_bytes(digest.digest(), "big") >> 1 or 1
         self.is_read_only = True
         self.list = UidList(uid_validity=validity, uid_next=len(files) + 1)
-        self.list.files, self.list.uids = files, array("Q", range(1, len(files) + 1))
+        self.list.files = FileNames(files)
+        self.list.uids = array("Q", range(1, len(files) + 1))
 
     def _read(self, path: Path) -> UidList | None:
         raw = read(path)

@@ -8,22 +8,70 @@ the last. Version 1, which is also Courier's ``courierimapuiddb``: ``1 <uidvalid
 
 from __future__ import annotations
 
+import os
 import re
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from switchover.move.archive.maildir_name import split
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 LARGEST_UID = 2**32 - 2
 _HEADER = re.compile(r"3((?: [A-Z][!-~]*)*)")
 _OLD_HEADER = re.compile(r"1 ([0-9]{1,10}) ([0-9]{1,10})")
 _LINE = re.compile(r"([0-9]{1,10})((?: [A-Z][^ :]*)*) :(.+)", re.DOTALL)
 _OLD_LINE = re.compile(r"([0-9]{1,10}) (.+)", re.DOTALL)
+
+
+class FileNames(Sequence[str]):
+    """Names of files, put together as bytes: of very many mails they would be most of what is held."""
+
+    __slots__ = ("_ends", "_octets")
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        """Take names as they are given."""
+        self._octets = bytearray()
+        self._ends = array("Q", (0,))
+        for name in names:
+            self.append(name)
+
+    def append(self, name: str) -> None:
+        """Take one more."""
+        self._octets += os.fsencode(name)
+        self._ends.append(len(self._octets))
+
+    def copy(self) -> FileNames:
+        """Return the same names, to go on with."""
+        other = FileNames()
+        other._octets, other._ends = self._octets[:], self._ends[:]
+        return other
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        """Return one name, or several."""
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(len(self)))]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        return os.fsdecode(bytes(self._octets[self._ends[at] : self._ends[at + 1]]))
+
+    def __iter__(self) -> Iterator[str]:
+        """Return them in their order."""
+        return map(self.__getitem__, range(len(self)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +86,7 @@ class UidList:
     uid_validity: int
     uid_next: int
     header: str = ""
-    files: list[str] = field(default_factory=list)
+    files: FileNames = field(default_factory=FileNames)
     uids: array[int] = field(default_factory=lambda: array("Q"))
     extras: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
@@ -62,7 +110,7 @@ class UidList:
         """Forget all other files."""
         kept = [(file, uid) for file, uid in self.by_file.items() if file in files]
         kept.sort(key=itemgetter(1))
-        self.files = [file for file, _ in kept]
+        self.files = FileNames(file for file, _ in kept)
         self.uids = array("Q", (uid for _, uid in kept))
 
 

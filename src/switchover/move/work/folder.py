@@ -292,8 +292,8 @@ class FolderCopy:
                 replace(folder, source_uid_next=0, source_mod_seq=0, fingerprint=b"")
             )
 
-    async def _append(self, appends: Sequence[Append], mails: Mails, doubts: Doubts) -> int:
-        """Send mails and return the highest UID that the target named."""
+    async def _append(self, appends: list[Append], mails: Mails, doubts: Doubts) -> int:
+        """Send mails and return the highest UID that the target named; ``appends`` is emptied on the way."""
         suspects = self.result.suspects
         appends = suspects.cut(appends, mails, self.rules.limits)
         if not appends:

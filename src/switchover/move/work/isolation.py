@@ -64,7 +64,7 @@ class Suspects:
                 self.isolated[uid] = Skip(SkipReason.BREAKS_TARGET, words)
                 self._in_a_row += 1
 
-    def cut(self, appends: Sequence[Append], mails: Mails, limits: BatchLimits) -> Sequence[Append]:
+    def cut(self, appends: list[Append], mails: Mails, limits: BatchLimits) -> list[Append]:
         """Return what is to be sent, suspects in groups of their own and without those left out."""
         if not self._sizes:
             return appends

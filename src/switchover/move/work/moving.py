@@ -113,7 +113,7 @@ class _Moving:
         """Move what is to be moved."""
         moves = plan_moves(self.arrived, self.departed)
         if moves.unread:
-            moves = plan_moves(await self._read(moves), self.departed)
+            moves = plan_moves(await self._read(moves), await self._read_copies(moves))
         for action in moves.sure:
             if action.from_folder != action.to_folder:
                 await self._move(action)
@@ -128,6 +128,20 @@ class _Moving:
         return [
             one._replace(digest=digests.get((one.folder, one.source_uid), b""))
             for one in self.arrived
+        ]
+
+    async def _read_copies(self, moves: Moves) -> list[Departed]:
+        """Return the mails that are gone, with digests of their copies where the ledger has none."""
+        digests: dict[tuple[str, int], bytes] = {}
+        for name, uids in moves.unread_copies.items():
+            folder = self.seen[name].rows.folder
+            opened = await open_folder(self.ends.target, folder.target_name, to_write=False)
+            if opened.uid_validity == folder.target_uid_validity:
+                read = await read_digests(self.ends.target, uids, self.store.form)
+                digests |= {(name, uid): digest for uid, digest in read.items()}
+        return [
+            one._replace(digest=one.digest or digests.get((one.folder, one.target_uid), b""))
+            for one in self.departed
         ]
 
     async def _move(self, action: MoveOnTarget) -> None:

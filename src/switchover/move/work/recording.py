@@ -8,6 +8,7 @@ until it is written the intent stands for it.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 GROUP_BATCHES = 16
 """Batches under one intent."""
+_GROUPS_BEGUN = 2
 GATHER_SECONDS = 1.0
 """How long what was acknowledged may stay unwritten: it is looked for again after a crash."""
 
@@ -61,13 +63,16 @@ class Recorder:
     _skips: dict[int, Skip] = field(default_factory=dict)
     _since: float = 0.0
 
-    async def intended(self, appends: Sequence[Append], mails: Mails) -> AsyncIterator[Batch]:
-        """Yield batches for the pump, each when its intent is durable."""
-        groups = [appends[at : at + GROUP_BATCHES] for at in range(0, len(appends), GROUP_BATCHES)]
-        ready = [self._intend(group, mails) for group in groups[:1]]
-        for at, group in enumerate(groups):
-            ready += [self._intend(one, mails) for one in groups[at + 1 : at + 2]]
-            number, mark = ready[at]
+    async def intended(self, appends: list[Append], mails: Mails) -> AsyncIterator[Batch]:
+        """Yield batches for the pump, each when its intent is durable; ``appends`` is emptied on the way."""
+        begun: deque[tuple[list[Append], int, int]] = deque()
+        while appends or begun:
+            # The next group's intent is written while this one streams.
+            while appends and len(begun) < _GROUPS_BEGUN:
+                group = appends[:GROUP_BATCHES]
+                del appends[:GROUP_BATCHES]
+                begun.append((group, *self._intend(group, mails)))
+            group, number, mark = begun.popleft()
             await self.store.durable(mark)
             for action in group:
                 there = places(action.source_uids, mails.uids)
