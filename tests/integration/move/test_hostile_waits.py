@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,57 @@ class InjectingIntoStartTls(Source):
             self.asked.append(text)
             out.write(tag + b" OK go on\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n")
             await out.drain()
+
+
+class Deflating:
+    """Compresses what is written to it (RFC 4978)."""
+
+    def __init__(self, out: asyncio.StreamWriter) -> None:
+        self._out = out
+        self._deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+        self.drain, self.transport = out.drain, out.transport
+
+    def write(self, data: bytes) -> None:
+        self._out.write(self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH))
+
+
+@dataclass(kw_only=True)
+class Bomb(Source):
+    """A gigabyte of one folder name, which takes a megabyte on the wire."""
+
+    capabilities: bytes = b"IMAP4rev1 LITERAL+ AUTH=PLAIN SASL-IR COMPRESS=DEFLATE"
+
+    async def greet(self, out: asyncio.StreamWriter) -> None:
+        if not isinstance(out, Deflating):
+            await super().greet(out)
+
+    async def serve(self, reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+        await self.greet(out)
+        while line := await reader.readline():
+            tag, _, text = line.rstrip(b"\r\n").partition(b" ")
+            self.asked.append(text)
+            if not text.startswith(b"COMPRESS"):
+                await self._answer(text, out)
+            out.write(tag + b" OK done\r\n")
+            if text.startswith(b"COMPRESS"):
+                inner = asyncio.StreamReader()
+                inflating = asyncio.create_task(inflate(reader, inner))
+                await super().serve(inner, Deflating(out))  # type: ignore[arg-type] # as much of one as is used
+                await inflating
+
+    async def list_folders(self, out: asyncio.StreamWriter) -> None:
+        assert isinstance(out, Deflating)
+        out.write(b'* LIST () "/" "')
+        for _ in range(1024):
+            out.write(b"x" * 2**20)
+            await out.drain()
+
+
+async def inflate(reader: asyncio.StreamReader, inner: asyncio.StreamReader) -> None:
+    work = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    while data := await reader.read(4096):
+        inner.feed_data(work.decompress(data))
+    inner.feed_eof()
 
 
 def left(ended: Ended) -> str:
@@ -214,6 +266,15 @@ async def test_a_mail_above_the_limit_of_its_folder_is_named_and_never_sent(plac
     (skipped,) = json.loads(ended.said)["skipped"]
     assert (skipped["uid"], skipped["reason"]) == (2, "larger than the target takes")
     assert list(target.mails.values()) == [source.mails[1]]
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+async def test_a_compressed_bomb_is_a_sentence_in_little_memory(side: str, place: Path) -> None:
+    ends = (Bomb(), Store()) if side == "source" else (Source(), Bomb())
+    ended = await copy(*ends, place, f"--{side}-compress")
+    assert ended.code == 75, ended
+    assert "a line of more than" in left(ended)
+    assert b"COMPRESS DEFLATE" in ends[side == "target"].asked
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

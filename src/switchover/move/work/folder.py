@@ -36,13 +36,12 @@ from switchover.move.uid_columns import UidPairs
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
+from switchover.move.work.folder_facts import ask_append_limit
 from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.recording import Recorder
 from switchover.move.work.target_changes import delete_mails, store_flags
-from switchover.wire.imap import commands
-from switchover.wire.imap.responses import MailboxStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -208,12 +207,7 @@ class FolderCopy:
 
     async def _open_target(self) -> Opened:
         raw = self.rows.folder.target_name
-        if "APPENDLIMIT" in self.target.conversation.capabilities:  # without a number: RFC 7889
-            # Asked before the folder is open: STATUS is not for the one that is.
-            asked = commands.status(raw, (commands.StatusItem.APPEND_LIMIT,))
-            request = await self.target.wait(await self.target.send(asked))
-            told = [one for one in request.responses if isinstance(one, MailboxStatus)]
-            self._append_limit = max((one.append_limit or 0 for one in told), default=0)
+        self._append_limit = await ask_append_limit(self.target, raw)
         return await open_folder(self.target, raw, to_write=True)
 
     def _require_writable(self, here: Opened) -> None:
@@ -303,7 +297,7 @@ class FolderCopy:
         suspects = self.result.suspects
         appends = suspects.cut(appends, mails, self.rules.limits)
         if not appends:
-            self._leave_out(suspects.take_left_out())
+            self._judge_suspects(is_over=True)
             return 0
         # Sent again: the intent alone must say what is known of them.
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
@@ -337,19 +331,23 @@ class FolderCopy:
             is_over = True
         finally:
             recorder.flush()
-            if is_over or recorder.copied:
-                self._leave_out(suspects.take_left_out())
             self._leave_out(pump.unreadable)
             self.result.copied += recorder.copied
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
             self.result.redated |= recorder.redated
-            suspects.require_others(self.target.target.host)
+            self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
+
+    def _judge_suspects(self, *, is_over: bool, has_stored: bool = False) -> None:
+        """Skip mails at which the target broke off once it has taken others; else it is not their fault."""
+        if has_stored or (is_over and self.result.copied + self.result.found):
+            self._leave_out(self.result.suspects.take_left_out())
+        self.result.suspects.require_others(self.target.target.host, is_over=is_over)
 
     def _leave_out(self, skips: dict[int, Skip]) -> None:
         if skips:

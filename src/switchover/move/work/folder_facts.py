@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from switchover.move.folder_draft import SourceFolder
 from switchover.move.folder_name import TargetFacts, TargetFolder
+from switchover.wire.imap import commands
 from switchover.wire.imap.quirks import Quirk
+from switchover.wire.imap.responses import MailboxStatus
 
 if TYPE_CHECKING:
     from switchover.move.work.inventory import Folder, Inventory
@@ -50,3 +52,16 @@ def target_facts(inventory: Inventory, target: Connection) -> TargetFacts:
         reserved=frozenset(name.lower() for name in profile.reserved_names),
         creates_special_use="CREATE-SPECIAL-USE" in target.conversation.capabilities,
     )
+
+
+async def ask_append_limit(target: Connection, raw: bytes) -> int:
+    """Return how many bytes a mail in this folder may have, 0 for no limit of its own (RFC 7889).
+
+    Before the folder is open: STATUS is not for the one that is.
+    """
+    if "APPENDLIMIT" not in target.conversation.capabilities:  # with a number it is the server's
+        return 0
+    asked = commands.status(raw, (commands.StatusItem.APPEND_LIMIT,))
+    request = await target.wait(await target.send(asked))
+    told = [one for one in request.responses if isinstance(one, MailboxStatus)]
+    return max((one.append_limit or 0 for one in told), default=0)

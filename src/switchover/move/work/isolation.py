@@ -95,13 +95,17 @@ class Suspects:
         self._in_a_row = 0
         return left
 
-    def require_others(self, host: str) -> None:
-        """Raise ConnectionLost, not to be tried again, when the target breaks off whatever it gets."""
-        if self._in_a_row < MOST_ISOLATED:
+    def require_others(self, host: str, *, is_over: bool) -> None:
+        """Raise ConnectionLost, not to be tried again, when the target breaks off whatever it gets.
+
+        ``is_over``: there is no other mail to try, so that nobody knows whether it takes any.
+        """
+        if self._in_a_row < (1 if is_over else MOST_ISOLATED):
             return
         uid, skip = next(reversed(self.isolated.items()))
+        were = "was" if self._in_a_row == 1 else "were"
         message = (
-            f"{host} breaks off at every mail: {self._in_a_row} were sent alone, {MOST_BREAKS} times "
+            f"{host} breaks off at every mail: {self._in_a_row} {were} sent alone, {MOST_BREAKS} times "
             f"each, and none was stored; at the mail with UID {uid}: {skip.detail}"
         )
         raise ConnectionLost(Failure(message=message, scope=Scope.MAILBOX, retry=Retry.NEVER))
