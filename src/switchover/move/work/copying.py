@@ -314,7 +314,7 @@ class _Work:
 
     def _job(self, pair: FolderPair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
-        if pair.mapping.is_new and row.target_uid_validity:
+        if pair.mapping.is_new and row.target_uid_validity > 0:
             # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
             row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(

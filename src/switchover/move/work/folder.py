@@ -11,6 +11,7 @@ from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
 from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
+from switchover.move.queries import OTHER_FOLDER
 from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
 from switchover.move.sync_action import (
@@ -257,7 +258,12 @@ class FolderCopy:
                 mails = await list_mails(self.source, there)
                 self.result.paired += await doubts.pair_source(mails)
             else:
-                is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR
+                is_final = (
+                    self.rules.is_in_use
+                    and self.rules.deletions is not Deletions.MIRROR
+                    # What another folder never had, nobody deleted there.
+                    and known.target_uid_validity != OTHER_FOLDER
+                )
                 paired = await doubts.pair_target(is_lost_for_good=is_final)
                 self.result.paired += paired
                 self.store.save_validity(self.rows, known.source_uid_validity, here.uid_validity)
