@@ -9,7 +9,7 @@ from switchover import clock
 from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
-from switchover.move.kept_dates import mend_dates
+from switchover.move.kept_dates import mend_dates, zones_of_mended
 from switchover.move.ledger import replay
 from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
@@ -155,7 +155,6 @@ class FolderCopy:
         await self._remove_surplus(doubts)
         for action in others:
             await self._do(action)
-        del others
         self._save(there, fingerprint)
         self.result.target_state = State(
             uid_validity=here.uid_validity,
@@ -306,7 +305,9 @@ class FolderCopy:
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
         seconds, former = mend_dates(mails.uids, mails.seconds, profile)
-        mails = replace(mails, seconds=seconds) if former else mails
+        if former:
+            zones = zones_of_mended(mails.uids, mails.zones, former)
+            mails = replace(mails, seconds=seconds, zones=zones)
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
             target=profile, former_dates=former,
@@ -340,6 +341,8 @@ class FolderCopy:
             self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
+            if self.leg:  # the source has the folder open that was read last
+                await open_folder(self.source, self.folder.raw, to_write=False)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
 
