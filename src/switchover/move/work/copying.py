@@ -23,7 +23,6 @@ from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
-from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
@@ -33,7 +32,7 @@ from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
 from switchover.move.work.planning import plan_names, prepare_target
 from switchover.move.work.renaming import Renaming
-from switchover.move.work.report import CopyReport
+from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two

@@ -17,7 +17,7 @@ from switchover.errors import Refused, SwitchoverError, Unavailable
 from switchover.move.lane_count import LaneCount, amount, pause_seconds
 from switchover.move.tally import Phase
 from switchover.move.work.both import both
-from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.folder import FolderCopy
 from switchover.move.work.ledger_store import fresh_rows
 from switchover.move.work.mailbox import open_mailbox
 from switchover.wire.imap.conversation import Phase as ConversationPhase
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from switchover.move.work.flight import Leg, Scouted
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
-    from switchover.move.work.report import CopyReport
+    from switchover.move.work.report import CopyReport, FolderResult
     from switchover.wire.imap.shell import Connection
 
 _MEASURE_SECONDS = 2.0

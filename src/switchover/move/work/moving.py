@@ -92,6 +92,8 @@ class _Moving:
         name, source = job.folder.name, self.ends.source
         rows = await self.store.load(job.known)
         seen = await look(source, job.folder, rows)
+        if seen.is_short or not seen.adds_up(rows.ledger):
+            return  # what is not listed has not gone
         known = rows.folder.source_uid_validity
         if rows.ledger.open_rows or known not in {0, seen.opened.uid_validity}:
             return  # what is in doubt there is cleared first, and that is done when it is copied
