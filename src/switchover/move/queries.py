@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from switchover.errors import Conflict
 from switchover.move.segment import Row, RowKind
 
 if TYPE_CHECKING:
@@ -270,17 +271,27 @@ async def write_rows(
 async def write_intents(
     connection: AsyncConnection[Any], intents: Sequence[tuple[int, int, Row]]
 ) -> None:
-    """Write what is about to be sent, each as (folder id, number, row)."""
+    """Write what is about to be sent, each as (folder id, number, row); the same may be written twice.
+
+    Raises Conflict where another one has that number: whoever wrote it knows of mails that we do not.
+    """
     async with connection.cursor() as cursor:
         await cursor.executemany(
             """
             -- mails about to be sent; row locks
             insert into ledger_intent (folder_id, number, floor, packed)
             values (%s, %s, %s, %b)
-            on conflict (folder_id, number) do nothing
+            on conflict (folder_id, number) do update set floor = excluded.floor
+            where ledger_intent.floor = excluded.floor
+              and ledger_intent.packed = excluded.packed
             """,
             [(folder, number, row.floor, row.packed) for folder, number, row in intents],
         )
+        if cursor.rowcount < len(intents):
+            raise Conflict(
+                "the ledger of a folder has other mails on their way than this command knows of: another one "
+                "copies the same mailbox; run it again when that has ended"
+            )
 
 
 async def delete_intents(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
-from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.command import LiteralMode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -278,8 +278,7 @@ class _Work:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             self.known = known
             jobs = [self._job(one, known) for one in changed]
-            with suppress(ConnectionLost):  # the lanes come back by themselves
-                await move_within_target(self.ends, store, jobs, self.order.rules)
+            await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             done = [one for one in jobs if one.folder.name not in self.report.failures]
             await save_standings(self.database, self.ends, done, self.order.rules)
@@ -359,6 +358,7 @@ class _Work:
             return [[at] for at in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)]
         is_possible = (
             "UIDPLUS" in self.ends.target.conversation.capabilities
+            and self.ends.target.conversation.literals is LiteralMode.ANY
             and self.order.rules.deletions is Deletions.NEVER
         )
         return plan_flights(

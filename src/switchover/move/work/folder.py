@@ -9,7 +9,7 @@ from switchover import clock
 from switchover.errors import Corrupt, Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
-from switchover.move.kept_dates import mend_dates
+from switchover.move.kept_dates import mend_dates, zones_of_mended
 from switchover.move.ledger import replay
 from switchover.move.queries import OTHER_FOLDER
 from switchover.move.segment import reflagged, removed, skipped, vanished
@@ -106,7 +106,6 @@ class FolderCopy:
         await self._remove_surplus(doubts)
         for action in others:
             await self._do(action)
-        del others
         self._save(there, fingerprint, is_whole=not (untold or self.result.unlisted))
         self.result.target_state = State(
             uid_validity=here.uid_validity,
@@ -298,7 +297,9 @@ class FolderCopy:
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
         seconds, former = mend_dates(mails.uids, mails.seconds, profile)
-        mails = replace(mails, seconds=seconds) if former else mails
+        if former:
+            zones = zones_of_mended(mails.uids, mails.zones, former)
+            mails = replace(mails, seconds=seconds, zones=zones)
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
             target=profile, former_dates=former,
@@ -332,6 +333,8 @@ class FolderCopy:
             self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
+            if self.leg:  # the source has the folder open that was read last
+                await open_folder(self.source, self.folder.raw, to_write=False)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
 
