@@ -9,7 +9,7 @@ from switchover import clock
 from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail
 from switchover.move.flags import PermanentFlags
-from switchover.move.kept_dates import mend_dates, zones_of_mended
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
 from switchover.move.queries import OTHER_FOLDER
 from switchover.move.segment import reflagged, removed, skipped, vanished
@@ -40,7 +40,7 @@ from switchover.move.work.doubts import Doubts
 from switchover.move.work.folder_facts import ask_append_limit
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
-from switchover.move.work.recording import Recorder
+from switchover.move.work.recording import Recorder, with_dates
 from switchover.move.work.target_changes import delete_mails, store_flags
 
 if TYPE_CHECKING:
@@ -304,13 +304,10 @@ class FolderCopy:
             self.result.known -= len(gone)
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
-        seconds, former = mend_dates(mails.uids, mails.seconds, profile)
-        if former:
-            zones = zones_of_mended(mails.uids, mails.zones, former)
-            mails = replace(mails, seconds=seconds, zones=zones)
+        mails, former, undated = await with_dates(self.source, appends, mails, profile)
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
-            target=profile, former_dates=former,
+            target=profile, former_dates=former, undated=undated,
         )  # fmt: skip
         pump = Pump(
             source=self.source,
@@ -338,6 +335,7 @@ class FolderCopy:
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
             self.result.redated |= recorder.redated
+            self.result.undated |= recorder.newly_dated
             self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)

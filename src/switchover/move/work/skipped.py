@@ -89,9 +89,9 @@ async def find_names(
         try:
             for folder, found in mails.items():
                 await open_folder(connection, folders[folder].source_name, to_write=False)
-                for item, name in await _read(connection, sorted(found)[:_MOST_NAMED]):
+                for item, header in await read_headers(connection, sorted(found)[:_MOST_NAMED]):
                     if item.uid is not None and item.uid in found:
-                        named[folder, item.uid] = item, name
+                        named[folder, item.uid] = item, read_mail_name(header)
         finally:
             await connection.close()
     except SwitchoverError:
@@ -99,11 +99,14 @@ async def find_names(
     return named
 
 
-async def _read(connection: Connection, uids: Iterable[int]) -> list[tuple[FetchItem, MailName]]:
+async def read_headers(
+    connection: Connection, uids: Iterable[int]
+) -> list[tuple[FetchItem, bytes]]:
+    """Return what the selected folder tells of mails, with their headers; of a huge one the beginning."""
     request = await connection.send(
         message_commands.uid_fetch(uid_set.encode(tuple(uids)), _FIELDS)
     )
-    found: list[tuple[FetchItem, MailName]] = []
+    found: list[tuple[FetchItem, bytes]] = []
     item: FetchItem | None = None
     header = bytearray()
     while request.answer is None:
@@ -113,7 +116,7 @@ async def _read(connection: Connection, uids: Iterable[int]) -> list[tuple[Fetch
             case BodyChunk(data) if len(header) < _LONGEST_HEADER_BYTES:
                 header += data
             case BodyEnd() if item is not None:
-                found.append((item, read_mail_name(bytes(header))))
+                found.append((item, bytes(header)))
             case _:
                 pass
     connection.require(request)

@@ -146,11 +146,17 @@ def _show_skipped(skipped: list[SkippedMail]) -> None:
 def _show_redated(redated: list[RedatedMail]) -> None:
     for one in redated[:_MOST_SHOWN]:
         _say(
-            f"[yellow]date changed[/yellow] {escape(one.folder)} UID {one.uid}: the target refuses "
-            f"{_day(one.source_seconds)}, so it was copied with {_day(one.target_seconds)}"
+            f"[yellow]date changed[/yellow] {escape(one.folder)} UID {one.uid}: {_reason(one)}, so it was "
+            f"copied with {_day(one.target_seconds)}"
         )
         _say(f"        {escape(', '.join(_names(one.name)))}")
     _show_more(len(redated))
+
+
+def _reason(one: RedatedMail) -> str:
+    if one.source_seconds is None:
+        return "the source names no date that can be read"
+    return f"the target refuses {_day(one.source_seconds)}"
 
 
 def _show_more(mails: int) -> None:
@@ -318,7 +324,7 @@ def _redated_json(one: RedatedMail) -> dict[str, Any]:
         "subject": one.name.subject,
         "message_id": one.name.message_id,
         "from": one.name.sender,
-        "date": _moment(one.source_seconds).isoformat(),
+        "date": None if one.source_seconds is None else _moment(one.source_seconds).isoformat(),
         "copied_with": _moment(one.target_seconds).isoformat(),
     }
 
