@@ -122,7 +122,7 @@ async def test_mails_that_are_only_counted_are_left_and_the_folder_is_looked_at_
         for _ in range(2):
             ended = await bring("copy", source, server, user, place)
             assert ended.code == 75, ended
-            assert "1 mails more" in json.loads(ended.said)["left"]["INBOX"]
+            assert "1 mail more" in json.loads(ended.said)["left"]["INBOX"]
         assert len(stored(server, user)) == 4
         source.names_all, source.line = True, NO_FLAGS
         await bring("copy", source, server, user, place)

@@ -103,7 +103,12 @@ class CopyReport:
     @property
     def is_complete(self) -> bool:
         """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or self.skipped)
+        return not (self.failures or self.plan.problems or self.behind)
+
+    @property
+    def behind(self) -> list[SkippedMail]:
+        """Those of the skipped mails that did not come over, and that nobody deleted there since."""
+        return [one for one in self.skipped if one.is_behind]
 
     @property
     def copied(self) -> int:

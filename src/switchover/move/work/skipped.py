@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import SwitchoverError
 from switchover.move.mail_name import MailName, read_mail_name
+from switchover.move.segment import SkipReason
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import open_folder, open_mailbox
 from switchover.wire.imap import message_commands, uid_set
@@ -39,6 +40,11 @@ class SkippedMail:
     name: MailName = field(default_factory=MailName)
     size: int | None = None
     epoch_seconds: int | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """False for a mail that was on the target until somebody deleted it there."""
+        return self.skip.reason is not SkipReason.DELETED_THERE
 
 
 async def list_skipped(
