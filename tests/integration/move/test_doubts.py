@@ -25,7 +25,6 @@ pytestmark = pytest.mark.timeout(60)
 IN_USE = Rules(is_in_use=True)
 BODY = b"Subject: in doubt\r\n\r\nin doubt\r\n"
 FUTURE = (2_082_758_400, '"01-Jan-2036 00:00:00 +0000"')
-EARLY = (-315_619_200, '"01-Jan-1960 00:00:00 +0000"')
 PLAIN = (1_563_324_265, '"17-Jul-2019 02:44:25 +0200"')
 
 
@@ -69,13 +68,12 @@ def count(box: Box) -> int:
     return sum(box.mails()["INBOX"].values())
 
 
-@pytest.mark.parametrize("date", [FUTURE, EARLY])
 async def test_in_use_a_copy_whose_date_the_target_could_not_keep_is_not_sent_again(
-    pair: Pair, date: tuple[int, str]
+    pair: Pair,
 ) -> None:
     for box in (pair.source, pair.target):
-        put(box, date[1])
-    await intend(pair, date[0])
+        put(box, FUTURE[1])
+    await intend(pair, FUTURE[0])
     report = await pair.copy(rules=IN_USE)
     assert (total(report, "found"), total(report, "copied"), count(pair.target)) == (1, 0, 3)
 
@@ -87,7 +85,6 @@ async def test_a_copy_that_came_late_goes_though_its_flags_are_spelled_and_its_d
     put(pair.source, date[1], "(work)")
     with pair.target.edit() as connection:
         connection.uid("store", "1", "+FLAGS", f"({flags})")
-        connection.uid("store", "1", "-FLAGS", f"({flags})")
     await intend(pair, date[0], ("work",))
 
     def come_late(line: str) -> None:

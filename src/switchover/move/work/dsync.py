@@ -75,8 +75,7 @@ async def copy_by_dsync(settings: Settings, order: CopyOrder, lane: DsyncLane) -
     _require_possible(order)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(borrow_database(settings))
-        name = f"copying {order.source_key} to {order.target_key}"
-        stack.enter_context(hold_alone(settings, name))
+        stack.enter_context(hold_alone(settings, *order.held))
         return await pull_mailbox(database, order, lane)
 
 
