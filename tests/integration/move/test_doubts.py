@@ -83,7 +83,7 @@ async def test_a_copy_that_came_late_goes_though_the_target_spells_its_keyword_o
 ) -> None:
     put(pair.source, PLAIN[1], "(work)")
     with pair.target.edit() as connection:
-        connection.uid("store", "1", "+FLAGS", "(WORK)")
+        assert connection.uid("store", "1", "+FLAGS", "(WORK)")[0] == "OK"
     await intend(pair, PLAIN[0], ("work",))
 
     def come_late(line: str) -> None:
