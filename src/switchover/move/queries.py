@@ -18,6 +18,10 @@ _KINDS = tuple(RowKind)
 _NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS, 1)}
 
 
+OTHER_FOLDER = -2
+"""The target UIDVALIDITY of a folder that goes into another one from now on; none is like it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyFolder:
     """A folder pair as the database keeps it; see the table ``copy_folder``."""
@@ -133,16 +137,31 @@ async def save_standings(connection: AsyncConnection[Any], folders: Sequence[Cop
 async def add_folders(
     connection: AsyncConnection[Any], pair_id: int, names: Sequence[tuple[bytes, bytes]]
 ) -> None:
-    """Add folders by their names on both sides; a known one gets the new name on the target."""
+    """Add folders by their names on both sides; a known one goes into another folder from now on.
+
+    What its ledger says of copies is true of the former one: nothing is complete, and UIDs mean nothing.
+    """
     async with connection.cursor() as cursor:
         await cursor.executemany(
             """
             -- folders of a pair; row locks
             insert into copy_folder (pair_id, source_name, target_name)
             values (%s, %s, %s)
-            on conflict (pair_id, source_name) do update set target_name = excluded.target_name
+            on conflict (pair_id, source_name) do update set
+                target_name = excluded.target_name,
+                target_uid_validity =
+                    case copy_folder.target_uid_validity when 0 then 0 else %s end,
+                source_uid_next = 0,
+                source_mod_seq = 0,
+                source_messages = 0,
+                fingerprint = '',
+                target_uid_next = 0,
+                target_mod_seq = 0,
+                target_messages = 0,
+                terms = ''
+            where copy_folder.target_name <> excluded.target_name
             """,
-            [(pair_id, source, target) for source, target in names],
+            [(pair_id, source, target, OTHER_FOLDER) for source, target in names],
         )
 
 

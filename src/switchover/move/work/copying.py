@@ -183,7 +183,7 @@ async def _copy_mailbox(
 async def _name_redated(
     report: CopyReport, folders: Mapping[str, CopyFolder], source: Account
 ) -> None:
-    found = {one.name: one.redated for one in report.folders if one.redated}
+    found = [one for one in report.folders if one.redated or one.undated]
     if found:
         from switchover.move.work.redated import list_redated  # noqa: PLC0415 - start-up time
 
@@ -319,7 +319,7 @@ class _Work:
 
     def _job(self, pair: FolderPair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
-        if pair.mapping.is_new and row.target_uid_validity:
+        if pair.mapping.is_new and row.target_uid_validity > 0:
             # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
             row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(
