@@ -117,6 +117,14 @@ async def test_dsync_fetches_nothing_into_folders_that_the_imap_lane_filled(
 ) -> None:
     pair = Pair.of(*special, database)
     choice = Choice(folders=("Work",))
+    for name in (
+        "A",
+        "B",
+        "C",
+        "D",
+        "E",
+    ):  # two folders made in one second are given one UIDVALIDITY
+        pair.target.put(name)
     pair.target.put("Work", "somebody else's")
     pair.source.put("Work", "one", "two")
     assert (await pair.copy(choice=choice)).copied == 2
