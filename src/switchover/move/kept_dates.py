@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from switchover.wire.imap.quirks import Profile
 
@@ -31,3 +31,11 @@ def mend_dates(
         return seconds, {}
     early = {uid: one for uid, one in zip(uids, seconds, strict=True) if one < FIRST_SECOND}
     return array("q", (max(FIRST_SECOND, one) for one in seconds)), early
+
+
+def zones_of_mended(uids: Sequence[int], zones: array[int], mended: Collection[int]) -> array[int]:
+    """Return zones (minutes) in which mended dates are dates of 1970 too: a few hours west it is 1969 still."""
+    return array(
+        zones.typecode,
+        (0 if uid in mended else zone for uid, zone in zip(uids, zones, strict=True)),
+    )

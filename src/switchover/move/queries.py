@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from switchover.errors import Conflict
 from switchover.move.segment import Row, RowKind
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 _KINDS = tuple(RowKind)
 _NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS, 1)}
+
+
+OTHER_FOLDER = -2
+"""The target UIDVALIDITY of a folder that goes into another one from now on; none is like it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +137,31 @@ async def save_standings(connection: AsyncConnection[Any], folders: Sequence[Cop
 async def add_folders(
     connection: AsyncConnection[Any], pair_id: int, names: Sequence[tuple[bytes, bytes]]
 ) -> None:
-    """Add folders by their names on both sides; a known one gets the new name on the target."""
+    """Add folders by their names on both sides; a known one goes into another folder from now on.
+
+    What its ledger says of copies is true of the former one: nothing is complete, and UIDs mean nothing.
+    """
     async with connection.cursor() as cursor:
         await cursor.executemany(
             """
             -- folders of a pair; row locks
             insert into copy_folder (pair_id, source_name, target_name)
             values (%s, %s, %s)
-            on conflict (pair_id, source_name) do update set target_name = excluded.target_name
+            on conflict (pair_id, source_name) do update set
+                target_name = excluded.target_name,
+                target_uid_validity =
+                    case copy_folder.target_uid_validity when 0 then 0 else %s end,
+                source_uid_next = 0,
+                source_mod_seq = 0,
+                source_messages = 0,
+                fingerprint = '',
+                target_uid_next = 0,
+                target_mod_seq = 0,
+                target_messages = 0,
+                terms = ''
+            where copy_folder.target_name <> excluded.target_name
             """,
-            [(pair_id, source, target) for source, target in names],
+            [(pair_id, source, target, OTHER_FOLDER) for source, target in names],
         )
 
 
@@ -251,17 +271,27 @@ async def write_rows(
 async def write_intents(
     connection: AsyncConnection[Any], intents: Sequence[tuple[int, int, Row]]
 ) -> None:
-    """Write what is about to be sent, each as (folder id, number, row)."""
+    """Write what is about to be sent, each as (folder id, number, row); the same may be written twice.
+
+    Raises Conflict where another one has that number: whoever wrote it knows of mails that we do not.
+    """
     async with connection.cursor() as cursor:
         await cursor.executemany(
             """
             -- mails about to be sent; row locks
             insert into ledger_intent (folder_id, number, floor, packed)
             values (%s, %s, %s, %b)
-            on conflict (folder_id, number) do nothing
+            on conflict (folder_id, number) do update set floor = excluded.floor
+            where ledger_intent.floor = excluded.floor
+              and ledger_intent.packed = excluded.packed
             """,
             [(folder, number, row.floor, row.packed) for folder, number, row in intents],
         )
+        if cursor.rowcount < len(intents):
+            raise Conflict(
+                "the ledger of a folder has other mails on their way than this command knows of: another one "
+                "copies the same mailbox; run it again when that has ended"
+            )
 
 
 async def delete_intents(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.integration.imap_servers import Dovecot, Options, dovecot
 from tests.integration.move.rig import USERS, Box, Pair, cutter, free_user
 
-from switchover.move.work import copying, lanes
+from switchover.move.work import copying, flight, lanes
 from switchover.store.pool import Database
 
 SMALL_MAILS = """
@@ -24,6 +25,8 @@ plugin {{
     quota_max_mail_size = 2k
 }}
 """
+# As LITERAL+, but each mail needs the server's leave.
+ASKING = "IMAP4rev1 SASL-IR ENABLE NAMESPACE UIDPLUS MULTIAPPEND SPECIAL-USE UNSELECT LIST-STATUS"
 FOLDERS = ("INBOX", "Sent", "Archive/2024", "Drafts")
 
 
@@ -115,3 +118,31 @@ async def test_mails_that_the_target_refuses_are_skipped_and_the_others_arrive(p
         skips = {one.name: len(one.skips) for one in report.folders if one.skips}
         assert (report.copied, skips) == (20, {"Sent": 1})
         assert sum(target.mails()["Sent"].values()) == 5
+
+
+async def test_a_target_that_wants_to_be_asked_before_each_mail_gets_them_folder_by_folder(
+    pair: Pair,
+) -> None:
+    options = Options(users=USERS, mechanisms=("plain",), capabilities=ASKING)
+    with dovecot(options) as asking:
+        target = Box(server=asking, user=pair.target.user)
+        report = await replace(pair, target=target).copy(lanes=1)
+        assert (report.copied, report.connections, report.is_complete) == (20, 2, True)
+        # Nothing began that had to be done again.
+        assert len(pair.source.sent("BODY.PEEK")) == len(FOLDERS)
+
+
+async def test_a_connection_that_breaks_when_folders_are_opened_for_a_flight_ends_no_copy(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scout = flight.scout
+
+    async def scout_in_vain(ends: lanes.Ends, *given: Any) -> flight.Scouted:
+        await ends.target.close(politely=False)
+        return await scout(ends, *given)
+
+    monkeypatch.setattr(copying, "plan_flights", lambda _loads: [[0, 1], [2, 3, 4]])
+    monkeypatch.setattr(flight, "scout", scout_in_vain)
+    report = await pair.copy(lanes=1)
+    assert (report.copied, report.is_complete) == (20, True)
+    assert pair.are_equal()

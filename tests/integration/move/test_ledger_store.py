@@ -8,12 +8,15 @@ from array import array
 from dataclasses import replace
 
 import psycopg
+import pytest
 
+from switchover.errors import Conflict
+from switchover.move import queries
 from switchover.move.append_batches import BatchLimits, batches
 from switchover.move.canonical import Form
-from switchover.move.segment import RowKind, Segment, Skip, SkipReason, reflagged, skipped
+from switchover.move.segment import Row, RowKind, Segment, Skip, SkipReason, reflagged, skipped
 from switchover.move.work.append import Sent
-from switchover.move.work.ledger_store import FolderRows, LedgerStore
+from switchover.move.work.ledger_store import FolderRows, LedgerStore, fresh_rows
 from switchover.move.work.mailbox import Mails
 from switchover.move.work.recording import Recorder
 from switchover.store.pool import Database
@@ -185,3 +188,20 @@ async def test_new_uidvalidity_and_new_rows_come_together(database: Database) ->
     (again,) = await opened(await LedgerStore.open(database, "a", "b"), b"INBOX")
     assert (again.folder.source_uid_validity, again.folder.target_uid_validity) == (7, 8)
     assert (again.ledger.known(), again.ledger.skipped) == ([], {4: Skip(SkipReason.EMPTY)})
+
+
+async def test_an_intent_is_never_dropped_for_another_of_its_number(database: Database) -> None:
+    async with await LedgerStore.open(database, "a", "b") as store:
+        (rows,) = await opened(store, b"INBOX")
+        number = store.write(rows, Row(RowKind.INTENDED, b"one", floor=1))
+        await store.durable()
+    async with database.transaction() as connection:
+        same = [(rows.folder.id, number, Row(RowKind.INTENDED, b"one", floor=1))]
+        await queries.write_intents(connection, same)  # as after a database that was away
+
+    async def write_another() -> None:
+        async with await LedgerStore.open(database, "a", "b") as other:
+            other.write(fresh_rows(rows.folder), Row(RowKind.INTENDED, b"two", floor=1))
+
+    with pytest.raises(Conflict, match="other mails on their way"):
+        await write_another()

@@ -47,6 +47,15 @@ async def test_a_server_started_early_is_started_again_when_it_dies(short_direct
     assert server.pid is None
 
 
+async def test_a_server_launched_early_is_seen_by_who_comes_next(short_directory: Path) -> None:
+    _, server = await made(short_directory / "data")
+    for _ in range(5):
+        await server.launch()
+        # Nobody there would be a reason to start a second one.
+        assert server.pid is not None
+        await server.stop()
+
+
 @pytest.fixture
 def small_disk(short_directory: Path) -> Iterator[Path]:
     place = short_directory / "small"

@@ -55,3 +55,13 @@ def test_numbers_that_no_mail_has_do_no_harm() -> None:
     mails = gathered.mails()
     assert list(mails.uids) == [1]
     assert mails.sizes[0] * 2**22 < 2**63  # four million such mails can be added up
+
+
+@given(ITEMS)
+def test_every_mail_counts_of_which_a_size_or_flags_came(items: list[FetchItem]) -> None:
+    gathered = MailGatherer()
+    gathered.take([one._replace(flags=None) if one.uid == 3 else one for one in items])
+    named = {one.uid for one in items if one.size is not None or one.uid != 3}
+    mails = gathered.every()
+    assert list(mails.uids) == sorted(uid for uid in named if uid is not None)
+    assert all(flags == () for uid, flags in zip(mails.uids, mails.flags, strict=True) if uid == 3)

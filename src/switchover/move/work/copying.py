@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,6 @@ from switchover.move.tally import Phase, Tally
 from switchover.move.work.both import both
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
-from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
@@ -33,12 +32,12 @@ from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
 from switchover.move.work.planning import plan_names, prepare_target
 from switchover.move.work.renaming import Renaming
-from switchover.move.work.report import CopyReport
+from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
-from switchover.wire.imap.errors import ConnectionLost
+from switchover.wire.imap.command import LiteralMode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -279,8 +278,7 @@ class _Work:
             known = await store.add_folders([(one.folder.raw, one.target_raw) for one in pairs])
             self.known = known
             jobs = [self._job(one, known) for one in changed]
-            with suppress(ConnectionLost):  # the lanes come back by themselves
-                await move_within_target(self.ends, store, jobs, self.order.rules)
+            await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             done = [one for one in jobs if one.folder.name not in self.report.failures]
             await save_standings(self.database, self.ends, done, self.order.rules)
@@ -315,7 +313,7 @@ class _Work:
 
     def _job(self, pair: FolderPair, known: Mapping[bytes, CopyFolder]) -> Job:
         row = known[pair.folder.raw]
-        if pair.mapping.is_new and row.target_uid_validity:
+        if pair.mapping.is_new and row.target_uid_validity > 0:
             # We made it a moment ago: whatever its UIDVALIDITY, what we copied before is not in it.
             row = replace(row, target_uid_validity=_NEVER_A_VALIDITY)
         return Job(
@@ -360,6 +358,7 @@ class _Work:
             return [[at] for at in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)]
         is_possible = (
             "UIDPLUS" in self.ends.target.conversation.capabilities
+            and self.ends.target.conversation.literals is LiteralMode.ANY
             and self.order.rules.deletions is Deletions.NEVER
         )
         return plan_flights(

@@ -23,13 +23,12 @@ from switchover.move.standing import terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.work.both import both
 from switchover.move.work.doveadm import Mode, Pull
-from switchover.move.work.folder import FolderResult
 from switchover.move.work.folder_facts import source_folder, target_facts
 from switchover.move.work.inventory import take_inventory
 from switchover.move.work.known import KnownPair
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
-from switchover.move.work.report import CopyReport
+from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.sign_in import sign_in
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone

@@ -73,6 +73,8 @@ class Leg:
     source_uid_validity: int
     look: Look | None
     is_alone: bool = False
+    is_cause: bool = False
+    """The flight ended before its time while this leg was carried."""
     cargo: Cargo | None = None
     is_ready: asyncio.Event = field(default_factory=asyncio.Event)
     """The cargo is there, or there will be none."""
@@ -167,15 +169,17 @@ async def _carry(ends: Ends, legs: Sequence[Leg]) -> SwitchoverError | None:
     loaded = [(leg, leg.cargo) for leg in legs if leg.cargo is not None and leg.cargo.batches]
     conversation = ends.source.conversation
     conversation.whole_bodies = True
+    carried: Leg | None = None
     try:
         asked = [await _ask(ends.source, leg, cargo) for leg, cargo in loaded]
-        sent = [
-            await _pass_on(ends, leg, cargo, opening)
-            for (leg, cargo), opening in zip(loaded, asked, strict=True)
-        ]
-        for (leg, cargo), outbox in zip(loaded, sent, strict=True):
-            await _finish(ends, leg, cargo, outbox)
+        sent: list[Outbox] = []
+        for (carried, cargo), opening in zip(loaded, asked, strict=True):
+            sent.append(await _pass_on(ends, carried, cargo, opening))
+        for (carried, cargo), outbox in zip(loaded, sent, strict=True):
+            await _finish(ends, carried, cargo, outbox)
     except SwitchoverError as error:
+        if carried is not None:
+            carried.is_cause = True
         return error
     finally:
         conversation.whole_bodies = False

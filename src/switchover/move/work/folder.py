@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.errors import Refused
+from switchover.errors import Corrupt, Refused
 from switchover.move.beliefs import largest_mail, trust_of
 from switchover.move.flags import PermanentFlags
-from switchover.move.kept_dates import mend_dates
+from switchover.move.kept_dates import mend_dates, zones_of_mended
 from switchover.move.ledger import replay
+from switchover.move.queries import OTHER_FOLDER
 from switchover.move.segment import reflagged, removed, skipped, vanished
 from switchover.move.standing import State
 from switchover.move.sync_action import (
@@ -38,7 +39,6 @@ from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
 from switchover.move.work.folder_facts import ask_append_limit
-from switchover.move.work.isolation import Suspects
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.outbox import FolderRefused
@@ -48,11 +48,9 @@ from switchover.move.work.target_changes import delete_mails, store_flags
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchover.move.adoption import Adoption
     from switchover.move.canonical import Form
     from switchover.move.pacing import Pacer
     from switchover.move.segment import Skip
-    from switchover.move.selection import NotWanted
     from switchover.move.sync_action import Action
     from switchover.move.sync_plan import Changes
     from switchover.move.tally import Tally
@@ -61,55 +59,8 @@ if TYPE_CHECKING:
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.looking import Look
     from switchover.move.work.mailbox import Opened
+    from switchover.move.work.report import FolderResult
     from switchover.wire.imap.shell import Connection
-
-
-@dataclass(slots=True, kw_only=True)
-class FolderResult:
-    """What was done with one folder; ``skips`` are named by source UID."""
-
-    name: str
-    copied: int = 0
-    copied_bytes: int = 0
-    found: int = 0
-    paired: int = 0
-    """Mails known again after a side gave new UIDs."""
-    reflagged: int = 0
-    deleted: int = 0
-    marked: int = 0
-    """Mails that are only marked as deleted, because the server can not remove single ones."""
-    vanished: int = 0
-    moved: int = 0
-    """Mails that the target had in another folder and did not need again."""
-    adopted: int = 0
-    """Mails that another tool had put there before our first run."""
-    adopted_redated: int = 0
-    """Those of them with another date than on the source."""
-    known: int = 0
-    listed: int = 0
-    seconds: float = 0.0
-    unread: int = 0
-    """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
-    breaks: dict[int, int] = field(default_factory=dict)
-    """How often a connection broke in the middle of a mail, by UID."""
-    suspects: Suspects = field(default_factory=Suspects)
-    copy_breaks: dict[int, int] = field(default_factory=dict)
-    """The same for mails of the target, which are read where that is the only proof."""
-    adoption: Adoption | None = None
-    """What was found out before a connection broke, for the next try."""
-    target_state: State | None = None
-    """What the target folder must show if nobody but us was at work there."""
-    skips: dict[int, Skip] = field(default_factory=dict)
-    redated: dict[int, int] = field(default_factory=dict)
-    """Dates that the target refuses, by source UID: their mails were copied with another."""
-    not_wanted: dict[int, NotWanted] = field(default_factory=dict)
-
-    @property
-    def progress(self) -> int:
-        """A number that grows with every mail whose fate is settled, or nearly."""
-        nearly = self.suspects.narrowed + len(self.suspects.isolated)
-        tried = self.adoption.count if self.adoption else self.adopted
-        return self.copied + self.found + len(self.skips) + tried + nearly
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,8 +91,8 @@ class FolderCopy:
         doubts = await self._clear(seen, here)
         here = doubts.here
         if not seen.adds_up(self.rows.ledger):
-            seen = await look(self.source, self.folder, self.rows, is_whole=True)
-        there, fingerprint = seen.opened, seen.fingerprint
+            seen = await self._whole(await look(self.source, self.folder, self.rows, is_whole=True))
+        there, fingerprint, untold = seen.opened, seen.fingerprint, seen.untold
         actions, mails = await self._plan(seen, here)
         del seen  # a large folder is planned, and what it showed need be held no more
         to_send = [one for one in actions if isinstance(one, Append)]
@@ -157,13 +108,17 @@ class FolderCopy:
         await self._remove_surplus(doubts)
         for action in others:
             await self._do(action)
-        del others
-        self._save(there, fingerprint)
+        self._save(there, fingerprint, is_whole=not (untold or self.result.unlisted))
         self.result.target_state = State(
             uid_validity=here.uid_validity,
             uid_next=max(here.uid_next, highest + 1),
             messages=here.messages + self.result.copied - self.result.deleted,
         )
+        if untold:
+            raise Corrupt(
+                f"{self.source.target.host} says that {self.folder.name} has {untold:,} mails more than it "
+                "names: they are not copied, and nothing was deleted for them"
+            )
         return self.result
 
     async def _open(self) -> tuple[Look, Opened]:
@@ -171,11 +126,25 @@ class FolderCopy:
         if self.leg is not None:
             seen, here = self.leg.take()
             if seen is not None:
-                return seen, here
-        return await both(
+                return await self._whole(seen), here
+        whole, here = await both(
             look(self.source, self.folder, self.rows, is_whole=self.looks_at_all),
             self._open_target(),
         )
+        return await self._whole(whole), here
+
+    async def _whole(self, seen: Look) -> Look:
+        """Return a look with the mails of which the listing said nothing, so that none of them counts as gone."""
+        if not seen.is_short:
+            return seen
+        from switchover.move.work.unlisted import complete, sentence_of  # noqa: PLC0415 - rare
+
+        seen = await complete(self.source, self.folder.raw, self.rows.ledger, seen)
+        if seen.unlisted:
+            self.result.unlisted = sentence_of(
+                seen.unlisted, self.folder.name, self.source.target.host
+            )
+        return seen
 
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
         """Return what is to be done, and the mails that are to be sent with their details."""
@@ -183,17 +152,33 @@ class FolderCopy:
         self.result.known = len(ledger.source_uids) - self.result.adopted
         target = None
         # What the target has matters where somebody else's doings there count.
-        if self.rules.deletions is not Deletions.NEVER:
+        if rules.deletions is not Deletions.NEVER and not seen.untold:
             target = await list_flags(self.target, here)
+            if len(target.uids) < here.messages:
+                self._keep_all(here.messages - len(target.uids))
+                target = None
+        if target is None:
+            rules = replace(rules, deletions=Deletions.NEVER)
         changes = compare(seen.seen, ledger, target)
+        if seen.untold:
+            changes = replace(changes, gone=())
         mails = await with_details(self.source, seen.mails, wanted_mails(changes, ledger, rules))
         changes = self._choose(changes, mails)
         sizes = UidPairs(mails.uids, mails.sizes)
         return plan_folder(changes, ledger, rules, sizes=sizes, target=target), mails
 
-    def _save(self, there: Opened, fingerprint: bytes) -> None:
+    def _keep_all(self, mails: int) -> None:
+        self.result.unlisted = (
+            f"{self.target.target.host} lists {mails:,} mails of {self.folder.name} in no way that can be read: "
+            "nothing is deleted in that folder on the target"
+        )
+
+    def _save(self, there: Opened, fingerprint: bytes, *, is_whole: bool) -> None:
         self.result.listed = there.messages
         self.store.fold(self.rows)
+        if not is_whole:
+            self._reopen()
+            return
         # What may be taken next time must be tried next time, though the source shows no change.
         if any(skip.reason.may_pass for skip in self.result.skips.values()):
             return
@@ -236,6 +221,7 @@ class FolderCopy:
         kept = here.permanent_flags
         return replace(
             self.rules,
+            deletions=Deletions.NEVER if self.result.unlisted else self.rules.deletions,
             permanent_flags=None if kept is None else PermanentFlags.read(kept),
             largest_bytes=self.rules.largest_bytes
             or self._append_limit
@@ -274,7 +260,12 @@ class FolderCopy:
                 mails = await list_mails(self.source, there)
                 self.result.paired += await doubts.pair_source(mails)
             else:
-                is_final = self.rules.is_in_use and self.rules.deletions is not Deletions.MIRROR
+                is_final = (
+                    self.rules.is_in_use
+                    and self.rules.deletions is not Deletions.MIRROR
+                    # What another folder never had, nobody deleted there.
+                    and known.target_uid_validity != OTHER_FOLDER
+                )
                 paired = await doubts.pair_target(is_lost_for_good=is_final)
                 self.result.paired += paired
                 self.store.save_validity(self.rows, known.source_uid_validity, here.uid_validity)
@@ -309,7 +300,9 @@ class FolderCopy:
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
         seconds, former = mend_dates(mails.uids, mails.seconds, profile)
-        mails = replace(mails, seconds=seconds) if former else mails
+        if former:
+            zones = zones_of_mended(mails.uids, mails.zones, former)
+            mails = replace(mails, seconds=seconds, zones=zones)
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
             target=profile, former_dates=former,
@@ -334,6 +327,8 @@ class FolderCopy:
             self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)
+            if self.leg:  # the source has the folder open that was read last
+                await open_folder(self.source, self.folder.raw, to_write=False)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
 

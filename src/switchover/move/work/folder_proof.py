@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from switchover.errors import Corrupt
 from switchover.move.canonical import Form
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import folded, spelled
@@ -16,7 +17,7 @@ from switchover.move.proof import Allowance, FolderContents, FolderProof, prove_
 from switchover.move.proof_root import ProofMail, entry
 from switchover.move.selection import Selection
 from switchover.move.uid_columns import place_of
-from switchover.move.work.mail_sink import MailSink, WordSink
+from switchover.move.work.mail_sink import MailSink, UidSink, WordSink
 from switchover.wire.imap import uid_set
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Scope
@@ -39,6 +40,7 @@ _FIELDS = {
 }
 _MAILS_A_SET = {Level.PAIRS: 20_000, Level.HEADERS: 2_000, Level.BODIES: 500}
 _UIDS_A_SET = 1_000
+_UIDS_SHOWN = 20
 _NAMED_A_FOLDER = 200
 """Differing mails of a folder and side whose headers are read for their subject."""
 _LINE_ENDS = "only line ends or NUL differ, and --form lines takes those for the same"
@@ -210,7 +212,10 @@ class FolderCheck:
     async def _fill_gaps(
         self, side: SideReader, folder: Folder, sink: MailSink, *, is_target: bool
     ) -> None:
-        """Ask for mails that did not come, one by one; what still does not come is noted as such."""
+        """Ask for mails that did not come, one by one; what still does not come is noted as such.
+
+        Raises Corrupt where the folder has mails that are listed in no way that can be read.
+        """
         listing = MailSink(None, is_target=is_target, progress=lambda *_: None)
         await side.read(folder.raw, [b"1:*"], _LISTING, listing)
         here = set(sink.mails.uids)
@@ -218,6 +223,12 @@ class FolderCheck:
             if mail.uid not in here:
                 await self._fill_gap(side, folder.raw, sink, mail, is_target=is_target)
         sink.mails.sort()
+        named = UidSink()
+        exists = await side.read(folder.raw, [b"1:*"], (FetchField.UID,), named)
+        unread = sorted(named.uids.difference(sink.mails.uids))
+        untold = exists - len(named.uids.union(sink.mails.uids))
+        if unread or untold > 0:
+            raise Corrupt(_incomplete(side.account.target.host, unread, untold))
 
     async def _fill_gap(
         self, side: SideReader, raw: bytes, sink: MailSink, mail: ProofMail, *, is_target: bool
@@ -313,6 +324,13 @@ class FolderCheck:
             else replace(one, hint=one.hint or hint)
             for one in found
         ]
+
+
+def _incomplete(host: str, unread: Sequence[int], untold: int) -> str:
+    few = ", ".join(map(str, unread[:_UIDS_SHOWN])) + (", ..." if len(unread) > _UIDS_SHOWN else "")
+    parts = [f"lists mails in no way that can be read (UID {few})"] if unread else []
+    parts += [f"has {untold:,} mails more than it names"] if untold > 0 else []
+    return f"{host} {' and '.join(parts)}: nothing is proved of this folder"
 
 
 async def _digests(

@@ -17,7 +17,7 @@ from switchover.errors import Refused, SwitchoverError, Unavailable
 from switchover.move.lane_count import LaneCount, amount, pause_seconds
 from switchover.move.tally import Phase
 from switchover.move.work.both import both
-from switchover.move.work.folder import FolderCopy, FolderResult
+from switchover.move.work.folder import FolderCopy
 from switchover.move.work.ledger_store import fresh_rows
 from switchover.move.work.mailbox import open_mailbox
 from switchover.wire.imap.conversation import Phase as ConversationPhase
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from switchover.move.work.flight import Leg, Scouted
     from switchover.move.work.inventory import Folder
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
-    from switchover.move.work.report import CopyReport
+    from switchover.move.work.report import CopyReport, FolderResult
     from switchover.wire.imap.shell import Connection
 
 _MEASURE_SECONDS = 2.0
@@ -177,6 +177,9 @@ class Lanes:
 
     async def _lane(self, ends: Ends | None, scouted: Scouted | None) -> None:
         try:
+            if ends is not None and not ends.are_usable:
+                await ends.close()
+                ends = scouted = None
             while self._waiting and self._alive <= self._count.wanted:
                 group = self._waiting.popleft()
                 if len(group) > 1 or scouted is not None:
@@ -199,18 +202,20 @@ class Lanes:
         """Copy folders in one flight; return the connections if they are still good, and what has to go alone."""
         from switchover.move.work.flight import fly, scout  # noqa: PLC0415 - start-up time
 
+        begun = clock.monotonic()
         try:
             ends = ends or await self._open(group)
+            if ends is None:
+                return None, ()
+            if "APPENDLIMIT" in ends.target.conversation.capabilities:
+                return ends, group  # each folder is asked for its own, before it is open
+            if scouted is None:
+                raws = [one.known.target_name for one in group]
+                scouted = await scout(ends, [one.folder for one in group], raws)
         except SwitchoverError:
+            if ends is not None:
+                await ends.close()
             return None, group  # each tries for itself, and tells why
-        if ends is None:
-            return None, ()
-        if "APPENDLIMIT" in ends.target.conversation.capabilities:
-            return ends, group  # each folder is asked for its own, before it is open
-        begun = clock.monotonic()
-        if scouted is None:
-            raws = [one.known.target_name for one in group]
-            scouted = await scout(ends, [one.folder for one in group], raws)
         found = [(one, scouted.leg(one.folder.raw, one.known.target_name)) for one in group]
         legs = {leg: job for job, leg in found if leg is not None}
         self.report.folders += [job.result for job in legs.values()]
@@ -230,6 +235,8 @@ class Lanes:
             if errors[job] is None:
                 self.tally.end(job.folder.name)
         left = [job for job in group if job not in errors or errors[job] is not None]
+        cause = next((job for leg, job in legs.items() if leg.is_cause), None)
+        left.sort(key=lambda job: job is not cause)  # if one is given up for it, then that one
         return await self._after_flight(ends, left, errors)
 
     async def _after_flight(

@@ -59,6 +59,15 @@ class Look:
     seen: Listing | Delta
     mails: Mails
     fingerprint: bytes = b""
+    unlisted: tuple[int, ...] = ()
+    """Mails of which the server lists no flags."""
+    untold: int = 0
+    """Mails that the server counts and does not even name."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a listing has fewer mails than the folder; some may be gone meanwhile."""
+        return isinstance(self.seen, Listing) and len(self.seen.uids) < self.opened.messages
 
     def adds_up(self, ledger: FolderLedger) -> bool:
         """Return whether what is known and what changed make as many mails as the folder has.
@@ -213,8 +222,9 @@ async def look_at_many(connection: Connection, folders: Sequence[Folder]) -> dic
         with suppress(Corrupt):
             if opening_request.is_ok and (listed is None or listed.is_ok):
                 there = opened(opening_request)
-                if there.messages == 0 or listed is not None:
-                    found[folder.raw] = _listed(there, gathered)
+                seen = _listed(there, gathered)
+                if not seen.is_short:
+                    found[folder.raw] = seen
     return found
 
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from operator import lt
 from typing import TYPE_CHECKING, overload
 
-from switchover.move.flags import FlagReader
+from switchover.move.flags import NO_FLAGS, FlagReader
 from switchover.move.uid_columns import found_in
 from switchover.wire.imap.internal_date import DateReader, InternalDate
 from switchover.wire.imap.message_commands import FetchField
@@ -125,7 +125,21 @@ class MailGatherer(FlagGatherer):
 
     def mails(self) -> Mails:
         """Return the mails whose flags came; one without a size has 0, and no date."""
+        return self._filled(*self.columns())
+
+    def every(self) -> Mails:
+        """Return the mails of which anything came; one whose flags did not come has none."""
         uids, flags = self.columns()
+        told = set(uids)
+        bare = array("q", (uid for uid in self._detailed if uid not in told))
+        if bare:
+            uids, flags = uids + bare, [*flags, *[NO_FLAGS] * len(bare)]
+            order = _order(uids)
+            if order is not None:
+                uids, flags = _picked(uids, order), list(map(flags.__getitem__, order))
+        return self._filled(uids, flags)
+
+    def _filled(self, uids: array[int], flags: list[FlagSet]) -> Mails:
         found = self.details(uids, flags)
         if len(found.uids) == len(uids):
             return found

@@ -111,9 +111,41 @@ class _MailReader:
 
 def _is_told(item: FetchItem) -> bool:
     """Return whether this is a mail of our listing, and one whose numbers make sense."""
-    if item.uid is None or item.flags is None or item.date is None:
+    if item.uid is None or item.flags is None or item.uid >> 63:
         return False
-    return not item.uid >> 63
+    # A server may name no date that can be read, or no size; what comes unasked has neither.
+    return item.date is not None or item.size is not None
+
+
+class UidSink:
+    """Gathers the UIDs of a folder, whatever else is told of its mails."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.uids: set[int] = set()
+
+    def open(self) -> _UidReader:
+        """Return what one connection reads with."""
+        return _UidReader(self.uids)
+
+
+class _UidReader:
+    """UIDs come in lines alone: bodies and headers are nobody's here."""
+
+    def __init__(self, uids: set[int]) -> None:
+        self._uids = uids
+
+    def begin(self) -> None:
+        """Nothing was asked for that could begin."""
+
+    def update(self, data: memoryview) -> None:
+        """Take nothing."""
+
+    def end(self) -> None:
+        """Note nothing."""
+
+    def take(self, items: Sequence[FetchItem]) -> None:
+        self._uids.update(one.uid for one in items if one.uid is not None and not one.uid >> 63)
 
 
 class WordSink:

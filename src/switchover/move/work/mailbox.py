@@ -142,7 +142,7 @@ async def list_mails(connection: Connection, there: Opened, uids: bytes = b"1:*"
     if there.messages:  # some servers refuse to list an empty folder
         listing = message_commands.uid_fetch(uids, ALL_FIELDS)
         await gather(connection, [listing], gathered.take, most=most_mails(there.messages))
-    return gathered.mails()
+    return gathered.every()
 
 
 def most_mails(messages: int) -> int:

@@ -7,9 +7,11 @@ leaves alone is sent like any new mail, and what it leaves in doubt is found whe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover.errors import SwitchoverError
 from switchover.move.moves import Arrived, Departed, Moved, Moves, may_gain, may_lose, plan_moves
 from switchover.move.segment import LedgerMail, Row, RowKind, pack_mails, pack_uids, removed
 from switchover.move.standing import State
@@ -39,7 +41,8 @@ async def move_within_target(
 ) -> None:
     """Give folders on the target the mails that stand in another one there; needs UIDPLUS.
 
-    Whatever is deleted where they were is moved, else copied. Raises ConnectionLost.
+    Whatever is deleted where they were is moved, else copied. A folder that a server does not open, or
+    tells nonsense of, is left alone here: what becomes of it is said when it is copied.
     """
     if "UIDPLUS" not in ends.target.conversation.capabilities:
         return
@@ -50,7 +53,10 @@ async def move_within_target(
         return  # nothing moves within a folder
     work = _Moving(ends=ends, store=store, rules=rules)
     for job in {id(one): one for one in (*losing, *gaining)}.values():
-        await work.look_at(job)
+        with suppress(SwitchoverError):
+            await work.look_at(job)
+        if not ends.are_usable:
+            return  # the lanes come back by themselves
     await work.run()
 
 
@@ -86,6 +92,8 @@ class _Moving:
         name, source = job.folder.name, self.ends.source
         rows = await self.store.load(job.known)
         seen = await look(source, job.folder, rows)
+        if seen.is_short or not seen.adds_up(rows.ledger):
+            return  # what is not listed has not gone
         known = rows.folder.source_uid_validity
         if rows.ledger.open_rows or known not in {0, seen.opened.uid_validity}:
             return  # what is in doubt there is cleared first, and that is done when it is copied
@@ -115,16 +123,20 @@ class _Moving:
         if moves.unread:
             moves = plan_moves(await self._read(moves), await self._read_copies(moves))
         for action in moves.sure:
-            if action.from_folder != action.to_folder:
-                await self._move(action)
+            if action.from_folder != action.to_folder and self.ends.are_usable:
+                with suppress(SwitchoverError):
+                    await self._move(action)
 
     async def _read(self, moves: Moves) -> list[Arrived]:
         """Return the new mails with the digests that decide."""
         digests: dict[tuple[str, int], bytes] = {}
         for name, uids in moves.unread.items():
-            await open_folder(self.ends.source, self.seen[name].job.folder.raw, to_write=False)
-            read = await read_digests(self.ends.source, uids, self.store.form)
-            digests |= {(name, uid): digest for uid, digest in read.items()}
+            if not self.ends.are_usable:
+                break
+            with suppress(SwitchoverError):
+                await open_folder(self.ends.source, self.seen[name].job.folder.raw, to_write=False)
+                read = await read_digests(self.ends.source, uids, self.store.form)
+                digests |= {(name, uid): digest for uid, digest in read.items()}
         return [
             one._replace(digest=digests.get((one.folder, one.source_uid), b""))
             for one in self.arrived
@@ -135,10 +147,13 @@ class _Moving:
         digests: dict[tuple[str, int], bytes] = {}
         for name, uids in moves.unread_copies.items():
             folder = self.seen[name].rows.folder
-            opened = await open_folder(self.ends.target, folder.target_name, to_write=False)
-            if opened.uid_validity == folder.target_uid_validity:
-                read = await read_digests(self.ends.target, uids, self.store.form)
-                digests |= {(name, uid): digest for uid, digest in read.items()}
+            if not self.ends.are_usable:
+                break
+            with suppress(SwitchoverError):
+                opened = await open_folder(self.ends.target, folder.target_name, to_write=False)
+                if opened.uid_validity == folder.target_uid_validity:
+                    read = await read_digests(self.ends.target, uids, self.store.form)
+                    digests |= {(name, uid): digest for uid, digest in read.items()}
         return [
             one._replace(digest=one.digest or digests.get((one.folder, one.target_uid), b""))
             for one in self.departed
@@ -159,6 +174,8 @@ class _Moving:
         self.store.save_validity(
             receives.rows, receives.look.opened.uid_validity, told.uid_validity
         )
+        # The ledger knows the folder from now on, so nothing may take it for one that nobody copied.
+        receives.job.known = receives.rows.folder
         by_copy = {one.departed.target_uid: one for one in action.mails}
         # Without MOVE the copy that stays behind is deleted when its folder is copied.
         is_move = not action.is_copy and "MOVE" in target.conversation.capabilities

@@ -5,12 +5,67 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover.move.work.isolation import Suspects
+
 if TYPE_CHECKING:
+    from switchover.move.adoption import Adoption
     from switchover.move.folder_plan import FolderPlan
-    from switchover.move.work.folder import FolderResult
+    from switchover.move.segment import Skip
+    from switchover.move.selection import NotWanted
+    from switchover.move.standing import State
     from switchover.move.work.forecast import Forecast
     from switchover.move.work.redated import RedatedMail
     from switchover.move.work.skipped import SkippedMail
+
+
+@dataclass(slots=True, kw_only=True)
+class FolderResult:
+    """What was done with one folder; ``skips`` are named by source UID."""
+
+    name: str
+    copied: int = 0
+    copied_bytes: int = 0
+    found: int = 0
+    paired: int = 0
+    """Mails known again after a side gave new UIDs."""
+    reflagged: int = 0
+    deleted: int = 0
+    marked: int = 0
+    """Mails that are only marked as deleted, because the server can not remove single ones."""
+    vanished: int = 0
+    moved: int = 0
+    """Mails that the target had in another folder and did not need again."""
+    adopted: int = 0
+    """Mails that another tool had put there before our first run."""
+    adopted_redated: int = 0
+    """Those of them with another date than on the source."""
+    known: int = 0
+    listed: int = 0
+    seconds: float = 0.0
+    unread: int = 0
+    """Mails that the source listed and then did not show: gone, or looked for again at the next run."""
+    breaks: dict[int, int] = field(default_factory=dict)
+    """How often a connection broke in the middle of a mail, by UID."""
+    suspects: Suspects = field(default_factory=Suspects)
+    copy_breaks: dict[int, int] = field(default_factory=dict)
+    """The same for mails of the target, which are read where that is the only proof."""
+    adoption: Adoption | None = None
+    """What was found out before a connection broke, for the next try."""
+    target_state: State | None = None
+    """What the target folder must show if nobody but us was at work there."""
+    skips: dict[int, Skip] = field(default_factory=dict)
+    unlisted: str = ""
+    """What to tell of mails that a side lists in no way that can be read; nothing is deleted there then."""
+    redated: dict[int, int] = field(default_factory=dict)
+    """Dates that the target refuses, by source UID: their mails were copied with another."""
+    not_wanted: dict[int, NotWanted] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> int:
+        """A number that grows with every mail whose fate is settled, or nearly."""
+        nearly = self.suspects.narrowed + len(self.suspects.isolated)
+        tried = self.adoption.count if self.adoption else self.adopted
+        return self.copied + self.found + len(self.skips) + tried + nearly
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Our own environment stays behind: it may hold passwords, and PG* variables would steer the server.
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _POLL_SECONDS = 0.05
+_FIRST_POLL_SECONDS = 0.004  # most starts and stops take a few of these
 
 
 async def run_program(
@@ -73,3 +74,12 @@ async def only_starter(directory: Path, deadline: float) -> AsyncIterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+async def looks() -> AsyncIterator[None]:
+    """Yield at once and then again and again, in pauses that grow: most things take milliseconds."""
+    seconds = _FIRST_POLL_SECONDS
+    while True:
+        yield
+        await asyncio.sleep(seconds)
+        seconds = min(2 * seconds, _POLL_SECONDS)

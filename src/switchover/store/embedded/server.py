@@ -21,15 +21,12 @@ from switchover.errors import Conflict, Refused, SwitchoverError, Unavailable
 from switchover.store.disk import find_full_disk, writing
 from switchover.store.embedded import binaries, configuration, postmaster, template
 from switchover.store.embedded.account import Account, get_account
-from switchover.store.embedded.programs import only_starter, run_program
+from switchover.store.embedded.programs import looks, only_starter, run_program
 from switchover.store.embedded.server_log import ServerLog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-_POLL_SECONDS = 0.05
-_FIRST_POLL_SECONDS = 0.004  # most starts and stops take a few of these
 # The C locale sorts the same on every machine: an upgrade of the C library breaks no index.
 _INITDB_OPTIONS = (
     "--auth-local=peer",
@@ -128,13 +125,14 @@ class EmbeddedPostgres:
     async def launch(self, *, timeout_seconds: float = 60.0) -> None:
         """Begin to bring the server up, for a ``start`` that comes soon; raises as that does."""
         self._is_wanted = True
+        deadline = clock.monotonic() + timeout_seconds
         async with self._turn:
             with writing(self._directory):
                 account = await asyncio.to_thread(get_account)
                 await asyncio.to_thread(self._own_directories, account)
-                async with only_starter(self._directory, clock.monotonic() + timeout_seconds):
+                async with only_starter(self._directory, deadline):
                     if await self._find_usable(account) is None:
-                        await self._launch_new(account)
+                        await self._wait_until_seen(await self._launch_new(account), deadline)
 
     async def stop(self, *, timeout_seconds: float = 20.0) -> None:
         """End the server: fast shutdown first, harder when that takes too long. Idempotent."""
@@ -334,9 +332,17 @@ class EmbeddedPostgres:
         )
         return int(answer)
 
+    async def _wait_until_seen(self, process_id: int, deadline: float) -> None:
+        """Return when others see that the server is there, or has gone: before that they start a second one."""
+        async for _ in looks():
+            if postmaster.has_ended(process_id) or clock.monotonic() > deadline:
+                return
+            if await asyncio.to_thread(postmaster.find_postmaster, self._cluster) is not None:
+                return
+
     async def _wait_until_ready(self, process_id: int, deadline: float) -> bool:
         """Return True when the server answers, False when its process is gone."""
-        async for _ in _looks():
+        async for _ in looks():
             if postmaster.has_ended(process_id):
                 return False
             found = await asyncio.to_thread(postmaster.find_postmaster, self._cluster)
@@ -369,7 +375,7 @@ class EmbeddedPostgres:
 
     async def _wait_until_gone(self, process_id: int, patience_seconds: float) -> bool:
         deadline = clock.monotonic() + patience_seconds
-        async for _ in _looks():
+        async for _ in looks():
             if postmaster.has_ended(process_id):
                 return True
             if clock.monotonic() > deadline:
@@ -380,17 +386,8 @@ class EmbeddedPostgres:
         """Wait until killed workers are gone: PostgreSQL refuses to start beside them."""
         mark = postmaster.mark_of(self._cluster)
         deadline = clock.monotonic() + 5.0
-        async for _ in _looks():
+        async for _ in looks():
             if not await asyncio.to_thread(postmaster.list_processes, mark):
                 return
             if clock.monotonic() > deadline:
                 raise Unavailable("processes of an earlier PostgreSQL do not end; try again")
-
-
-async def _looks() -> AsyncIterator[None]:
-    """Yield at once and then again and again, in pauses that grow: most things take milliseconds."""
-    seconds = _FIRST_POLL_SECONDS
-    while True:
-        yield
-        await asyncio.sleep(seconds)
-        seconds = min(2 * seconds, _POLL_SECONDS)

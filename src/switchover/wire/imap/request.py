@@ -34,6 +34,11 @@ class Request:
         """True once the server has said OK."""
         return self.answer is not None and self.answer.kind is StatusKind.OK
 
+    @property
+    def octets(self) -> int:
+        """How much of it goes out, without what it streams."""
+        return sum(len(step) for step in self.steps if isinstance(step, bytes))
+
 
 class Answered(NamedTuple):
     """The server has answered a command."""

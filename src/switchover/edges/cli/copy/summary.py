@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from switchover.move.folder_plan import FolderPlan
     from switchover.move.mail_name import MailName
     from switchover.move.work.copying import CopyReport
-    from switchover.move.work.folder import FolderResult
     from switchover.move.work.redated import RedatedMail
+    from switchover.move.work.report import FolderResult
     from switchover.move.work.skipped import SkippedMail
 
 COMPLETE, STAYS_BEHIND, TRY_AGAIN = 0, 5, 75
@@ -75,7 +75,7 @@ def show(report: CopyReport, seconds: float) -> None:
     for name, sentence in sorted(report.failures.items()):
         word = "refused" if name in report.refused else "left"
         _say(f"[red]{word}[/red] {escape(name)}: {escape(sentence)}")
-    for note in [*report.notes, *_other_dates(report)]:
+    for note in _notes(report):
         _say(f"[yellow]note[/yellow] {escape(note)}")
     _say(_totals(report, seconds, quiet_folders=len(report.folders) - len(rows)))
     ending = ending_of(report)
@@ -175,6 +175,12 @@ def _moment(epoch_seconds: int) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
+def _notes(report: CopyReport) -> list[str]:
+    """Return sentences about what is not as on the source although every mail is."""
+    unlisted = [one.unlisted for one in report.folders if one.unlisted]
+    return [*report.notes, *unlisted, *_other_dates(report)]
+
+
 def _other_dates(report: CopyReport) -> list[str]:
     return [
         f"{counted(one.adopted_redated, 'adopted mail')} of {one.name} came to the target under another date "
@@ -226,7 +232,7 @@ def as_json(report: CopyReport, seconds: float) -> dict[str, Any]:
         "unchanged_folders": report.unchanged,
         "created": report.created,
         "renamed": report.renamed,
-        "notes": report.notes,
+        "notes": _notes(report),
         "connections": report.connections,
         "retries": report.retries,
         "waited_seconds": round(report.waited_seconds, 1),

@@ -131,11 +131,11 @@ class Connection:
                 await self.flush()
                 first = await self.wait(requests[answered])
                 answered += 1
-                octets -= _octets(first)
+                octets -= first.octets
                 kept = self._check_kept(kept + first.kept_bytes)
             if command is not None:
                 requests.append(await self._put(command, ()))
-                octets += _octets(requests[-1])
+                octets += requests[-1].octets
         return requests
 
     def require(self, request: Request) -> Request:
@@ -396,7 +396,3 @@ class Connection:
 
 def _final(message: str) -> Failure:
     return Failure(message=message, scope=Scope.ENDPOINT, retry=Retry.NEVER)
-
-
-def _octets(request: Request) -> int:
-    return sum(len(step) for step in request.steps if isinstance(step, bytes))
