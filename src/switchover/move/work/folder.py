@@ -313,8 +313,9 @@ class FolderCopy:
             batches = recorder.intended(appends, mails)
             await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
             is_over = True
-        except FolderRefused:
+        except FolderRefused as error:
             recorder.forget(pump.refused_in_a_row)
+            self.result.note_refused(error)
             raise
         finally:
             recorder.flush()

@@ -41,10 +41,17 @@ MOST_REFUSED = 20
 
 
 class FolderRefused(Unavailable):
-    """The target takes no mail into the folder, whatever mail it is; no other try in this run helps."""
+    """The target takes no mail into the folder, whatever mail it is.
+
+    ``retry`` is NOW where the folder may only have to be opened anew, else NEVER: not in this run.
+    """
 
     scope = Scope.MAILBOX
-    retry = Retry.NEVER
+
+    def __init__(self, message: str, *, retry: Retry = Retry.NEVER) -> None:
+        """Keep what to do beside the sentence."""
+        super().__init__(message)
+        self.retry = retry
 
 
 class Head(NamedTuple):
@@ -306,9 +313,12 @@ class Outbox:
             return
         self.in_a_row.append(uid)
         if len(self.in_a_row) >= MOST_REFUSED:
+            # Dovecot says "internal error" where a folder was made anew behind the session's back.
+            may_pass = skip.reason.may_pass
             raise FolderRefused(
                 f"{self.target.target.host} refused {len(self.in_a_row)} mails one after the other and "
-                f"took none between: {skip.detail}; see to the folder there and run the command again"
+                f"took none between: {skip.detail}; see to the folder there and run the command again",
+                retry=Retry.NOW if may_pass else Retry.NEVER,
             )
 
     def _store(self, group: Group) -> None:
