@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from switchover.move.kept_dates import FIRST_SECOND
 
+NO_DATE = -62_135_596_800
+"""Stands for a date that can not be read, UTC seconds: the first second of the year 1."""
 _CLOCK_SECONDS = 3600
 """How far the target's clock may be from ours."""
 
@@ -26,6 +28,8 @@ class DateLoss:
 
     def explains(self, source: int, target: int) -> str:
         """Return why a date on the source became this one on the target, or "": any other is a fault."""
+        if source == NO_DATE:
+            return "the source names no date that can be read"
         if self.wraps and source < 0 and target == _wrapped(source):
             return "the target can not keep dates before 1970"
         if self.raises_early and source < FIRST_SECOND and target == FIRST_SECOND:

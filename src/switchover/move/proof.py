@@ -22,6 +22,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
+from switchover.model.wording import counted
 from switchover.move.date_loss import NOTHING_LOST, DateLoss
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.proof_compare import Comparison
@@ -172,8 +173,8 @@ def _one_sided(contents: FolderContents) -> Difference:
     return Difference(
         kind=DifferenceKind.FOLDER_EXTRA if is_extra else DifferenceKind.FOLDER_MISSING,
         folder=contents.folder,
-        source="" if is_extra else f"{_number(contents.source_mails, contents.source)} mails",
-        target=f"{_number(contents.target_mails, contents.target)} mails" if is_extra else "",
+        source="" if is_extra else counted(_number(contents.source_mails, contents.source), "mail"),
+        target=counted(_number(contents.target_mails, contents.target), "mail") if is_extra else "",
     )
 
 

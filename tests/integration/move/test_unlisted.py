@@ -46,6 +46,9 @@ class Leaving(Scripted):
         if ODD in uids:
             out.write(self.line)
 
+    def head(self, uid: int, size: int) -> bytes:
+        return b"* %d FETCH (UID %d BODY[] {%d}\r\n" % (uid, uid, size)
+
     async def _answer(self, text: bytes, out: asyncio.StreamWriter) -> None:
         words = text.upper()
         named = sorted(uid for uid in self.mails if self.names_all or uid != ODD)
@@ -122,8 +125,28 @@ async def test_mails_that_are_only_counted_are_left_and_the_folder_is_looked_at_
         for _ in range(2):
             ended = await bring("copy", source, server, user, place)
             assert ended.code == 75, ended
-            assert "1 mails more" in json.loads(ended.said)["left"]["INBOX"]
+            assert "1 mail more" in json.loads(ended.said)["left"]["INBOX"]
         assert len(stored(server, user)) == 4
         source.names_all, source.line = True, NO_FLAGS
         await bring("copy", source, server, user, place)
         assert stored(server, user) == sorted(MAILS.values())
+
+
+async def test_a_mail_of_which_the_source_names_no_date_gets_its_own_and_is_named(
+    server: Dovecot, user: str, place: Path
+) -> None:
+    odd = b"Date: Fri, 01 May 2020 02:00:00 +0200\r\nSubject: odd\r\n\r\nx\r\n"
+    line = b'* 3 FETCH (UID 3 FLAGS () INTERNALDATE "yesterday" RFC822.SIZE %d)\r\n' % len(odd)
+    source = Leaving(line=line)
+    source.mails[ODD] = odd
+    async with running(source):
+        ended = await bring("copy", source, server, user, place)
+        report = json.loads(ended.said)
+        (changed,) = report["dates_changed"]
+        named = changed["uid"], changed["subject"], changed["date"], changed["copied_with"]
+        assert named == (3, "odd", None, "2020-05-01T00:00:00+00:00")
+        assert (ended.code, report["notes"]) == (0, [])
+        received = server.doveadm("fetch", "-u", user, "date.received", "subject", "odd")
+        assert "2020-05-01" in received or "2020-04-30" in received
+        proof = await bring("verify", source, server, user, place, "--level", "1")
+        assert proof.code == 0, proof

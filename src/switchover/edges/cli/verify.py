@@ -218,7 +218,7 @@ async def _verify(
         def tell(folder: str, mails: int, octets: int) -> None:
             counts[0] += mails
             counts[1] += octets
-            said = f"{counts[0]:,} mails, {counts[1] / 1e6:,.1f} MB of both sides"
+            said = f"{counted(counts[0], 'mail')}, {counts[1] / 1e6:,.1f} MB of both sides"
             shown.update(task, description=escape(folder), said=said)
 
         report = await verify_alone(settings, order, progress=tell)
@@ -349,7 +349,7 @@ def _show_verdict(found: Manifest) -> None:
     mails = sum(one.source_mails for one in proof.folders)
     depth = f"level {int(proof.level)}, form {found.form}"
     if found.sampled is not None:
-        depth += f", {found.sampled:,} mails read"
+        depth += f", {counted(found.sampled, 'mail')} read"
     console.print(
         f"[{style[found.verdict]}]{found.verdict}[/{style[found.verdict]}]: {counted(mails, 'mail')} in "
         f"{counted(len(proof.folders), 'folder')}, "

@@ -177,7 +177,7 @@ async def _copy_mailbox(
 async def _name_redated(
     report: CopyReport, folders: Mapping[str, CopyFolder], source: Account
 ) -> None:
-    found = {one.name: one.redated for one in report.folders if one.redated}
+    found = [one for one in report.folders if one.redated or one.undated]
     if found:
         from switchover.move.work.redated import list_redated  # noqa: PLC0415 - start-up time
 

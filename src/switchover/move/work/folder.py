@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.errors import Corrupt, Refused
+from switchover.errors import Refused
 from switchover.move.beliefs import largest_mail, trust_of
 from switchover.move.flags import PermanentFlags
-from switchover.move.kept_dates import mend_dates, zones_of_mended
+from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
 from switchover.move.queries import OTHER_FOLDER
 from switchover.move.segment import reflagged, removed, skipped, vanished
@@ -34,7 +34,7 @@ from switchover.move.sync_plan import (
     plan_folder,
     wanted_mails,
 )
-from switchover.move.uid_columns import UidPairs
+from switchover.move.uid_columns import UidPairs, absent
 from switchover.move.work.append import Pump
 from switchover.move.work.both import both
 from switchover.move.work.doubts import Doubts
@@ -42,10 +42,11 @@ from switchover.move.work.folder_facts import ask_append_limit
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
 from switchover.move.work.outbox import FolderRefused
-from switchover.move.work.recording import Recorder
+from switchover.move.work.recording import Recorder, with_dates
 from switchover.move.work.target_changes import delete_mails, store_flags
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Sequence
 
     from switchover.move.canonical import Form
@@ -115,10 +116,9 @@ class FolderCopy:
             messages=here.messages + self.result.copied - self.result.deleted,
         )
         if untold:
-            raise Corrupt(
-                f"{self.source.target.host} says that {self.folder.name} has {untold:,} mails more than it "
-                "names: they are not copied, and nothing was deleted for them"
-            )
+            from switchover.move.work.unlisted import untold_error  # noqa: PLC0415 - rare
+
+            raise untold_error(untold, self.folder.name, self.source.target.host)
         return self.result
 
     async def _open(self) -> tuple[Look, Opened]:
@@ -155,7 +155,12 @@ class FolderCopy:
         if rules.deletions is not Deletions.NEVER and not seen.untold:
             target = await list_flags(self.target, here)
             if len(target.uids) < here.messages:
-                self._keep_all(here.messages - len(target.uids))
+                from switchover.move.work.unlisted import kept_there  # noqa: PLC0415 - rare
+
+                missing = here.messages - len(target.uids)
+                self.result.unlisted = kept_there(
+                    missing, self.folder.name, self.target.target.host
+                )
                 target = None
         if target is None:
             rules = replace(rules, deletions=Deletions.NEVER)
@@ -166,12 +171,6 @@ class FolderCopy:
         changes = self._choose(changes, mails)
         sizes = UidPairs(mails.uids, mails.sizes)
         return plan_folder(changes, ledger, rules, sizes=sizes, target=target), mails
-
-    def _keep_all(self, mails: int) -> None:
-        self.result.unlisted = (
-            f"{self.target.target.host} lists {mails:,} mails of {self.folder.name} in no way that can be read: "
-            "nothing is deleted in that folder on the target"
-        )
 
     def _save(self, there: Opened, fingerprint: bytes, *, is_whole: bool) -> None:
         self.result.listed = there.messages
@@ -255,7 +254,9 @@ class FolderCopy:
             self._reopen()
         for one in found:
             if not isinstance(one, PairAgain):
+                before = self.rows.ledger.source_uids
                 self.result.found += await doubts.settle()
+                self._note_redated(before, seen.mails)
             elif one.side is Side.SOURCE:
                 mails = await list_mails(self.source, there)
                 self.result.paired += await doubts.pair_source(mails)
@@ -263,7 +264,6 @@ class FolderCopy:
                 is_final = (
                     self.rules.is_in_use
                     and self.rules.deletions is not Deletions.MIRROR
-                    # What another folder never had, nobody deleted there.
                     and known.target_uid_validity != OTHER_FOLDER
                 )
                 paired = await doubts.pair_target(is_lost_for_good=is_final)
@@ -278,6 +278,12 @@ class FolderCopy:
         doubts.source_uids_hold = True
         return doubts
 
+    def _note_redated(self, before: array[int], mails: Mails) -> None:
+        """Note the mails found on the target that went there with another date than theirs."""
+        _, former = mend_dates(mails.uids, mails.seconds, self.target.conversation.profile)
+        found = absent(self.rows.ledger.source_uids, before) if former else ()
+        self.result.redated |= {uid: former[uid] for uid in found if uid in former}
+
     def _reopen(self) -> None:
         """Note that the folder is not complete: what is taken out of the ledger, no change will tell of."""
         folder = self.rows.folder
@@ -288,8 +294,7 @@ class FolderCopy:
 
     async def _append(self, appends: list[Append], mails: Mails, doubts: Doubts) -> int:
         """Send mails and return the highest UID that the target named; ``appends`` is emptied on the way."""
-        suspects = self.result.suspects
-        appends = suspects.cut(appends, mails, self.rules.limits)
+        appends = self.result.suspects.cut(appends, mails, self.rules.limits)
         if not appends:
             self._judge_suspects(is_over=True)
             return 0
@@ -297,15 +302,14 @@ class FolderCopy:
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
         if again:
             self._reopen()
+            gone = [uid for uid in again if self.rows.ledger.position(uid) is not None]
+            self.result.known -= len(gone)
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
-        seconds, former = mend_dates(mails.uids, mails.seconds, profile)
-        if former:
-            zones = zones_of_mended(mails.uids, mails.zones, former)
-            mails = replace(mails, seconds=seconds, zones=zones)
+        mails, former, undated = await with_dates(self.source, appends, mails, profile)
         recorder = Recorder(
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
-            target=profile, former_dates=former,
+            target=profile, former_dates=former, undated=undated,
         )  # fmt: skip
         pump = self._pump(recorder, doubts.here)
         is_over = False
@@ -325,6 +329,7 @@ class FolderCopy:
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused
             self.result.redated |= recorder.redated
+            self.result.undated |= recorder.newly_dated
             self._judge_suspects(is_over=is_over, has_stored=bool(recorder.copied))
         if recorder.unknown:
             self.rows.ledger = replay(self.rows.rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from switchover.errors import Corrupt
+from switchover.model.wording import counted
 from switchover.move.canonical import Form
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import folded, spelled
@@ -329,7 +330,7 @@ class FolderCheck:
 def _incomplete(host: str, unread: Sequence[int], untold: int) -> str:
     few = ", ".join(map(str, unread[:_UIDS_SHOWN])) + (", ..." if len(unread) > _UIDS_SHOWN else "")
     parts = [f"lists mails in no way that can be read (UID {few})"] if unread else []
-    parts += [f"has {untold:,} mails more than it names"] if untold > 0 else []
+    parts += [f"has {counted(untold, 'mail')} more than it names"] if untold > 0 else []
     return f"{host} {' and '.join(parts)}: nothing is proved of this folder"
 
 

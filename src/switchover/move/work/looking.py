@@ -223,7 +223,8 @@ async def look_at_many(connection: Connection, folders: Sequence[Folder]) -> dic
             if opening_request.is_ok and (listed is None or listed.is_ok):
                 there = opened(opening_request)
                 seen = _listed(there, gathered)
-                if not seen.is_short:
+                # What is odd is looked at closer, and that needs the connection for itself.
+                if not seen.is_short and 0 not in seen.mails.seconds:
                     found[folder.raw] = seen
     return found
 

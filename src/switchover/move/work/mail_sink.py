@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchover.move.canonical import digest_of, digester
+from switchover.move.date_loss import NO_DATE
 from switchover.move.flags import FlagReader
 from switchover.move.folder_mails import FolderMails, not_delivered
 from switchover.move.mime_part import MailWords, words_of
@@ -81,7 +82,7 @@ class _MailReader:
         dates = [one.internal_date for one in told]
         self._sink.mails.extend(
             [one.uid or 0 for one in told],
-            [one.epoch_seconds if one else 0 for one in dates],
+            [one.epoch_seconds if one else NO_DATE for one in dates],
             [flags[one.flags or ()] for one in told],
             [one.size for one in told],
         )
@@ -92,7 +93,7 @@ class _MailReader:
             ProofMail(
                 item.uid or 0,
                 self._digest_of(item, form),
-                date.epoch_seconds if date else 0,
+                date.epoch_seconds if date else NO_DATE,
                 self._sink.flags[item.flags or ()],
                 item.size,
             )

@@ -9,10 +9,11 @@ until it is written the intent stands for it.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.move.kept_dates import mend_dates, zones_of_mended
 from switchover.move.segment import FULL_MAILS, Row, RowKind, Skip, pack_columns, pack_uids, skipped
 from switchover.move.uid_columns import places
 from switchover.move.work.outbox import Batch, head
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from switchover.move.work.mailbox import Mails
     from switchover.move.work.outbox import Sent
     from switchover.wire.imap.quirks import Profile
+    from switchover.wire.imap.shell import Connection
 
 GROUP_BATCHES = 16
 """Batches under one intent."""
@@ -47,6 +49,10 @@ class Recorder:
     """Dates of the source that the target would refuse, by source UID (UTC seconds)."""
     redated: dict[int, int] = field(default_factory=dict)
     """Those of them whose mail went over with another."""
+    undated: Mapping[int, int] = field(default_factory=dict)
+    """Dates given to mails of which the source names none, by source UID (UTC seconds)."""
+    newly_dated: dict[int, int] = field(default_factory=dict)
+    """Those of them whose mail went over."""
     unknown: dict[int, bytes] = field(default_factory=dict)
     """Digests of what the target stored without saying where (no UIDPLUS), by source UID."""
     copied: int = 0
@@ -108,10 +114,11 @@ class Recorder:
             self._since = clock.monotonic()
         self._stored += [(batch.sent[uid], place) for uid, place in batch.stored.items()]
         self._skips |= batch.refused
-        if self.former_dates:
+        if self.former_dates or self.undated:
             went = (*batch.stored, *batch.unknown)
-            former = self.former_dates
+            former, given = self.former_dates, self.undated
             self.redated |= {uid: former[uid] for uid in went if uid in former}
+            self.newly_dated |= {uid: given[uid] for uid in went if uid in given}
         known = len(batch.stored) + len(batch.refused) + len(batch.unknown)
         self.unread += len(batch.uids) - known
         self.highest = max((self.highest, *batch.stored.values()))
@@ -145,6 +152,27 @@ class Recorder:
             self.store.write(self.rows, stored_row(self._stored))
         self.store.finish(self.rows, self._over)
         self._stored, self._over = [], []
+
+
+async def with_dates(
+    source: Connection, appends: Sequence[Append], mails: Mails, target: Profile
+) -> tuple[Mails, dict[int, int], dict[int, int]]:
+    """Return mails with dates that the target takes, and what was changed for that.
+
+    That are former dates by UID of those it would refuse, and dates given to those that had none.
+    """
+    undated: dict[int, int] = {}
+    if 0 in mails.seconds:
+        from switchover.move.work.undated import dated  # noqa: PLC0415 - rare
+
+        wanted = {uid for one in appends for uid in one.source_uids}
+        mails, undated = await dated(source, mails, wanted)
+    seconds, former = mend_dates(mails.uids, mails.seconds, target)
+    if former:
+        zones = zones_of_mended(mails.uids, mails.zones, former)
+        mails = replace(mails, seconds=seconds, zones=zones)
+    former = {uid: one for uid, one in former.items() if uid not in undated}
+    return mails, former, undated
 
 
 def stored_row(mails: Sequence[tuple[Sent, int]]) -> Row:

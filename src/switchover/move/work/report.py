@@ -62,6 +62,8 @@ class FolderResult:
     """What to tell of mails that a side lists in no way that can be read; nothing is deleted there then."""
     redated: dict[int, int] = field(default_factory=dict)
     """Dates that the target refuses, by source UID: their mails were copied with another."""
+    undated: dict[int, int] = field(default_factory=dict)
+    """Dates (UTC seconds) given to mails of which the source names none that can be read, by source UID."""
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
     def note_refused(self, error: FolderRefused) -> None:
@@ -86,7 +88,8 @@ class CopyReport:
     rights and annotations that the target refused. ``unchanged`` folders were not opened.
     ``refused`` are failures that another run will meet too. ``skipped`` are all mails that stay behind,
     whenever that was found. ``forecasts`` are what a dry run found out.
-    ``redated`` are mails that this run copied with another date than theirs, because the target refuses that.
+    ``redated`` are mails that this run copied with another date than theirs: the target refuses it, or the source
+    names none.
     ``connections`` were opened on both sides together, ``retries`` are tries after a connection was lost
     or a server said "not now", ``waited_seconds`` what lanes spent between them.
     """
@@ -113,7 +116,12 @@ class CopyReport:
     @property
     def is_complete(self) -> bool:
         """True when nothing is left to do."""
-        return not (self.failures or self.plan.problems or self.skipped)
+        return not (self.failures or self.plan.problems or self.behind)
+
+    @property
+    def behind(self) -> list[SkippedMail]:
+        """Those of the skipped mails that did not come over, and that nobody deleted there since."""
+        return [one for one in self.skipped if one.is_behind]
 
     @property
     def copied(self) -> int:

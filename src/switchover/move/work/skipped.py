@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import SwitchoverError
 from switchover.move.mail_name import MailName, read_mail_name
+from switchover.move.segment import SkipReason
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import open_folder, open_mailbox
 from switchover.move.work.reading import commands_for
@@ -41,6 +42,11 @@ class SkippedMail:
     name: MailName = field(default_factory=MailName)
     size: int | None = None
     epoch_seconds: int | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """False for a mail that was on the target until somebody deleted it there."""
+        return self.skip.reason is not SkipReason.DELETED_THERE
 
 
 async def list_skipped(
@@ -85,9 +91,9 @@ async def find_names(
         try:
             for folder, found in mails.items():
                 await open_folder(connection, folders[folder].source_name, to_write=False)
-                for item, name in await _read(connection, sorted(found)[:_MOST_NAMED]):
+                for item, header in await read_headers(connection, sorted(found)[:_MOST_NAMED]):
                     if item.uid is not None and item.uid in found:
-                        named[folder, item.uid] = item, name
+                        named[folder, item.uid] = item, read_mail_name(header)
         finally:
             await connection.close()
     except SwitchoverError:
@@ -95,8 +101,11 @@ async def find_names(
     return named
 
 
-async def _read(connection: Connection, uids: Collection[int]) -> list[tuple[FetchItem, MailName]]:
-    found: list[tuple[FetchItem, MailName]] = []
+async def read_headers(
+    connection: Connection, uids: Collection[int]
+) -> list[tuple[FetchItem, bytes]]:
+    """Return what the selected folder tells of mails, with their headers; of a huge one the beginning."""
+    found: list[tuple[FetchItem, bytes]] = []
     for command in commands_for(connection, _fetch_headers, uids):
         await _read_into(connection, command, found)
     return found
@@ -107,7 +116,7 @@ def _fetch_headers(text: bytes) -> Command:
 
 
 async def _read_into(
-    connection: Connection, command: Command, found: list[tuple[FetchItem, MailName]]
+    connection: Connection, command: Command, found: list[tuple[FetchItem, bytes]]
 ) -> None:
     request = await connection.send(command)
     item: FetchItem | None = None
@@ -119,7 +128,7 @@ async def _read_into(
             case BodyChunk(data) if len(header) < _LONGEST_HEADER_BYTES:
                 header += data
             case BodyEnd() if item is not None:
-                found.append((item, read_mail_name(bytes(header))))
+                found.append((item, bytes(header)))
             case _:
                 pass
     connection.require(request)

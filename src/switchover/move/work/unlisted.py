@@ -10,6 +10,8 @@ from array import array
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from switchover.errors import Corrupt
+from switchover.model.wording import counted
 from switchover.move.flags import NO_FLAGS
 from switchover.move.sync_plan import Listing
 from switchover.move.uid_columns import absent, ascending, found_in
@@ -135,4 +137,20 @@ def sentence_of(uids: Sequence[int], folder: str, host: str) -> str:
     return (
         f"{host} lists mails of {folder} in no way that can be read (UID {named}): they are copied "
         "without flags that are not known, and nothing is deleted in that folder on the target"
+    )
+
+
+def kept_there(mails: int, folder: str, host: str) -> str:
+    """Return what a person should know of a target that lists fewer mails than it has."""
+    return (
+        f"{host} lists {counted(mails, 'mail')} of {folder} in no way that can be read: nothing is deleted "
+        "in that folder on the target"
+    )
+
+
+def untold_error(mails: int, folder: str, host: str) -> Corrupt:
+    """Return the error for a folder of which the source does not name all mails."""
+    return Corrupt(
+        f"{host} says that {folder} has {counted(mails, 'mail')} more than it names: they are not copied, "
+        "and nothing is deleted there"
     )

@@ -74,3 +74,12 @@ def test_uids_end_somewhere() -> None:
 def test_nothing_that_a_file_says_breaks_the_reading(text: str) -> None:
     uid_list.parse("3 V1 N1\n" + text)
     uid_list.parse(text)
+
+
+def test_names_are_a_sequence_like_any_other() -> None:
+    names = ["a", "bé", "c\udcff"]
+    kept = uid_list.FileNames(names)
+    assert (list(kept), kept[1], kept[1:], kept[::-1]) == (names, "bé", names[1:], names[::-1])
+    for place in (-1, 3):
+        with pytest.raises(IndexError):
+            kept[place]

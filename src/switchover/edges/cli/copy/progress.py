@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from switchover import clock
 from switchover.edges.cli.copy.options import ProgressForm
 from switchover.edges.cli.output import duration, errors, escape
-from switchover.model.wording import plain
+from switchover.model.wording import counted, plain
 from switchover.move.tally import Phase, Speed
 
 if TYPE_CHECKING:
@@ -121,11 +121,11 @@ def line(meter: Meter) -> str:
     if tally.phase in _BEFORE:
         return _PHASES[tally.phase]
     parts = [
-        f"{_PHASES[tally.phase]}: {found.done_mails:,} of {found.mails:,} mails, "
+        f"{_PHASES[tally.phase]}: {found.done_mails:,} of {counted(found.mails, 'mail')}, "
         f"{_megabytes(found.done_octets)} of {_megabytes(found.octets)} MB",
         f"{meter.speed.mails_per_second:,.0f} mails/s, {_megabytes(meter.speed.octets_per_second)} MB/s",
         f"{_left(meter.speed, found)} left",
-        f"{found.done_folders:,} of {found.folders:,} folders done",
+        f"{found.done_folders:,} of {counted(found.folders, 'folder')} done",
     ]
     names = ", ".join(plain(one.name) for one in meter.active()[:3])
     return "; ".join([*parts, f"now {names}"] if names else parts)
@@ -149,7 +149,9 @@ def live_table(meter: Meter, width: int) -> Table:
         table.add_row(escape(plain(one.name)), *_cells(amount, meter.speed_of(one), width))
     if len(active) > _MOST_FOLDERS:
         table.add_row(f"[dim]and {len(active) - _MOST_FOLDERS} more[/dim]")
-    title = f"{_PHASES[tally.phase]}, {found.done_folders:,} of {found.folders:,} folders done"
+    title = (
+        f"{_PHASES[tally.phase]}, {found.done_folders:,} of {counted(found.folders, 'folder')} done"
+    )
     table.add_row(f"[bold]{title}[/bold]", *_cells(found, meter.speed, width))
     if tally.note:
         table.add_row(f"[yellow]{escape(tally.note)}[/yellow]")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchover.edges.cli.copy.summary import plan_json, print_full_columns, show_problems
 from switchover.edges.cli.output import console, escape
+from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from switchover.move.work.copying import CopyReport
@@ -43,7 +44,7 @@ def show(report: CopyReport) -> None:
     deleted = sum(one.deleted for one in report.forecasts)
     more = f", {deleted:,} deleted on the target" if deleted else ""
     _say(
-        f"[bold]{mails:,} mails[/bold], {octets / 1e6:,.1f} MB would be copied{more}; "
+        f"[bold]{counted(mails, 'mail')}[/bold], {octets / 1e6:,.1f} MB would be copied{more}; "
         "nothing was written on either server"
     )
 

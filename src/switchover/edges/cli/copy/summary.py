@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def ending_of(report: CopyReport) -> Ending:
             code=TRY_AGAIN,
             sentence=f"left: {again}, named above; run the same command again, it goes on from here",
         )
-    behind = _counts(len(report.skipped), len(report.refused) + len(report.plan.problems))
+    behind = _counts(len(report.behind), len(report.refused) + len(report.plan.problems))
     if behind:
         return Ending(
             code=STAYS_BEHIND,
@@ -65,11 +66,21 @@ def show(report: CopyReport, seconds: float) -> None:
     rows = [_row(one) for one in sorted(report.folders, key=lambda one: one.name) if _is_news(one)]
     if rows:
         print_full_columns(
-            ("folder", "copied", "MB", "adopted", "there before", "flags", "deleted", "not wanted"),
+            (
+                "folder",
+                "copied",
+                "MB",
+                "adopted",
+                "there before",
+                "moved",
+                "flags",
+                "deleted",
+                "not wanted",
+            ),
             rows,
             words={"folder"},
         )
-    _show_skipped(report.skipped)
+    _show_skipped(report.behind)
     _show_redated(report.redated)
     show_problems(report.plan)
     for name, sentence in sorted(report.failures.items()):
@@ -102,14 +113,16 @@ def _say(text: str) -> None:
 def _is_news(one: FolderResult) -> bool:
     return any(
         (
-            one.copied, one.found, one.adopted, one.paired, one.reflagged, one.deleted, one.marked,
-            one.not_wanted,
+            one.copied, one.found, one.adopted, one.paired, one.moved, one.reflagged, one.deleted,
+            one.marked, one.unread, one.not_wanted,
         )
     )  # fmt: skip
 
 
 def _row(one: FolderResult) -> tuple[str, ...]:
-    counts = (one.adopted, one.known, one.reflagged, one.deleted, len(one.not_wanted))
+    counts = (
+        one.adopted, one.known, one.moved, one.reflagged, one.deleted, len(one.not_wanted),
+    )  # fmt: skip
     return (
         escape(one.name),
         f"{one.copied + one.found:,}",
@@ -133,11 +146,17 @@ def _show_skipped(skipped: list[SkippedMail]) -> None:
 def _show_redated(redated: list[RedatedMail]) -> None:
     for one in redated[:_MOST_SHOWN]:
         _say(
-            f"[yellow]date changed[/yellow] {escape(one.folder)} UID {one.uid}: the target refuses "
-            f"{_day(one.source_seconds)}, so it was copied with {_day(one.target_seconds)}"
+            f"[yellow]date changed[/yellow] {escape(one.folder)} UID {one.uid}: {_reason(one)}, so it was "
+            f"copied with {_day(one.target_seconds)}"
         )
         _say(f"        {escape(', '.join(_names(one.name)))}")
     _show_more(len(redated))
+
+
+def _reason(one: RedatedMail) -> str:
+    if one.source_seconds is None:
+        return "the source names no date that can be read"
+    return f"the target refuses {_day(one.source_seconds)}"
 
 
 def _show_more(mails: int) -> None:
@@ -178,7 +197,17 @@ def _moment(epoch_seconds: int) -> datetime:
 def _notes(report: CopyReport) -> list[str]:
     """Return sentences about what is not as on the source although every mail is."""
     unlisted = [one.unlisted for one in report.folders if one.unlisted]
-    return [*report.notes, *unlisted, *_other_dates(report)]
+    return [*report.notes, *unlisted, *_other_dates(report), *_deleted_there(report)]
+
+
+def _deleted_there(report: CopyReport) -> list[str]:
+    """Return what is said of mails that nobody refuses: they were copied once, and deleted there since."""
+    deleted = Counter(one.folder for one in report.skipped if not one.is_behind)
+    return [
+        f"not sent again to {name}, because deleted on the target since it came there: "
+        f"{counted(mails, 'mail')}"
+        for name, mails in sorted(deleted.items())
+    ]
 
 
 def _other_dates(report: CopyReport) -> list[str]:
@@ -204,6 +233,14 @@ def _totals(report: CopyReport, seconds: float, *, quiet_folders: int) -> str:
     adopted = sum(one.adopted for one in report.folders)
     if adopted:
         parts.append(f"{counted(adopted, 'mail')} adopted that the target had already")
+    moved = sum(one.moved for one in report.folders)
+    if moved:
+        parts.append(
+            f"{counted(moved, 'mail')} moved on the target to where the source has them now"
+        )
+    unread = sum(one.unread for one in report.folders)
+    if unread:
+        parts.append(f"{counted(unread, 'mail')} gone from the source before they could be read")
     if report.created:
         parts.append(f"{counted(len(report.created), 'folder')} created")
     same = report.unchanged + quiet_folders - len(report.failures)
@@ -258,6 +295,7 @@ def _folder_json(one: FolderResult, report: CopyReport) -> dict[str, Any]:
         "deleted": one.deleted,
         "vanished": one.vanished,
         "moved": one.moved,
+        "unread": one.unread,
         "paired": one.paired,
         "marked": one.marked,
         "not_wanted": len(one.not_wanted),
@@ -286,7 +324,7 @@ def _redated_json(one: RedatedMail) -> dict[str, Any]:
         "subject": one.name.subject,
         "message_id": one.name.message_id,
         "from": one.name.sender,
-        "date": _moment(one.source_seconds).isoformat(),
+        "date": None if one.source_seconds is None else _moment(one.source_seconds).isoformat(),
         "copied_with": _moment(one.target_seconds).isoformat(),
     }
 
