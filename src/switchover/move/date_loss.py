@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from switchover.move.kept_dates import FIRST_SECOND
+from switchover.wire.imap.quirks import Quirk
+
+if TYPE_CHECKING:
+    from switchover.wire.imap.quirks import Profile
 
 NO_DATE = -62_135_596_800
 """Stands for a date that can not be read, UTC seconds: the first second of the year 1."""
@@ -45,6 +50,17 @@ class DateLoss:
             # When it was stored is not known: then it must lie in the future still.
             return source > now and target <= now + _CLOCK_SECONDS
         return self.begun - _CLOCK_SECONDS <= target <= now + _CLOCK_SECONDS and target < source
+
+
+def date_loss_of(target: Profile, *, now: int, begun: int | None) -> DateLoss:
+    """Return what is known of such a target; times as ``DateLoss`` has them."""
+    quirks = target.quirks
+    return DateLoss(
+        wraps=Quirk.DATES_BEFORE_1970_WRAP in quirks,
+        raises_early=Quirk.DATES_BEFORE_1970_REFUSED in quirks,
+        now=now if Quirk.FUTURE_DATES_BECOME_NOW in quirks else None,
+        begun=begun,
+    )
 
 
 def _wrapped(seconds: int) -> int:

@@ -219,6 +219,28 @@ async def save_complete(
         )  # fmt: skip
 
 
+async def list_sharing_folders(
+    connection: AsyncConnection[Any], folder_id: int, target_uid_validity: int
+) -> list[int]:
+    """Return the ids of other folders, of any pair, that are copied into the same folder of the same target."""
+    cursor = await connection.execute(
+        """
+        -- folders that share their target with one; no lock
+        select other.id
+        from copy_folder as ours
+        join copy_pair as our_pair on our_pair.id = ours.pair_id
+        join copy_pair as other_pair on other_pair.target_key = our_pair.target_key
+        join copy_folder as other on other.pair_id = other_pair.id
+        where ours.id = %s
+          and other.id <> ours.id
+          and other.target_name = ours.target_name
+          and other.target_uid_validity = %s
+        """,
+        (folder_id, target_uid_validity),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def load_rows(
     connection: AsyncConnection[Any], folder_id: int
 ) -> tuple[list[int], list[Row]]:

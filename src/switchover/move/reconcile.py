@@ -24,10 +24,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from switchover.move.flags import NO_FLAGS, FlagSet
+from switchover.move.flags import NO_FLAGS, FlagSet, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from switchover.move.date_loss import DateLoss
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -65,12 +67,13 @@ class Trust:
 
     ``sizes``: what it announces is the size of the canonical form (Exchange estimates). ``dates``:
     internal dates come back as given. ``is_alone``: nobody else adds mails to the folder (before
-    the switch).
+    the switch). ``loss`` says which dates come back otherwise all the same.
     """
 
     sizes: bool = True
     dates: bool = True
     is_alone: bool = True
+    loss: DateLoss | None = None
 
     def key(self, mail: Sent | Found) -> tuple[int | None, int | None]:
         """Return what two equal mails surely share besides their digest."""
@@ -134,6 +137,7 @@ def reconcile(
     unknown = [one for one in found if one.uid not in elsewhere]
     work = _Matching(sent, sorted(unknown, key=attrgetter("uid")), trust, frozenset(gone))
     work.match_digests()
+    work.match_changed_dates()
     if trust.keys_are_enough:
         if by_keys:
             work.match_keys()
@@ -167,6 +171,18 @@ class _Matching:
             self._pair_copies(ours[same], theirs[same], self.read)
             if is_all_known:
                 self.surplus += [uid for uid in theirs[same] if self.read.pop(uid, None)]
+
+    def match_changed_dates(self) -> None:
+        """Pair equal digests of which the dates differ because the target can not keep them."""
+        if self.trust.loss is None:
+            return
+        theirs = _grouped((one.digest, uid) for uid, one in self.read.items())
+        for at, mail in list(self.open.items()):
+            for uid in theirs.get(mail.digest, ()):
+                copy = self.read.get(uid)
+                if copy and _is_same_date(mail.epoch_seconds, copy.epoch_seconds, self.trust.loss):
+                    self._pair(at, uid)
+                    break
 
     def _pair_copies(
         self, positions: Sequence[int], uids: Sequence[int], pool: Mapping[int, Found]
@@ -238,6 +254,12 @@ def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
     return groups
 
 
+def _is_same_date(ours: int | None, theirs: int | None, loss: DateLoss | None) -> bool:
+    if ours is None or theirs is None or ours == theirs:
+        return ours == theirs
+    return loss is not None and bool(loss.explains(ours, theirs))
+
+
 class Copy(NamedTuple):
     """A mail on the target that no ledger row names, with its body read."""
 
@@ -248,7 +270,7 @@ class Copy(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What we wrote of one mail of the folder."""
+    """What we wrote of one mail of the folder; ``flags`` are those that the folder keeps."""
 
     digest: bytes
     epoch_seconds: int
@@ -256,22 +278,31 @@ class Written(NamedTuple):
 
 
 def surplus_copies(
-    written: Iterable[Written], unknown: Iterable[Copy], *, floor: int, is_switched: bool
+    written: Iterable[Written],
+    unknown: Iterable[Copy],
+    *,
+    floor: int,
+    is_switched: bool,
+    loss: DateLoss | None = None,
 ) -> tuple[int, ...]:
     """Return the UIDs of copies that a late commit of ours left behind and that may be removed.
 
     Only copies at or above ``floor`` that equal in body, date and flags a mail that we wrote into
-    this folder: what somebody touched stays. After the switch nothing is removed.
+    this folder: what somebody touched stays. Dates that ``loss`` explains are equal. After the switch
+    nothing is removed.
     """
     if is_switched:
         return ()
-    ours = set(written)
+    ours = _grouped(((one.digest, comparable(one.flags)), one.epoch_seconds) for one in written)
     return tuple(
         sorted(
             copy.uid
             for copy in unknown
             if copy.uid >= floor
             and copy.digest
-            and Written(copy.digest, copy.epoch_seconds, copy.flags) in ours
+            and any(
+                _is_same_date(date, copy.epoch_seconds, loss)
+                for date in ours.get((copy.digest, comparable(copy.flags)), ())
+            )
         )
     )

@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from switchover.errors import Conflict
@@ -95,16 +95,15 @@ async def _borrowed(settings: Settings, server: EmbeddedPostgres) -> AsyncIterat
 
 
 @contextmanager
-def hold_alone(settings: Settings, name: str) -> Iterator[None]:
-    """Keep other commands of this data directory from doing the same thing; raises Conflict while one does."""
-    file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    descriptor = open_lock(settings.data_dir / file)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Conflict(f"another command is at it already: {name}") from None
-    try:
+def hold_alone(settings: Settings, *names: str) -> Iterator[None]:
+    """Keep other commands of this data directory from doing any of these things; raises Conflict while one does."""
+    with ExitStack() as stack:
+        for name in names:
+            file = f"busy-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+            descriptor = open_lock(settings.data_dir / file)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"another command is at it already: {name}") from None
         yield
-    finally:
-        os.close(descriptor)

@@ -110,3 +110,26 @@ async def test_what_dsync_fetched_is_moved_on_the_target_when_its_owner_moves_it
     report = await specially.copy()
     assert sum(one.moved for one in report.folders) == 2
     assert report.copied == 0
+
+
+async def test_dsync_fetches_nothing_into_folders_that_the_imap_lane_filled(
+    special: tuple[Dovecot, Dovecot], database: Database
+) -> None:
+    pair = Pair.of(*special, database)
+    choice = Choice(folders=("Work",))
+    for name in (
+        "A",
+        "B",
+        "C",
+        "D",
+        "E",
+    ):  # two folders made in one second are given one UIDVALIDITY
+        pair.target.put(name)
+    pair.target.put("Work", "somebody else's")
+    pair.source.put("Work", "one", "two")
+    assert (await pair.copy(choice=choice)).copied == 2
+    before = pair.target.mails()
+    pair.source.put("Work", "three")
+    with pytest.raises(Conflict, match="Work has other UIDs on the target"):
+        await pull(pair, choice=choice)
+    assert pair.target.mails() == before

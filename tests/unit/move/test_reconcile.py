@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchover.move.date_loss import DateLoss
 from switchover.move.reconcile import (
     Copy,
     Found,
@@ -232,3 +233,23 @@ def test_only_untouched_copies_of_ours_are_surplus_and_only_before_the_switch(
     assert surplus_copies(written, unknown, floor=10, is_switched=is_switched) == (
         () if is_switched else (20,)
     )
+
+
+def test_in_use_a_date_that_the_target_could_not_keep_is_no_other_date() -> None:
+    sent = [Sent(10, 5_000, b"a"), Sent(10, -5, b"b"), Sent(10, 900, b"c")]
+    listing = [Found(5, 10, 1_000, b"a"), Found(6, 10, 2**32 - 5, b"b"), Found(7, 10, 1_000, b"c")]
+    trust = Trust(is_alone=False, loss=DateLoss(wraps=True, now=1_100, begun=950))
+    assert reconcile(sent, listing, trust=trust).stored == {0: 5, 1: 6}
+    assert reconcile(sent, listing, trust=SHARED).stored == {}
+
+
+def test_a_late_copy_with_its_flags_spelled_and_its_date_kept_otherwise_is_surplus() -> None:
+    written = [Written(b"a", 5_000, ("Work",)), Written(b"b", 1, ())]
+    unknown = [
+        Copy(20, b"a", 1_000, ("work",)),
+        Copy(21, b"a", 1_000, ("work", "\\Seen")),  # somebody read it
+        Copy(22, b"b", 1_000, ()),
+    ]
+    loss = DateLoss(now=1_100, begun=950)
+    assert surplus_copies(written, unknown, floor=1, is_switched=False, loss=loss) == (20,)
+    assert surplus_copies(written, unknown, floor=1, is_switched=False) == ()

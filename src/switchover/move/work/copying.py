@@ -80,6 +80,12 @@ class CopyOrder:
     with_metadata: bool = False
     dsync: DsyncLane | None = None
 
+    @property
+    def held(self) -> tuple[str, str]:
+        """What no other command may do meanwhile: two at one target could take mails of each other for theirs."""
+        target = f"copying to {self.target_key}"
+        return f"copying {self.source_key} to {self.target_key}", target
+
 
 async def copy_alone(
     settings: Settings,
@@ -114,7 +120,7 @@ async def _open(
     if early is not None:
         await early.tried()
     database = await stack.enter_async_context(borrow_database(settings))
-    stack.enter_context(hold_alone(settings, f"copying {order.source_key} to {order.target_key}"))
+    stack.enter_context(hold_alone(settings, *order.held))
     return database
 
 

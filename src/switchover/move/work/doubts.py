@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from switchover import clock
+from switchover.errors import Unavailable
 from switchover.move.beliefs import trust_of
+from switchover.move.flags import PermanentFlags, spelled, storable
 from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import NO_UID, KnownMail, replay
 from switchover.move.pairing import pair
@@ -48,6 +51,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from switchover.move.canonical import Form
+    from switchover.move.date_loss import DateLoss
+    from switchover.move.flags import FlagSet
+    from switchover.move.ledger import FolderLedger
     from switchover.move.reconcile import Trust
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
     from switchover.move.work.mailbox import Opened
@@ -77,6 +83,8 @@ class Doubts:
     copy_breaks: dict[int, int] = field(default_factory=dict)
     """The same of the target's."""
     _surplus: set[int] = field(default_factory=set)
+    _is_shared_in_doubt: bool = False
+    """Another folder is copied into the same one, and of some of its mails nobody knows whether they arrived."""
     _late_floor: int = 0
     """From where on a copy may still come that was given up, 0 when none can."""
 
@@ -95,7 +103,7 @@ class Doubts:
         if len(answer.stored) < len(doubtful):
             await asyncio.sleep(LATE_SECONDS)
             answer = await self._look(doubtful, floor)
-        self._surplus |= set(answer.surplus)
+        self._surplus |= set() if self._is_shared_in_doubt else set(answer.surplus)
         self._late_floor = floor if len(answer.stored) < len(doubtful) else 0
         for row in _stored([(doubtful[at], uid) for at, uid in answer.stored.items()]):
             self.store.write(self.rows, row)
@@ -108,28 +116,66 @@ class Doubts:
         if self._late_floor:
             listed = await self._list_from(self._late_floor)
             ledger = replay(self.rows.rows)
-            known = {*ledger.target_uids, *ledger.vanished.values()}
+            known = await self._known(ledger)
             unknown = {one.uid: one for one in listed if one.uid not in known}
-            digests = await read_digests(self.target, unknown, self.form) if unknown else {}
-            written = [
-                Written(mail.digest, mail.epoch_seconds, mail.flags)
-                for mail, _ in (*ledger.known(), *ledger.known_vanished())
-            ]
-            copies = [
-                Copy(uid, digest, unknown[uid].epoch_seconds or 0, unknown[uid].flags)
-                for uid, digest in digests.items()
-            ]
-            self._surplus |= set(
-                surplus_copies(written, copies, floor=self._late_floor, is_switched=False)
-            )
+            if unknown and not self._is_shared_in_doubt:
+                self._surplus |= await self._surplus_of(unknown, ledger)
         return sorted(self._surplus)
 
+    async def _surplus_of(self, unknown: Mapping[int, Found], ledger: FolderLedger) -> set[int]:
+        digests = await read_digests(self.target, unknown, self.form)
+        written = [
+            Written(mail.digest, mail.epoch_seconds, self._kept(mail.flags))
+            for mail, _ in (*ledger.known(), *ledger.known_vanished())
+        ]
+        copies = [
+            Copy(uid, digest, unknown[uid].epoch_seconds or 0, unknown[uid].flags)
+            for uid, digest in digests.items()
+        ]
+        loss = await self._date_loss()
+        found = surplus_copies(
+            written, copies, floor=self._late_floor, is_switched=False, loss=loss
+        )
+        return set(found)
+
+    def _kept(self, flags: FlagSet) -> FlagSet:
+        """Return what the target folder keeps of flags that we sent."""
+        raw, profile = self.here.permanent_flags, self.target.conversation.profile
+        permanent = None if raw is None else PermanentFlags.read(raw)
+        kept = storable(flags, permanent)
+        return tuple(one for one in kept if profile.takes_keyword(spelled(one)))
+
+    async def _known(self, ledger: FolderLedger) -> set[int]:
+        """Return the target UIDs that some ledger names: ours, or that of a folder copied into the same one."""
+        others = await self.store.load_sharing(self.rows, self.here.uid_validity)
+        self._is_shared_in_doubt = any(one.open_rows for one in others)
+        return {
+            uid for one in (ledger, *others) for uid in (*one.target_uids, *one.vanished.values())
+        }
+
+    async def _date_loss(self) -> DateLoss:
+        from switchover.move.date_loss import date_loss_of  # noqa: PLC0415 - start-up time
+
+        return date_loss_of(
+            self.target.conversation.profile,
+            now=int(clock.now().timestamp()),
+            begun=await self.store.find_begin(),
+        )
+
     async def _list_from(self, floor: int) -> list[Found]:
-        # Opened again: what another session stored is not shown in the middle of ours.
-        self.here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
+        await self._open_again()
         places = b"%d:*" % max(1, floor)
         mails = await list_mails(self.target, self.here, places)
         return _found(mails, floor)
+
+    async def _open_again(self) -> None:
+        """Open the target folder anew: what another session stored is not shown in the middle of ours."""
+        here = await open_folder(self.target, self.rows.folder.target_name, to_write=True)
+        if here.uid_validity != self.here.uid_validity:
+            raise Unavailable(
+                f"{self.target.target.host} has made a folder anew while it was copied"
+            )
+        self.here = here
 
     async def pair_target(self, *, is_lost_for_good: bool) -> int:
         """Find the copies again after the target gave new UIDs; return how many were found.
@@ -138,15 +184,27 @@ class Doubts:
         it is sent again, or noted as deleted there if ``is_lost_for_good``.
         """
         ledger = self.rows.ledger
-        gone = ledger.known_vanished()
-        known = [*ledger.known(), *gone, *(KnownMail(mail, 0) for mail in self._doubtful()[0])]
+        gone, doubtful = ledger.known_vanished(), self._doubtful()[0]
+        known = [*ledger.known(), *gone, *(KnownMail(mail, 0) for mail in doubtful)]
         mails = [one.mail for one in known]
+        in_doubt = set(range(len(mails) - len(doubtful), len(mails)))
 
         async def read_originals(places: Sequence[int]) -> dict[int, bytes]:
             return await self._read_source(places, mails)
 
-        listed = await list_mails(self.target, self.here)
-        answer = await self._pair(mails, listed, self.target, read_originals)
+        async def look() -> Reconciled:
+            taken = await self._known(replay([]))
+            listed = _found(await list_mails(self.target, self.here))
+            free = [one for one in listed if one.uid not in taken]
+            return await self._pair(mails, free, self.target, read_originals)
+
+        answer = await look()
+        if in_doubt - answer.stored.keys():
+            await asyncio.sleep(LATE_SECONDS)
+            await self._open_again()
+            answer = await look()
+            if in_doubt - answer.stored.keys():
+                self._late_floor = self.here.uid_next
         found = [(mails[at], uid) for at, uid in answer.stored.items()]
         lost = [mail.source_uid for at, mail in enumerate(mails) if at not in answer.stored]
         rows = _stored(found)
@@ -186,7 +244,7 @@ class Doubts:
         # The ledger has the dates with which the copies were sent.
         sent_with, _ = mend_dates(listed.uids, listed.seconds, self.target.conversation.profile)
         listed = replace(listed, seconds=sent_with)
-        answer = await self._pair(mails, listed, self.source, read_copies)
+        answer = await self._pair(mails, _found(listed), self.source, read_copies)
         first = max([NO_UID, *(mail.source_uid for mail in mails)]) + 1
         names = {at: answer.stored.get(at, first + at) for at in range(len(mails))}
         again = [
@@ -218,13 +276,15 @@ class Doubts:
 
     async def _look(self, doubtful: Sequence[LedgerMail], floor: int) -> Reconciled:
         listed = await self._list_from(floor)
-        ledger = self.rows.ledger
-        known = {*ledger.target_uids, *ledger.vanished.values()}
+        known = await self._known(self.rows.ledger)
         trust = self._trust(self.target)
 
         async def read_sent(places: Sequence[int]) -> dict[int, bytes]:
             return await self._read_source(places, doubtful)
 
+        trust = self._trust(self.target)
+        if not trust.is_alone:
+            trust = replace(trust, loss=await self._date_loss())
         return await settle_by_reading(
             lambda sent, found, gone: reconcile(sent, found, trust=trust, known=known, gone=gone),
             _sent(doubtful),
@@ -248,14 +308,18 @@ class Doubts:
         return {uids[uid]: digest for uid, digest in digests.items()}
 
     async def _pair(
-        self, mails: Sequence[LedgerMail], listed: Mails, side: Connection, read_sent: _Reading
+        self,
+        mails: Sequence[LedgerMail],
+        listed: Sequence[Found],
+        side: Connection,
+        read_sent: _Reading,
     ) -> Reconciled:
         trust = self._trust(side)
         breaks = self.breaks if side is self.source else self.copy_breaks
         return await settle_by_reading(
             lambda sent, found, gone: pair(sent, found, trust=trust, gone=gone),
             _sent(mails),
-            _found(listed),
+            listed,
             read_found=lambda uids: read_unbroken(side, uids, self.form, breaks),
             read_sent=read_sent,
         )

@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     from switchover.wire.imap.shell import Connection
 
 
+_OTHER_UIDS = (
+    "{} has other UIDs on the target than on the source: it was not made by dsync. "
+    "Go on with --lane imap, or begin with an empty target"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DsyncLane:
     """How to reach the target's Dovecot, and who its user is there.
@@ -69,8 +75,7 @@ async def copy_by_dsync(settings: Settings, order: CopyOrder, lane: DsyncLane) -
     _require_possible(order)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(borrow_database(settings))
-        name = f"copying {order.source_key} to {order.target_key}"
-        stack.enter_context(hold_alone(settings, name))
+        stack.enter_context(hold_alone(settings, *order.held))
         return await pull_mailbox(database, order, lane)
 
 
@@ -83,6 +88,7 @@ async def pull_mailbox(database: Database, order: CopyOrder, lane: DsyncLane) ->
         known = await KnownPair.load(database, order.source_key, order.target_key)
         require_two(order, known.folders, there.inventory, here.inventory)
         _require_own_names(known, plan, there.inventory, here.inventory)
+        _require_own_uids(known, plan, there.inventory, here.inventory)
         if order.rules.deletions is not Deletions.MIRROR:
             await _require_nothing_lost(known, there)
     await lane.doveadm.pull(await _pull(order, lane, there, plan))
@@ -130,6 +136,20 @@ def _require_own_names(
                 f"{one.source} was copied to {name} before, and dsync, which keeps names, would copy it once more "
                 f"to {one.target}: go on with --lane imap, or leave it out with --exclude"
             )
+
+
+def _require_own_uids(
+    known: KnownPair, plan: FolderPlan, there: Inventory, here: Inventory
+) -> None:
+    """Raise Conflict when the IMAP lane filled a folder: dsync would give its mails other UIDs, or double them."""
+    sources = {folder.name: folder for folder in there.folders}
+    targets = {folder.name: folder.status for folder in here.folders}
+    for mapping in plan.mappings:
+        row, now = known.folders.get(sources[mapping.source].raw), targets.get(mapping.target)
+        if row is None or now is None or row.target_uid_validity != now.uid_validity:
+            continue
+        if now.messages and row.target_uid_validity != row.source_uid_validity:
+            raise Conflict(_OTHER_UIDS.format(mapping.source))
 
 
 async def _require_nothing_lost(known: KnownPair, source: _Side) -> None:
@@ -264,10 +284,7 @@ class _Noting:
         )
         rows = await self.store.load(known)
         if source.uid_validity != target.uid_validity:
-            raise Conflict(
-                f"{there.name} has other UIDs on the target than on the source: it was not made by dsync. "
-                "Go on with --lane imap, or begin with an empty target"
-            )
+            raise Conflict(_OTHER_UIDS.format(there.name))
         if {known.source_uid_validity, known.target_uid_validity} - {0, source.uid_validity}:
             self.store.replace_all(rows, [])
         self.store.save_validity(rows, source.uid_validity, target.uid_validity)

@@ -306,7 +306,12 @@ class Lanes:
         if job.tries and job.known.target_uid_validity >= 0:
             await self.store.durable()
             job.known = (await self.store.add_folders([]))[job.folder.raw]
-        await self._folder_copy(job, ends, await self.store.load(job.known)).run()
+        rows = await self.store.load(job.known)
+        try:
+            await self._folder_copy(job, ends, rows).run()
+        finally:
+            if job.known.target_uid_validity < 0:  # what the folder was made anew for is done
+                job.known = rows.folder
 
     def _folder_copy(
         self, job: Job, ends: Ends, rows: FolderRows, leg: Leg | None = None

@@ -142,6 +142,18 @@ class LedgerStore:
             following=max(numbers, default=0) + 1,
         )
 
+    async def load_sharing(self, rows: FolderRows, target_uid_validity: int) -> list[FolderLedger]:
+        """Return the ledgers of other folders that are copied into the same target folder."""
+        await self.durable()
+        async with self.database.transaction(statement_seconds=_LONG_STATEMENT_SECONDS) as one:
+            folders = await queries.list_sharing_folders(one, rows.folder.id, target_uid_validity)
+            return [replay((await queries.load_rows(one, folder))[1]) for folder in folders]
+
+    async def find_begin(self) -> int | None:
+        """Return when the pair was copied first, in UTC seconds."""
+        async with self.database.transaction() as one:
+            return await queries.find_pair_begin(one, self.pair_id)
+
     def write(self, rows: FolderRows, row: Row) -> int:
         """Have a row written behind all others and return its number; an intended one stays until ``finish``."""
         number, rows.following = rows.following, rows.following + 1

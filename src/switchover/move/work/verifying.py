@@ -17,7 +17,7 @@ from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
 from switchover.move.beliefs import form_of, trust_of
 from switchover.move.canonical import Form
-from switchover.move.date_loss import DateLoss
+from switchover.move.date_loss import date_loss_of
 from switchover.move.difference import Difference, Level
 from switchover.move.flags import PermanentFlags
 from switchover.move.folder_plan import Choice
@@ -34,7 +34,6 @@ from switchover.move.work.known import KnownPair, has_store
 from switchover.move.work.mailbox import open_folder, open_mailbox, sign_in
 from switchover.move.work.side_reader import SideReader
 from switchover.store.borrowed import borrow_database
-from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -249,7 +248,6 @@ def _depth(
 ) -> Depth:
     profiles = source.conversation.profile, target.conversation.profile
     form = order.form or form_of(*profiles)
-    has_no_future = Quirk.FUTURE_DATES_BECOME_NOW in profiles[1].quirks
     sampled = None
     if order.sample is not None and order.level is Level.BODIES:
         mails = sum(_size(one) for one in matching.matches if one.source is not None)
@@ -260,12 +258,7 @@ def _depth(
         compares_sizes=form is not Form.STRUCTURE
         and all(trust_of(profile, is_alone=True).sizes for profile in profiles),
         allowance=Allowance(
-            dates=DateLoss(
-                wraps=Quirk.DATES_BEFORE_1970_WRAP in profiles[1].quirks,
-                raises_early=Quirk.DATES_BEFORE_1970_REFUSED in profiles[1].quirks,
-                now=int(clock.now().timestamp()) if has_no_future else None,
-                begun=begun,
-            ),
+            dates=date_loss_of(profiles[1], now=int(clock.now().timestamp()), begun=begun),
         ),
         takes_keyword=profiles[1].takes_keyword,
         selection=order.selection,
