@@ -26,7 +26,7 @@ from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
 from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
-from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes, messages
+from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes, first_error, messages
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
@@ -351,7 +351,7 @@ class _Work:
         try:
             await lanes.run(self.ends, [[jobs[at] for at in group] for group in groups])
         except* SwitchoverError as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
         self.ends = lanes.kept or self.ends
 
     def _groups(self, folders: Sequence[tuple[Folder, bool]]) -> list[list[int]]:
@@ -397,11 +397,3 @@ class _Work:
 
 
 _NEVER_A_VALIDITY = -1
-
-
-def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
-    """Return one of the errors that ended the lanes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

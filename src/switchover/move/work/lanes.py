@@ -389,3 +389,11 @@ def messages(folder: Folder) -> int:
     """Return how many mails STATUS told of."""
     status = folder.status
     return status.messages or 0 if status else 0
+
+
+def first_error(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
+    """Return one of the errors that ended the lanes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
