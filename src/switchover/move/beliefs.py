@@ -9,6 +9,7 @@ from switchover.move.canonical import Form
 from switchover.move.reconcile import Trust
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.quirks import Quirk
+from switchover.wire.imap.response_codes import CodeName, is_throttling
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +23,28 @@ _REASONS = {
     "UNAVAILABLE": SkipReason.NOT_NOW,
     "INUSE": SkipReason.NOT_NOW,
     "SERVERBUG": SkipReason.NOT_NOW,
+    "THROTTLED": SkipReason.NOT_NOW,
 }
+# SERVERBUG is not among them: a server may stumble over one mail. Many in a row are the folder's failure.
+_OF_FOLDER = frozenset(
+    {
+        CodeName.AUTHORIZATIONFAILED,
+        CodeName.CONTACTADMIN,
+        CodeName.CORRUPTION,
+        CodeName.EXPIRED,
+        CodeName.NONEXISTENT,
+        CodeName.NOPERM,
+        CodeName.PRIVACYREQUIRED,
+        CodeName.READ_ONLY,
+        CodeName.TRYCREATE,
+    }
+)
+_OF_MAIL = re.compile(
+    r"\b(?:message|e?-?mail) (?:contains|has|is|was|format|header|body)\b|\bheaders?\b|newline|line ends?\b"
+    r"|\bnul\b|8.?bit|malformed|\binvalid (?:date|message|mail|literal)|virus|malware|\bspam\b"
+    r"|\btoo (?:long|large|big)\b",
+    re.IGNORECASE | re.ASCII,
+)
 # RFC 5530 gives LIMIT to any limit: of a mail's size, of how many may be stored, of how fast. Only the words tell.
 _LARGE_WORDS = re.compile(
     r"\b(?:message|mail|allocation)(?: size)?(?: is| was)? "
@@ -74,7 +96,24 @@ def refusal(code: str | None, words: str) -> Skip:
     reason = _REASONS.get(name)
     if name == "LIMIT":
         reason = SkipReason.TOO_LARGE if _LARGE_WORDS.search(words) else SkipReason.NOT_NOW
+    if reason is None and is_throttling(None, words):
+        reason = SkipReason.NOT_NOW
     if reason is None:
         is_quota = "quota" in words.lower()
         reason = SkipReason.NO_ROOM if is_quota else SkipReason.REFUSED
     return Skip(reason, words)
+
+
+def is_of_folder(code: str | None) -> bool:
+    """Return whether a refusal with this response code is about the folder, whatever mail it gets.
+
+    RFC 5530: it is gone, or ours no more, or broken.
+    """
+    return (code or "").upper() in _OF_FOLDER
+
+
+def may_be_of_folder(skip: Skip) -> bool:
+    """Return whether a mail may have been refused because of its folder, as far as its words tell."""
+    if skip.reason not in {SkipReason.REFUSED, SkipReason.NOT_NOW}:
+        return False
+    return _OF_MAIL.search(skip.detail) is None

@@ -88,6 +88,11 @@ class Skip(NamedTuple):
     detail: str = ""
 
 
+def too_large(size: int, largest: int) -> Skip:
+    """Return why a mail of ``size`` bytes is not sent to a target that takes ``largest``."""
+    return Skip(SkipReason.TOO_LARGE, f"{size} bytes, the target takes {largest}")
+
+
 class LedgerMail(NamedTuple):
     """What the ledger keeps of one mail.
 

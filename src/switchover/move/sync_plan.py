@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from switchover.move.append_batches import BatchLimits, batches
 from switchover.move.flags import FlagSet, PermanentFlags, comparable, storable
-from switchover.move.segment import Skip, SkipReason
+from switchover.move.segment import Skip, SkipReason, too_large
 from switchover.move.selection import Selection
 from switchover.move.sync_action import (
     Action,
@@ -82,7 +82,8 @@ class Rules:
 
     ``source_uid_validity`` and ``target_uid_validity`` are those under which the ledger was
     written, 0 when it is new. ``permanent_flags`` None: the target keeps every flag.
-    ``largest_bytes`` (APPENDLIMIT) 0: no limit. ``selection`` is of new mails.
+    ``largest_bytes`` (APPENDLIMIT) 0: no limit; where the source only guesses sizes (``sizes_hold``
+    False) it is held against what comes. ``selection`` is of new mails.
     """
 
     source_uid_validity: int = 0
@@ -92,6 +93,7 @@ class Rules:
     retries_skipped: bool = False
     permanent_flags: PermanentFlags | None = None
     largest_bytes: int = 0
+    sizes_hold: bool = True
     limits: BatchLimits = field(default_factory=BatchLimits)
     selection: Selection = field(default_factory=Selection)
 
@@ -265,7 +267,8 @@ def plan_folder(
     wanted = wanted_mails(changes, ledger, rules)
     if changes.are_none and not wanted and rules.deletions is Deletions.NEVER:
         return ()
-    skips = _too_large(wanted, sizes, rules.largest_bytes) if sizes is not None else {}
+    largest = rules.largest_bytes if rules.sizes_hold else 0
+    skips = _too_large(wanted, sizes, largest) if sizes is not None else {}
     sent = tuple(uid for uid in wanted if uid not in skips) if skips else wanted
     return (
         *([LeaveOut(skips=skips)] if skips else []),
@@ -298,7 +301,7 @@ def _mirror_actions(
 
 def _too_large(uids: Uids, sizes: Mapping[int, int], largest: int) -> dict[int, Skip]:
     return {
-        uid: Skip(SkipReason.TOO_LARGE, f"{size} bytes, the target takes {largest}")
+        uid: too_large(size, largest)
         for uid in (uids if largest else ())
         if (size := sizes.get(uid, 0)) > largest
     }

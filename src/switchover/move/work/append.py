@@ -7,16 +7,17 @@ while the last one's output is stuck. So a mail belongs to the batch that named 
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover.errors import Corrupt
 from switchover.move.canonical import digest_of, digester
-from switchover.move.segment import Skip, SkipReason
-from switchover.move.work.isolation import Suspects
+from switchover.move.segment import Skip, SkipReason, too_large
+from switchover.move.work.isolation import Suspects, take_parts
 from switchover.move.work.outbox import Batch, Outbox, Sent
-from switchover.move.work.reading import MOST_BREAKS
-from switchover.wire.imap import message_commands, uid_set
+from switchover.move.work.reading import MOST_BREAKS, commands_for
+from switchover.wire.imap import message_commands
 from switchover.wire.imap.conversation import Answered, Phase
 from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Scope
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.canonical import Form
+    from switchover.wire.imap.command import Command
     from switchover.wire.imap.conversation import Happening, Request
     from switchover.wire.imap.shell import Connection
 
@@ -40,6 +42,8 @@ _MOST_UNASKED = 1_000_000
 ASKED_AHEAD_MAILS = 400
 """And mails, where batches are small: large ones stand alone, and cut short what stands between them."""
 _ASKED_AT_MOST = 32
+_MOST_AGAIN = 3
+"""Groups refused while none was stored: then their mails are tried before the others are read."""
 _UNDATED = InternalDate(0, 0)
 _FIELDS = (FetchField.UID, FetchField.BODY)
 
@@ -64,6 +68,10 @@ class Pump:
     pause: Callable[[int, int], float] | None = None
     unreadable: dict[int, Skip] = field(default_factory=dict)
     suspects: Suspects = field(default_factory=Suspects)
+    largest: int = sys.maxsize
+    """Octets of the largest mail that the target takes."""
+    refused_in_a_row: list[int] = field(default_factory=list)
+    """Source UIDs refused one after the other, perhaps because of the folder."""
     breaks: dict[int, int] = field(default_factory=dict)
     """How often the source's connection broke in the middle of a mail, by UID; kept from try to try."""
     _asked: dict[Request, Batch] = field(default_factory=dict)
@@ -71,6 +79,8 @@ class Pump:
     _missing: list[Batch] = field(default_factory=list)
     _alone: tuple[Batch, int] | None = None  # asked for alone: what comes is this
     _names_late: bool = False  # the source says behind a body whose it is
+    _parts: dict[int, int] = field(default_factory=dict)  # by UID: what is sent again together
+    _part: int | None = None
     _mail: int | None = None  # comes at the moment
     _unasked: int = 0
     _announced: int | None = None  # goes out at the moment
@@ -93,7 +103,7 @@ class Pump:
         """Return what sends to the target, with nothing in it yet."""
         outbox = Outbox(
             target=self.target, raw=self.raw, uid_validity=self.uid_validity, limits=self.limits,
-            told=self._tell,
+            told=self._tell, in_a_row=self.refused_in_a_row,
         )  # fmt: skip
         outbox.in_groups = "MULTIAPPEND" in self.target.conversation.capabilities
         return outbox
@@ -115,8 +125,9 @@ class Pump:
 
     async def complete(self, outbox: Outbox) -> None:
         """See to mails that did not come, and to those that were refused with others; both sides have the folder open."""
-        await self._move_missing(outbox)
-        await self._move_again(outbox)
+        while self.has_left(outbox):
+            await self._move_missing(outbox)
+            await self._move_again(outbox)
 
     def _note_broken(self, error: ConnectionLost, outbox: Outbox) -> None:
         """Give a mail up that breaks the source's connection: one that lies at once, others at the third time."""
@@ -150,6 +161,10 @@ class Pump:
                     await self._ask(batch, batch.uids)
             if self._asked:
                 await self._take(await self.source.next_event(), outbox)
+            if not outbox.has_stored and len(outbox.again) >= _MOST_AGAIN:
+                await self.read(outbox)
+                await outbox.finish()
+                await self._move_again(outbox)
         await outbox.finish()
 
     async def _move_alone(self, batch: Batch, outbox: Outbox) -> None:
@@ -176,45 +191,54 @@ class Pump:
                 await self._ask(batch, (uid,))
                 await self.read(outbox)
                 if uid not in batch.sent:
-                    self._refuse(batch, uid, SkipReason.UNREADABLE)
+                    self._refuse(batch, uid, Skip(SkipReason.UNREADABLE))
             self._alone = None
             batch.is_read = True
             await outbox.finish()
             self._tell(batch)
 
     async def _move_again(self, outbox: Outbox) -> None:
-        """Send mails alone that were refused with others, of which some did nothing wrong."""
-        outbox.in_groups = False
-        again: dict[Batch, list[int]] = {}
-        for batch, uid in outbox.again:
-            again.setdefault(batch, []).append(uid)
-        outbox.again.clear()
-        for batch, uids in again.items():
-            for uid in uids:
-                batch.sent.pop(uid, None)
-            batch.is_read = False
-            self._waiting |= dict.fromkeys(uids, batch)
-            await self._ask(batch, tuple(sorted(uids)))
+        """Send mails again that were refused with others, in halves, and again halves of those refused.
+
+        So one bad mail among n costs 2 log n commands, and its fellows are read twice or thrice.
+        """
+        while outbox.again:
+            again: dict[Batch, list[int]] = {}
+            parts = take_parts(outbox.again, has_stored=outbox.has_stored)
+            for number, part in enumerate(parts):
+                for batch, uid in part:
+                    again.setdefault(batch, []).append(uid)
+                    self._parts[uid] = number
+            for batch, uids in again.items():
+                for uid in uids:
+                    batch.sent.pop(uid, None)
+                batch.is_read = False
+                self._waiting |= dict.fromkeys(uids, batch)
+                await self._ask(batch, uids)
             await self.read(outbox)
-            batch.is_read = True
+            self._parts.clear()
             await outbox.finish()
-            self._tell(batch)
+
+    def _keep_apart(self, uid: int, outbox: Outbox) -> None:
+        """Begin a new command where another part begins of what is sent again."""
+        part = self._parts.get(uid)
+        if part != self._part:
+            outbox.close_group()
+            self._part = part
 
     async def _existing(self, uids: list[int]) -> list[int]:
-        if not uids:
-            return []
-        command = message_commands.uid_fetch(uid_set.encode(uids), (FetchField.UID,))
-        request = await self.source.send(command)
         there: set[int] = set()
-        while request.answer is None:
-            if isinstance(event := await self.source.next_event(), Fetch):
-                there |= {item.uid for item in event.items if item.uid is not None}
-        self.source.require(request)
+        for command in commands_for(self.source, _fetch_uids, uids):
+            request = await self.source.send(command)
+            while request.answer is None:
+                if isinstance(event := await self.source.next_event(), Fetch):
+                    there |= {item.uid for item in event.items if item.uid is not None}
+            self.source.require(request)
         return [uid for uid in uids if uid in there]
 
-    async def _ask(self, batch: Batch, uids: tuple[int, ...]) -> None:
-        command = message_commands.uid_fetch(uid_set.encode(uids), _FIELDS)
-        self._asked[await self.source.send(command)] = batch
+    async def _ask(self, batch: Batch, uids: Sequence[int]) -> None:
+        for command in commands_for(self.source, _fetch_bodies, uids):
+            self._asked[await self.source.send(command)] = batch
 
     async def _take(self, event: Happening, outbox: Outbox) -> None:
         if isinstance(event, Bodies):
@@ -227,7 +251,8 @@ class Pump:
             if self._alone is not None:
                 pass  # who asked so looks whether it came
             elif len(batch.sent) < len(batch.uids):
-                self._missing.append(batch)
+                if batch not in self._asked.values():
+                    self._missing.append(batch)
             else:
                 batch.is_read = True
                 self._tell(batch)
@@ -246,9 +271,14 @@ class Pump:
                 self._require_end()
                 continue
             mails, octets = mails + 1, octets + size
+            if size > self.largest:
+                self._leave_out(batch, uid, size)
+                continue
             if not outbox.takes_at_once(size):
                 await self._move_slowly(batch, uid, size, _given(content), outbox)
                 continue
+            if self._parts:
+                self._keep_apart(uid, outbox)
             flags, date, opening = batch.heads[uid]
             mail = Sent(uid, size, digest_of(self.form, content), flags, date)
             outbox.put(batch, mail, opening, content)
@@ -263,9 +293,9 @@ class Pump:
         self._names_late = self._names_late or not uid
         batch = self._waiting.pop(uid, None)
         self._mail = uid or None
-        if batch is None or start.size == 0:
+        if batch is None or start.size == 0 or start.size > self.largest:
             if batch is not None:
-                self._refuse(batch, uid, SkipReason.EMPTY)
+                self._leave_out(batch, uid, start.size)
             async for _ in self._coming():
                 pass
         else:
@@ -283,6 +313,8 @@ class Pump:
     ) -> None:
         head = batch.heads[uid]
         self._announced = uid
+        if self._parts:
+            self._keep_apart(uid, outbox)
         is_taken = await outbox.announce(head, size)
         digest = digester(self.form)
         async for piece in content:
@@ -293,8 +325,7 @@ class Pump:
         if is_taken:
             outbox.close_mail(batch, mail)
         else:
-            batch.sent[uid] = mail
-            outbox.refuse_mail(batch, uid)
+            await outbox.refuse_mail(batch, mail)
         self._announced = None
         if outbox.is_due:
             await outbox.relieve()
@@ -318,9 +349,16 @@ class Pump:
                 f"{self.source.target.host} keeps telling of mails that nobody asked it for"
             )
 
-    def _refuse(self, batch: Batch, uid: int, reason: SkipReason) -> None:
+    def _leave_out(self, batch: Batch, uid: int, size: int) -> None:
+        """Skip a mail whose literal is empty or larger than the target takes."""
+        if size:
+            self._refuse(batch, uid, too_large(size, self.largest))
+        else:
+            self._refuse(batch, uid, Skip(SkipReason.EMPTY))
+
+    def _refuse(self, batch: Batch, uid: int, skip: Skip) -> None:
         batch.sent[uid] = Sent(uid, 0, b"", (), _UNDATED)
-        batch.refused[uid] = Skip(reason)
+        batch.refused[uid] = skip
 
     async def _moved(self, mails: int, octets: int) -> None:
         self.progress(mails, octets)
@@ -340,3 +378,11 @@ class Pump:
 
 async def _given(content: memoryview) -> AsyncIterator[memoryview]:
     yield content
+
+
+def _fetch_bodies(text: bytes) -> Command:
+    return message_commands.uid_fetch(text, _FIELDS)
+
+
+def _fetch_uids(text: bytes) -> Command:
+    return message_commands.uid_fetch(text, (FetchField.UID,))

@@ -212,7 +212,12 @@ class Doubts:
         left = {one.mail.source_uid for one in gone}
         if left & there:
             rows.append(vanished(left & there))
-        skips = dict(ledger.skipped)
+        # A folder made anew may take what the former one refused.
+        skips = {
+            uid: skip
+            for uid, skip in ledger.skipped.items()
+            if skip.reason is not SkipReason.REFUSED
+        }
         if is_lost_for_good:
             missing = Skip(SkipReason.DELETED_THERE)
             skips |= dict.fromkeys(set(lost) & set(ledger.source_uids), missing)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from switchover.errors import SwitchoverError
 
@@ -28,7 +29,10 @@ class EarlyDatabase:
         self._thread = threading.Thread(target=self._hold, name="early-database", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin, and return at once."""
+        """Begin, and return at once; from now on SIGTERM ends the block, so that nothing is left running."""
+        with suppress(ValueError):  # a thread beside the main one handles no signals
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, _leave)
         self._thread.start()
         return self
 
@@ -36,6 +40,8 @@ class EarlyDatabase:
         """Let the server go, which stops it unless others use it."""
         self._is_over.set()
         self._thread.join()
+        if signal.getsignal(signal.SIGTERM) is _leave:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     async def tried(self) -> None:
         """Wait until the server is launched or has been left to others."""
@@ -55,3 +61,7 @@ class EarlyDatabase:
         async with held_server(self.settings):
             self._is_tried.set()
             await asyncio.to_thread(self._is_over.wait)
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)

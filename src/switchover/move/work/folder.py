@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.errors import Refused
-from switchover.move.beliefs import largest_mail
+from switchover.move.beliefs import largest_mail, trust_of
 from switchover.move.flags import PermanentFlags
 from switchover.move.kept_dates import mend_dates
 from switchover.move.ledger import replay
@@ -40,6 +41,7 @@ from switchover.move.work.doubts import Doubts
 from switchover.move.work.folder_facts import ask_append_limit
 from switchover.move.work.looking import list_flags, look, with_details
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
+from switchover.move.work.outbox import FolderRefused
 from switchover.move.work.recording import Recorder, with_dates
 from switchover.move.work.target_changes import delete_mails, store_flags
 
@@ -223,6 +225,7 @@ class FolderCopy:
             largest_bytes=self.rules.largest_bytes
             or self._append_limit
             or largest_mail(conversation.capabilities, conversation.profile),
+            sizes_hold=trust_of(self.source.conversation.profile, is_alone=True).sizes,
         )
 
     async def _clear(self, seen: Look, here: Opened) -> Doubts:
@@ -291,8 +294,7 @@ class FolderCopy:
 
     async def _append(self, appends: list[Append], mails: Mails, doubts: Doubts) -> int:
         """Send mails and return the highest UID that the target named; ``appends`` is emptied on the way."""
-        suspects = self.result.suspects
-        appends = suspects.cut(appends, mails, self.rules.limits)
+        appends = self.result.suspects.cut(appends, mails, self.rules.limits)
         if not appends:
             self._judge_suspects(is_over=True)
             return 0
@@ -309,24 +311,16 @@ class FolderCopy:
             store=self.store, rows=self.rows, floor=doubts.here.uid_next,
             target=profile, former_dates=former, undated=undated,
         )  # fmt: skip
-        pump = Pump(
-            source=self.source,
-            target=self.target,
-            raw=self.rows.folder.target_name,
-            uid_validity=doubts.here.uid_validity,
-            form=self.form,
-            limits=self.rules.limits,
-            progress=self.progress,
-            finished=recorder.take,
-            suspects=suspects,
-            breaks=self.result.breaks,
-            pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
-        )
+        pump = self._pump(recorder, doubts.here)
         is_over = False
         try:
             batches = recorder.intended(appends, mails)
             await (self.leg.carry(pump, batches) if self.leg else pump.run(batches))
             is_over = True
+        except FolderRefused as error:
+            recorder.forget(pump.refused_in_a_row)
+            self.result.note_refused(error)
+            raise
         finally:
             recorder.flush()
             self._leave_out(pump.unreadable)
@@ -343,6 +337,15 @@ class FolderCopy:
                 await open_folder(self.source, self.folder.raw, to_write=False)
             self.result.copied += await doubts.settle(recorder.unknown)
         return recorder.highest
+
+    def _pump(self, recorder: Recorder, here: Opened) -> Pump:
+        return Pump(
+            source=self.source, target=self.target, raw=self.rows.folder.target_name,
+            uid_validity=here.uid_validity, form=self.form, limits=self.rules.limits,
+            progress=self.progress, finished=recorder.take, suspects=self.result.suspects,
+            breaks=self.result.breaks, largest=self._rules_for(here).largest_bytes or sys.maxsize,
+            pause=lambda mails, octets: self.pacer.wait_seconds(mails, octets, clock.monotonic()),
+        )  # fmt: skip
 
     def _judge_suspects(self, *, is_over: bool, has_stored: bool = False) -> None:
         """Skip mails at which the target broke off once it has taken others; else it is not their fault."""

@@ -1,8 +1,9 @@
-"""Mails at which the target breaks off, found among those that were on their way with them.
+"""Mails that a target refuses, or at which it breaks off, found among those that were on their way with them.
 
 A server that dies or falls silent at a mail answers none of those under way. They are sent again in small
 groups, each with nothing beside it, and at last alone: so a mail costs a few connections, and the others
-of its folder arrive.
+of its folder arrive. Mails that were refused together are halved instead (``take_parts``): there the target
+goes on, and a group that it takes is done with.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from switchover.wire.imap.failure import Failure, Retry, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from typing import TypeVar
 
     from switchover.move.append_batches import BatchLimits
     from switchover.move.sync_action import Append
     from switchover.move.work.mail_columns import Mails
+
+    _Mail = TypeVar("_Mail")
 
 PARTS = 32
 """Into so many groups suspects are cut: 1,000 mails under way are down to one after two more breaks."""
@@ -29,6 +33,24 @@ MOST_BREAKS = 3
 """A mail at which the target broke off so often while nothing else was under way is left out."""
 MOST_ISOLATED = 3
 """Mails left out one after the other with none stored between: then it is the target, not the mails."""
+
+MAILS_AGAIN = 400
+"""About so many mails are sent again at a time."""
+
+
+def take_parts(refused: list[list[_Mail]], *, has_stored: bool) -> list[list[_Mail]]:
+    """Take groups of two mails or more from the end of ``refused``; return them in halves.
+
+    A target that has taken none yet gets one group at a time: whether it takes any is then soon known.
+    """
+    parts: list[list[_Mail]] = []
+    most, mails = MAILS_AGAIN if has_stored else 1, 0
+    while refused and mails < most:
+        group = refused.pop()
+        mails += len(group)
+        middle = (len(group) + 1) // 2
+        parts += [group[:middle], group[middle:]]
+    return parts
 
 
 class Suspects:

@@ -374,7 +374,8 @@ def _may_pass(error: SwitchoverError) -> bool:
     if isinstance(error, ConnectionLost):
         # A mail that breaks the connection is skipped from now on; the others are worth another try.
         return error.failure.scope is Scope.MESSAGE or error.failure.retry is not Retry.NEVER
-    return isinstance(error, Unavailable)
+    # A folder that refuses whatever it gets is not asked again in this run.
+    return isinstance(error, Unavailable) and getattr(error, "retry", None) is not Retry.NEVER
 
 
 def _sentence(error: SwitchoverError, tries: int, wish_seconds: float | None) -> str:
@@ -389,11 +390,3 @@ def messages(folder: Folder) -> int:
     """Return how many mails STATUS told of."""
     status = folder.status
     return status.messages or 0 if status else 0
-
-
-def first_error(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
-    """Return one of the errors that ended the lanes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

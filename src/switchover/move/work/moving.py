@@ -26,7 +26,7 @@ from switchover.wire.imap.response_codes import CopyUid
 from switchover.wire.imap.responses import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from switchover.move.moves import MoveOnTarget
     from switchover.move.sync_plan import Rules
@@ -194,7 +194,7 @@ class _Moving:
                 request = await target.run(chunk.command)
             except CommandRefused:
                 return  # MOVE may have done a part of it: found when the folder is copied
-            pairs = _pairs(request, told.uid_validity)
+            pairs = _pairs(request, told.uid_validity, {one.departed.target_uid for one in mails})
             if pairs is None:
                 return
             self._record(
@@ -237,11 +237,13 @@ class _Moving:
         return LedgerMail(new.source_uid, new.size, new.epoch_seconds, zone, old.flags, old.digest)
 
 
-def _pairs(request: Request, uid_validity: int) -> list[tuple[int, int]] | None:
+def _pairs(
+    request: Request, uid_validity: int, asked: Collection[int]
+) -> list[tuple[int, int]] | None:
     """Return old and new UIDs of what was copied or moved, None where the server does not tell.
 
     COPY tells in its answer, MOVE in an untagged OK before it (RFC 6851 section 4.3). Both may do without
-    where none of the mails was there any more.
+    where none of the mails was there any more. None, too, where it names mails beyond those ``asked``.
     """
     statuses = [one for one in request.responses if isinstance(one, Status)]
     if request.answer is not None:
@@ -249,4 +251,8 @@ def _pairs(request: Request, uid_validity: int) -> list[tuple[int, int]] | None:
     codes = [one.code for one in statuses if isinstance(one.code, CopyUid)]
     if any(code.uid_validity != uid_validity for code in codes):
         return None
-    return [pair for code in codes for pair in code.pairs()] or None
+    # Counted before they are spelled out: "1:4294967295" would fill the memory.
+    if sum(code.source.count for code in codes) > len(asked):
+        return None
+    pairs = [pair for code in codes for pair in code.pairs()]
+    return pairs if pairs and all(old in asked for old, _ in pairs) else None

@@ -1,8 +1,8 @@
 """Mails on their way out: APPEND commands that grow while bodies come, several of them unanswered.
 
 What goes out together is a group: one MULTIAPPEND where the target knows that (RFC 3502: all of it is
-stored or nothing), else one mail. Mails of a group that is refused are handed back, to be sent alone: then
-each tells for itself.
+stored or nothing), else one mail. Mails of a group that is refused are handed back, to be sent in smaller
+groups: one that is refused alone tells why. An answer that is about the folder ends the folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.errors import Unavailable
-from switchover.move.beliefs import refusal
+from switchover.move.beliefs import is_of_folder, may_be_of_folder, refusal
 from switchover.move.flags import spelled
 from switchover.move.segment import Skip, SkipReason
 from switchover.wire.imap.command import Command, LiteralMode, Wait, flag_list, is_flag
@@ -31,10 +31,27 @@ if TYPE_CHECKING:
     from switchover.wire.imap.conversation import Request
     from switchover.wire.imap.internal_date import InternalDate
     from switchover.wire.imap.quirks import Profile
+    from switchover.wire.imap.responses import Status
     from switchover.wire.imap.shell import Connection
 
 FLUSH_BYTES = 256 * 1024
 UNANSWERED_GROUPS = 4
+MOST_REFUSED = 20
+"""Mails refused one after the other, none stored: then it is the folder, not the mails."""
+
+
+class FolderRefused(Unavailable):
+    """The target takes no mail into the folder, whatever mail it is.
+
+    ``retry`` is NOW where the folder may only have to be opened anew, else NEVER: not in this run.
+    """
+
+    scope = Scope.MAILBOX
+
+    def __init__(self, message: str, *, retry: Retry = Retry.NEVER) -> None:
+        """Keep what to do beside the sentence."""
+        super().__init__(message)
+        self.retry = retry
 
 
 class Head(NamedTuple):
@@ -123,8 +140,11 @@ class Outbox:
     limits: BatchLimits
     told: Callable[[Batch], None]
     in_groups: bool = True
-    again: list[tuple[Batch, int]] = field(default_factory=list)
-    """Mails that were refused with others."""
+    again: list[list[tuple[Batch, int]]] = field(default_factory=list)
+    """Groups of mails, with their source UIDs, that were refused together."""
+    in_a_row: list[int] = field(default_factory=list)
+    """Source UIDs refused one after the other, perhaps because of the folder."""
+    has_stored: bool = False
     _group: Group | None = None
     _unanswered: deque[Group] = field(default_factory=deque)
     _pieces: list[bytes | memoryview] = field(default_factory=list)
@@ -185,15 +205,15 @@ class Outbox:
         assert self._group is not None  # noqa: S101 - announce made it
         self._add(self._group, batch, mail)
 
-    def refuse_mail(self, batch: Batch, uid: int) -> None:
-        """Note that the server refused the mail announced, and with it those before it."""
+    async def refuse_mail(self, batch: Batch, mail: Sent) -> None:
+        """Note that the server refused the mail announced, and with it those before it in its group."""
         group, self._group = self._group, None
         assert group is not None  # noqa: S101 - announce made it
-        if group.mails:
-            self.again.append((batch, uid))
-        else:
-            batch.refused[uid] = self._words(group)
+        batch.sent[mail.uid] = mail
+        group.mails.append((batch, mail))
         self._unanswered.append(group)
+        # Its answer is there, and so are those before it; what it means is judged before more is sent.
+        await self._collect(0)
 
     async def relieve(self) -> None:
         """Send what waits, and take the answers of the oldest groups: so many that few are in flight."""
@@ -273,16 +293,38 @@ class Outbox:
         answer = group.request.answer
         if answer is not None and is_throttling(answer.code, answer.text):
             self.target.require(group.request)  # raises: the ledger knows what is in doubt
+        if answer is not None and not group.request.is_ok and is_of_folder(_code_of(answer)):
+            raise FolderRefused(
+                f"{self.target.target.host} takes no more mails into the folder: "
+                f"{self.target.words(answer)}; see to the folder there and run the command again"
+            )
         if group.request.is_ok:
             self._store(group)
         elif len(group.mails) == 1:
             batch, mail = group.mails[0]
-            batch.refused[mail.uid] = self._words(group)
-        else:
-            self.again += [(batch, mail.uid) for batch, mail in group.mails]
+            self._refuse(batch, mail.uid, self._words(group))
+        elif group.mails:
+            self.again.append([(batch, mail.uid) for batch, mail in group.mails])
+
+    def _refuse(self, batch: Batch, uid: int, skip: Skip) -> None:
+        """Note a refusal; raises FolderRefused when it is one of many that look like the folder's."""
+        batch.refused[uid] = skip
+        if not may_be_of_folder(skip) or (self.has_stored and skip.reason is SkipReason.REFUSED):
+            return
+        self.in_a_row.append(uid)
+        if len(self.in_a_row) >= MOST_REFUSED:
+            # Dovecot says "internal error" where a folder was made anew behind the session's back.
+            may_pass = skip.reason.may_pass
+            raise FolderRefused(
+                f"{self.target.target.host} refused {len(self.in_a_row)} mails one after the other and "
+                f"took none between: {skip.detail}; see to the folder there and run the command again",
+                retry=Retry.NOW if may_pass else Retry.NEVER,
+            )
 
     def _store(self, group: Group) -> None:
         code = group.request.answer.code if group.request.answer else None
+        self.has_stored = True
+        self.in_a_row.clear()
         if not isinstance(code, AppendUid):
             for batch, mail in group.mails:
                 batch.unknown.add(mail.uid)
@@ -296,17 +338,21 @@ class Outbox:
                     retry=Retry.NOW,
                 )
             )
-        uids = list(code.uids.numbers())
-        if len(uids) != len(group.mails):
+        # Counted before they are spelled out: "1:4294967295" would fill the memory.
+        if code.uids.count != len(group.mails):
             raise Unavailable(
-                f"{self.target.target.host} says that it stored {len(uids)} mails where "
+                f"{self.target.target.host} says that it stored {code.uids.count} mails where "
                 f"{len(group.mails)} were sent; they are looked for at the next run"
             )
-        for (batch, mail), uid in zip(group.mails, uids, strict=True):
+        for (batch, mail), uid in zip(group.mails, code.uids.numbers(), strict=True):
             batch.stored[mail.uid] = uid
 
     def _words(self, group: Group) -> Skip:
         answer = group.request.answer
         if answer is None:
             return Skip(SkipReason.REFUSED)
-        return refusal(answer.code.name if answer.code else None, self.target.words(answer))
+        return refusal(_code_of(answer), self.target.words(answer))
+
+
+def _code_of(answer: Status) -> str | None:
+    return answer.code.name if answer.code else None

@@ -20,7 +20,7 @@ from switchover.move.work.outbox import Batch, head
 from switchover.wire.imap.quirks import GENERIC
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from switchover.move.sync_action import Append
     from switchover.move.work.ledger_store import FolderRows, LedgerStore
@@ -129,19 +129,29 @@ class Recorder:
             self._over.append(batch.number)
         is_late = clock.monotonic() - self._since > GATHER_SECONDS
         if is_late or len(self._stored) >= FULL_MAILS:
-            self.flush()
+            self._write()
+
+    def forget(self, uids: Iterable[int]) -> None:
+        """Take back that mails were refused: they are new again at the next run."""
+        for uid in uids:
+            self._skips.pop(uid, None)
 
     def flush(self) -> None:
-        """Have everything taken so far written, and the intents deleted that it settles."""
+        """Have everything taken written, and the intents deleted that it settles."""
+        if self._skips:
+            self.store.write(self.rows, skipped(self._skips))
+            self.refused |= self._skips
+        self._write()
+        self._skips = {}
+
+    def _write(self) -> None:
+        """Write what is stored; what is refused waits for the end, for it may be the folder's fault."""
         if self._stored:
             self.copied += len(self._stored)
             self.copied_bytes += sum(one.size for one, _ in self._stored)
             self.store.write(self.rows, stored_row(self._stored))
-        if self._skips:
-            self.store.write(self.rows, skipped(self._skips))
-            self.refused |= self._skips
         self.store.finish(self.rows, self._over)
-        self._stored, self._skips, self._over = [], {}, []
+        self._stored, self._over = [], []
 
 
 async def with_dates(

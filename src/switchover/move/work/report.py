@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover.move.work.isolation import Suspects
+from switchover.wire.imap.failure import Retry
 
 if TYPE_CHECKING:
     from switchover.move.adoption import Adoption
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from switchover.move.selection import NotWanted
     from switchover.move.standing import State
     from switchover.move.work.forecast import Forecast
+    from switchover.move.work.outbox import FolderRefused
     from switchover.move.work.redated import RedatedMail
     from switchover.move.work.skipped import SkippedMail
 
@@ -47,6 +49,8 @@ class FolderResult:
     breaks: dict[int, int] = field(default_factory=dict)
     """How often a connection broke in the middle of a mail, by UID."""
     suspects: Suspects = field(default_factory=Suspects)
+    was_refused: bool = False
+    """The target took none of many mails before; at the second time the folder is left."""
     copy_breaks: dict[int, int] = field(default_factory=dict)
     """The same for mails of the target, which are read where that is the only proof."""
     adoption: Adoption | None = None
@@ -61,6 +65,12 @@ class FolderResult:
     undated: dict[int, int] = field(default_factory=dict)
     """Dates (UTC seconds) given to mails of which the source names none that can be read, by source UID."""
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
+
+    def note_refused(self, error: FolderRefused) -> None:
+        """Make it final when it comes for the second time."""
+        if self.was_refused:
+            error.retry = Retry.NEVER
+        self.was_refused = True
 
     @property
     def progress(self) -> int:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.wire.imap.errors import CertificateFault, CertificateRefused, SignInRefused
+from switchover.wire.imap.errors import (
+    CertificateFault,
+    CertificateRefused,
+    ConnectionLost,
+    SignInRefused,
+)
 from switchover.wire.imap.shell import open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from socket import socket
 
     from switchover.move.work.mailbox import Account
     from switchover.wire.imap.sasl import Credentials
-    from switchover.wire.imap.shell import Connection
+    from switchover.wire.imap.shell import Connection, Target
 
 _PIN = (
     "pin this one certificate with --{side}fingerprint (its SHA-256, shown on that server by "
@@ -62,7 +69,25 @@ async def sign_in(account: Account) -> Connection:
 
 async def _open(account: Account) -> Connection:
     credentials = await account.credentials()
-    connection = await open_connection(account.target, trace=account.trace)
+    target = account.target
+    taken: list[socket] = []
+
+    def take() -> socket | None:
+        found = target.begun() if target.begun is not None else None
+        taken.extend([found] if found is not None else [])
+        return found
+
+    try:
+        return await _enter(account, replace(target, begun=take), credentials)
+    except ConnectionLost:
+        # A server may have given a connection up that was made before a password was typed.
+        if not taken:
+            raise
+    return await _enter(account, replace(target, begun=None), credentials)
+
+
+async def _enter(account: Account, target: Target, credentials: Credentials) -> Connection:
+    connection = await open_connection(target, trace=account.trace)
     try:
         await connection.sign_in(credentials, nonce=clock.new_secret())
         if account.target.compress and "COMPRESS=DEFLATE" in connection.conversation.capabilities:

@@ -10,17 +10,19 @@ from switchover.move.mail_name import MailName, read_mail_name
 from switchover.move.segment import SkipReason
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import open_folder, open_mailbox
-from switchover.wire.imap import message_commands, uid_set
+from switchover.move.work.reading import commands_for
+from switchover.wire.imap import message_commands
 from switchover.wire.imap.message_commands import FetchField
 from switchover.wire.imap.responses import BodyChunk, BodyEnd, BodyStart
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from switchover.move.queries import CopyFolder
     from switchover.move.segment import Skip
     from switchover.move.work.mailbox import Account
     from switchover.store.pool import Database
+    from switchover.wire.imap.command import Command
     from switchover.wire.imap.fetch import FetchItem
     from switchover.wire.imap.shell import Connection
 
@@ -100,13 +102,23 @@ async def find_names(
 
 
 async def read_headers(
-    connection: Connection, uids: Iterable[int]
+    connection: Connection, uids: Collection[int]
 ) -> list[tuple[FetchItem, bytes]]:
     """Return what the selected folder tells of mails, with their headers; of a huge one the beginning."""
-    request = await connection.send(
-        message_commands.uid_fetch(uid_set.encode(tuple(uids)), _FIELDS)
-    )
     found: list[tuple[FetchItem, bytes]] = []
+    for command in commands_for(connection, _fetch_headers, uids):
+        await _read_into(connection, command, found)
+    return found
+
+
+def _fetch_headers(text: bytes) -> Command:
+    return message_commands.uid_fetch(text, _FIELDS)
+
+
+async def _read_into(
+    connection: Connection, command: Command, found: list[tuple[FetchItem, bytes]]
+) -> None:
+    request = await connection.send(command)
     item: FetchItem | None = None
     header = bytearray()
     while request.answer is None:
@@ -120,4 +132,3 @@ async def read_headers(
             case _:
                 pass
     connection.require(request)
-    return found

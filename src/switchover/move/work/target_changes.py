@@ -13,7 +13,7 @@ from switchover.wire.imap.message_commands import FlagChange
 from switchover.wire.imap.responses import ESearch, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Set
 
     from switchover.move.sync_action import StoreFlags
     from switchover.wire.imap.shell import Connection
@@ -60,21 +60,25 @@ async def delete_mails(connection: Connection, uids: Collection[int], *, is_alon
     if "UIDPLUS" in connection.conversation.capabilities:
         await _run_all(connection, commands_for(connection, message_commands.uid_expunge, uids))
         return True
-    if not is_alone or not await _marked(connection) <= set(uids):
+    if not is_alone or not await _are_alone_marked(connection, set(uids)):
         return False
     await connection.run(_EXPUNGE)
     return True
 
 
-async def _marked(connection: Connection) -> set[int]:
-    """Return the UIDs of all mails that are marked as deleted."""
+async def _are_alone_marked(connection: Connection, uids: Set[int]) -> bool:
+    """Return whether no mail but ``uids`` is marked as deleted."""
     request = await connection.run(message_commands.uid_search(message_commands.DELETED))
-    return {
-        uid
+    listed = [
+        event.numbers
         for event in request.responses
         if isinstance(event, Search | ESearch) and event.numbers is not None
-        for uid in event.numbers.numbers()
-    }
+    ]
+    # Counted before they are spelled out: "1:4294967295" would fill the memory.
+    return all(
+        numbers.count <= len(uids) and all(one in uids for one in numbers.numbers())
+        for numbers in listed
+    )
 
 
 async def _run_all(connection: Connection, batch: list[Command]) -> None:
