@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from switchover.errors import SwitchoverError
+
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -23,3 +25,11 @@ async def both(one: Awaitable[One], other: Awaitable[Other]) -> tuple[One, Other
     if isinstance(second, BaseException):
         raise second
     return first, second
+
+
+def first_of(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
+    """Return one of the errors that ended a group of tasks."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

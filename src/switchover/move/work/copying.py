@@ -20,7 +20,7 @@ from switchover.move.queries import CopyFolder
 from switchover.move.standing import do_terms_hold, terms_of
 from switchover.move.sync_plan import Deletions, Rules
 from switchover.move.tally import Phase, Tally
-from switchover.move.work.both import both
+from switchover.move.work.both import both, first_of
 from switchover.move.work.copied_before import load_known
 from switchover.move.work.extras import copy_extras
 from switchover.move.work.folder_pairs import FolderPair, list_pairs
@@ -30,7 +30,7 @@ from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes, messages
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
-from switchover.move.work.planning import plan_names, prepare_target
+from switchover.move.work.planning import label_notes, plan_names, prepare_target
 from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.skipped import list_skipped
@@ -160,7 +160,8 @@ async def _copy_mailbox(
     try:
         require_two(order, known.folders, there, here)
         naming = plan_names((there, here), ends.target, order.choice, known.folders)
-        report = CopyReport(plan=naming.plan, connections=2)
+        notes = label_notes(naming.plan, there, ends.source.conversation.profile)
+        report = CopyReport(plan=naming.plan, connections=2, notes=notes)
         work = _Work(
             database=known.database, order=order, report=report, tally=tally, ends=ends,
             there=there, here=here, known=known.folders,
@@ -351,7 +352,7 @@ class _Work:
         try:
             await lanes.run(self.ends, [[jobs[at] for at in group] for group in groups])
         except* SwitchoverError as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
         self.ends = lanes.kept or self.ends
 
     def _groups(self, folders: Sequence[tuple[Folder, bool]]) -> list[list[int]]:
@@ -397,11 +398,3 @@ class _Work:
 
 
 _NEVER_A_VALIDITY = -1
-
-
-def _first(errors: BaseExceptionGroup[SwitchoverError]) -> BaseException:
-    """Return one of the errors that ended the lanes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

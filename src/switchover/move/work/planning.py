@@ -26,6 +26,7 @@ from switchover.move.work.preparing import (
     subscriptions,
 )
 from switchover.wire.imap.mailbox_name import NameEncoding, decode
+from switchover.wire.imap.quirks import Quirk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping, Sequence
@@ -37,9 +38,24 @@ if TYPE_CHECKING:
     from switchover.move.work.inventory import Inventory
     from switchover.move.work.mailbox import Opened
     from switchover.move.work.report import CopyReport
+    from switchover.wire.imap.quirks import Profile
     from switchover.wire.imap.shell import Connection
 
 _EXTRA_ROUNDS = 2
+
+
+def label_notes(plan: FolderPlan, there: Inventory, source: Profile) -> list[str]:
+    r"""Return what a person should know of a source whose folders are labels: the same mail is in several."""
+    if Quirk.LABELS_ARE_FOLDERS not in source.quirks or len(plan.mappings) < 2:
+        return []
+    every = {one.name for one in there.folders if "\\All" in one.special_use}
+    return [
+        f"{one.source} shows every mail once more that has a label, and all archived mails: each arrives as "
+        f"often as it has labels, and once in {one.target}; with --folder {one.source!r} each comes once, "
+        f"without labels; with --exclude {one.source!r} mails without a label stay behind"
+        for one in plan.mappings
+        if one.source in every
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ def show(report: CopyReport) -> None:
         if one.problem:
             _say(f"[red]can not be told[/red] {escape(one.name)}: {escape(one.problem)}")
     show_problems(report.plan)
+    for note in report.notes:
+        _say(f"[yellow]note[/yellow] {escape(note)}")
     mails = sum(one.mails for one in report.forecasts)
     octets = sum(one.octets for one in report.forecasts)
     deleted = sum(one.deleted for one in report.forecasts)
@@ -82,5 +84,6 @@ def as_json(report: CopyReport) -> dict[str, Any]:
             }
             for one in report.forecasts
         ],
+        "notes": report.notes,
         **plan_json(report.plan),
     }
