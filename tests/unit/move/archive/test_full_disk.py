@@ -49,7 +49,7 @@ def test_notes_that_found_no_room_leave_the_folder_as_it_was(
     def write_a_part(descriptor: int, data: bytes) -> int:
         if len(data) < 3 or os.fstat(descriptor).st_nlink == 0:
             return write(descriptor, data)
-        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
         if "index" not in name and "uidlist" not in name:
             return write(descriptor, data)
         if len(data) < 10:
