@@ -34,6 +34,7 @@ _OF_FOLDER = frozenset(
         CodeName.EXPIRED,
         CodeName.NONEXISTENT,
         CodeName.NOPERM,
+        CodeName.NOROOM,
         CodeName.PRIVACYREQUIRED,
         CodeName.READ_ONLY,
         CodeName.TRYCREATE,

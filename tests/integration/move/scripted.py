@@ -85,6 +85,7 @@ class Scripted:
     capabilities: bytes = b"IMAP4rev1 LITERAL+ UIDPLUS AUTH=PLAIN SASL-IR"
     host: str = ""
     port: int = 0
+    uid_validity: int = 7
     asked: list[bytes] = field(default_factory=list)
 
     @property
@@ -98,7 +99,8 @@ class Scripted:
         out.write(b'* LIST () "/" INBOX\r\n')
 
     async def open_folder(self, out: asyncio.StreamWriter) -> None:
-        out.write(b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n" % len(self.mails))
+        out.write(b"* %d EXISTS\r\n" % len(self.mails))
+        out.write(b"* OK [UIDVALIDITY %d] x\r\n" % self.uid_validity)
         out.write(b"* OK [UIDNEXT %d] x\r\n" % (max(self.mails, default=0) + 1))
 
     async def list_mails(self, out: asyncio.StreamWriter, uids: list[int]) -> None:
@@ -147,8 +149,8 @@ class Scripted:
         elif words.startswith(b"STATUS"):
             last = max(self.mails, default=0) + 1
             out.write(
-                b"* STATUS INBOX (MESSAGES %d UIDNEXT %d UIDVALIDITY 7)\r\n"
-                % (len(self.mails), last)
+                b"* STATUS INBOX (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n"
+                % (len(self.mails), last, self.uid_validity)
             )
         elif words.startswith((b"SELECT", b"EXAMINE")):
             await self.open_folder(out)

@@ -72,7 +72,8 @@ class Taking(Scripted):
             return words
         first = max(self.mails, default=0) + 1
         self.mails |= dict(enumerate(came, first))
-        return b"OK [APPENDUID 7 %d:%d] stored" % (first, first + len(came) - 1)
+        places = first, first + len(came) - 1
+        return b"OK [APPENDUID %d %d:%d] stored" % (self.uid_validity, *places)
 
 
 def account(server: Scripted) -> Account:

@@ -113,6 +113,17 @@ async def test_a_bad_mail_among_many_is_found_by_halving(
     assert len(target.commands) == again
 
 
+async def test_a_folder_made_anew_is_given_what_the_former_one_refused(database: Database) -> None:
+    target = Taking(verdict=lambda mails: b"NO not this one" if b"bad" in mails[0] else b"")
+    async with running(Scripted(mails=goods(4, 2))) as source, running(target):
+        assert [one.uid for one in (await copy(database, source, target)).skipped] == [2]
+        source.mails[5] = mail(5)
+        target.mails, target.uid_validity, target.verdict = {}, 8, lambda _mails: b""
+        await copy(database, source, target)
+        assert (await copy(database, source, target)).is_complete
+    assert sorted(target.mails.values()) == sorted(source.mails.values())
+
+
 async def test_a_target_that_names_all_uids_there_are_costs_no_memory(database: Database) -> None:
     target = Taking(
         capabilities=MANY, verdict=lambda _mails: b"OK [APPENDUID 7 1:4294967295] stored"

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from switchover.move.beliefs import form_of, largest_mail, refusal, trust_of
+from switchover.move.beliefs import (
+    form_of,
+    is_of_folder,
+    largest_mail,
+    may_be_of_folder,
+    refusal,
+    trust_of,
+)
 from switchover.move.canonical import Form
 from switchover.move.reconcile import Trust
 from switchover.move.segment import Skip, SkipReason
@@ -55,12 +62,23 @@ def test_the_largest_mail_is_what_the_server_says_or_is_known_for() -> None:
         ("LIMIT", "Too many messages in this mailbox", SkipReason.NOT_NOW),
         ("LIMIT", "Rate limit exceeded", SkipReason.NOT_NOW),
         (None, "Message contains bare newlines", SkipReason.REFUSED),
+        ("THROTTLED", "no", SkipReason.NOT_NOW),
+        (None, "Too many commands", SkipReason.NOT_NOW),
     ],
 )
 def test_a_refusal_gets_its_reason_and_keeps_the_words(
     code: str | None, words: str, reason: SkipReason
 ) -> None:
     assert refusal(code, words) == Skip(reason, words)
+
+
+def test_a_refusal_is_of_the_folder_by_its_code_or_perhaps_by_its_words() -> None:
+    assert all(is_of_folder(code) for code in ("TRYCREATE", "noperm", "NONEXISTENT", "EXPIRED"))
+    assert not any(is_of_folder(code) for code in (None, "TOOBIG", "SERVERBUG", "CANNOT"))
+    assert may_be_of_folder(refusal(None, "access denied"))
+    assert may_be_of_folder(refusal("SERVERBUG", "internal error"))
+    assert not may_be_of_folder(refusal(None, "Message contains bare newlines"))
+    assert not may_be_of_folder(refusal("TOOBIG", "no"))
 
 
 def test_only_what_may_pass_by_itself_is_passing() -> None:

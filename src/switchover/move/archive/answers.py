@@ -9,6 +9,7 @@ from switchover.errors import Conflict, NotFound, SwitchoverError
 from switchover.move.archive.store import SYSTEM_FLAGS
 from switchover.wire.imap.internal_date import InternalDate
 from switchover.wire.imap.number_ranges import NumberRanges
+from switchover.wire.imap.response_codes import CodeName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ PLAIN: Final = {
     "CLOSE": (b"", b"OK done"),
 }
 """What is said before the end of a command and at it."""
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -100,10 +101,17 @@ def appended(uid_validity: int, uids: Sequence[int]) -> bytes:
 def refusal(error: SwitchoverError | OSError) -> bytes:
     """Return why not, with the code that says it to programs (RFC 5530)."""
     if isinstance(error, OSError):
-        code = b"[OVERQUOTA] " if error.errno in _FULL else b""
-        code = b"[NOPERM] " if error.errno in _FORBIDDEN else code
-        place = f"{error.filename}: " if error.filename else ""
-        return code + sentence(f"{place}{error.strerror or error}")
+        return _refusal_of_system(error)
     code = b"[NONEXISTENT] " if isinstance(error, NotFound) else b""
     code = b"[ALREADYEXISTS] " if isinstance(error, Conflict) else code
     return code + sentence(str(error))
+
+
+def _refusal_of_system(error: OSError) -> bytes:
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno in _FULL:
+        # Not OVERQUOTA: a server may still take smaller mails, but here every mail meets the same.
+        return b"[%b] " % CodeName.NOROOM.encode() + sentence(f"{place}{error.strerror or error}")
+    code = b"[NOPERM] " if error.errno in _FORBIDDEN else b""
+    code = b"[OVERQUOTA] " if error.errno == errno.EFBIG else code
+    return code + sentence(f"{place}{error.strerror or error}")

@@ -73,6 +73,23 @@ def replace(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def append(path: Path, content: bytes) -> None:
+    """Add octets to a file, on the disk when this returns; where there is no room for all, none are added."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        before = os.fstat(descriptor).st_size
+        view = memoryview(content)
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def read(path: Path) -> bytes | None:
     """Return a file, None where there is none; raises Refused where it is no plain file."""
     try:
@@ -139,8 +156,13 @@ def _take_lock(path: Path) -> bool:
         descriptor = create(path)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(f"{os.getpid()}:{os.uname().nodename}".encode())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(f"{os.getpid()}:{os.uname().nodename}".encode())
+    except OSError:
+        # On a full disk a lock that says nobody's name would keep everybody out, us too.
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.move.archive import eml_index
 from switchover.move.archive.body import open_file
-from switchover.move.archive.durable import create, dot_lock, read, replace, sync, sync_all
+from switchover.move.archive.durable import append, create, dot_lock, read, replace, sync, sync_all
 from switchover.move.archive.eml_index import EmlIndex, Entry
 from switchover.move.archive.file_name import subject_of
 from switchover.move.archive.store import Body, Mail
@@ -161,10 +161,7 @@ class EmlFolder:
             replace(self._path, os.fsencode(eml_index.write(self.index)))
             self.index.is_whole, self.index.lines = True, len(self.index.entries)
         elif changes:
-            with self._path.open("ab") as file:
-                file.write(os.fsencode(eml_index.lines(changes)))
-                file.flush()
-                os.fsync(file.fileno())
+            append(self._path, os.fsencode(eml_index.lines(changes)))
         self._seen = self._stamp()
 
     def added(self, files: Collection[str]) -> None:

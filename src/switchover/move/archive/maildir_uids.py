@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.move.archive import maildir_name, uid_list
-from switchover.move.archive.durable import create, dot_lock, make_directory, read, replace, sync
+from switchover.move.archive.durable import (
+    append,
+    create,
+    dot_lock,
+    make_directory,
+    read,
+    replace,
+    sync,
+)
 from switchover.move.archive.uid_list import FileNames, UidList
 
 if TYPE_CHECKING:
@@ -65,10 +73,7 @@ class MaildirUids:
             self.write()
             return uids
         added = zip(files, uids, strict=True)
-        with self._path.open("ab") as file:
-            file.write(os.fsencode(uid_list.lines(self.list, added)))
-            file.flush()
-            os.fsync(file.fileno())
+        append(self._path, os.fsencode(uid_list.lines(self.list, added)))
         self._seen = self._stamp()
         return uids
 

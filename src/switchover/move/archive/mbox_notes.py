@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import Refused
 from switchover.move.archive import mbox_index
-from switchover.move.archive.durable import create, sync
+from switchover.move.archive.durable import append, create, sync
 from switchover.move.archive.mbox_index import LARGEST_UID, Entry, MboxIndex
 from switchover.move.archive.mbox_scan import measure, scan
 
@@ -41,23 +41,25 @@ def write_notes(path: Path, index: MboxIndex, stamp: Stamp) -> None:
     """Write the index anew, line by line."""
     notes = notes_path(path)
     new = notes.with_name(f"{notes.name}.{clock.new_id()}")
-    with os.fdopen(create(new), "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(mbox_index.head(index))
-        file.writelines(map(mbox_index.line, index.entries()))
-        file.write(mbox_index.stamped(index, stamp))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(notes)
+    try:
+        with os.fdopen(create(new), "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(mbox_index.head(index))
+            file.writelines(map(mbox_index.line, index.entries()))
+            file.write(mbox_index.stamped(index, stamp))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(notes)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     sync(path.parent)
     index.stamp = stamp
 
 
 def append_notes(path: Path, index: MboxIndex, entries: Sequence[Entry], stamp: Stamp) -> None:
     """Add lines about mails, durably."""
-    with notes_path(path).open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write("".join(map(mbox_index.line, entries)) + mbox_index.stamped(index, stamp))
-        file.flush()
-        os.fsync(file.fileno())
+    lines = "".join(map(mbox_index.line, entries)) + mbox_index.stamped(index, stamp)
+    append(notes_path(path), lines.encode("utf-8", "surrogateescape"))
     index.stamp = stamp
 
 

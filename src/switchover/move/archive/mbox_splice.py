@@ -45,7 +45,23 @@ def splice(path: Path, descriptor: int, start: int, staged: Path) -> None:
     begun = _begun(path)
     staged.replace(begun)
     sync(path.parent)
-    _apply(path, descriptor, start, former)
+    try:
+        _apply(path, descriptor, start, former)
+    except OSError:
+        _take_back(path, descriptor, start, former)
+        raise
+
+
+def _take_back(path: Path, descriptor: int, start: int, former: int) -> None:
+    """Undo what was only added, if nobody added anything since: a full disk leaves the file as it was."""
+    begun = _begun(path)
+    if start != former or not begun.exists():
+        return
+    size = os.fstat(descriptor).st_size
+    if start + _same_octets(descriptor, start, begun) == size:
+        os.ftruncate(descriptor, former)
+        os.fsync(descriptor)
+        begun.unlink()
 
 
 def recover(path: Path, descriptor: int, number: str) -> None:

@@ -302,8 +302,7 @@ class FolderCopy:
         again = [uid for one in appends for uid in one.source_uids if self.rows.ledger.knows(uid)]
         if again:
             self._reopen()
-            gone = [uid for uid in again if self.rows.ledger.position(uid) is not None]
-            self.result.known -= len(gone)
+            self.result.known -= sum(self.rows.ledger.position(uid) is not None for uid in again)
             self.store.write(self.rows, removed(again))
         profile = self.target.conversation.profile
         mails, former, undated = await with_dates(self.source, appends, mails, profile)

@@ -21,7 +21,7 @@ from switchover.wire.imap.errors import ConnectionLost
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import NewMessage, append_message, append_opening
 from switchover.wire.imap.quirks import GENERIC
-from switchover.wire.imap.response_codes import AppendUid, is_throttling
+from switchover.wire.imap.response_codes import AppendUid, CodeName, is_throttling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -294,10 +294,7 @@ class Outbox:
         if answer is not None and is_throttling(answer.code, answer.text):
             self.target.require(group.request)  # raises: the ledger knows what is in doubt
         if answer is not None and not group.request.is_ok and is_of_folder(_code_of(answer)):
-            raise FolderRefused(
-                f"{self.target.target.host} takes no more mails into the folder: "
-                f"{self.target.words(answer)}; see to the folder there and run the command again"
-            )
+            raise FolderRefused(self._why_none(answer))
         if group.request.is_ok:
             self._store(group)
         elif len(group.mails) == 1:
@@ -305,6 +302,15 @@ class Outbox:
             self._refuse(batch, mail.uid, self._words(group))
         elif group.mails:
             self.again.append([(batch, mail.uid) for batch, mail in group.mails])
+
+    def _why_none(self, answer: Status) -> str:
+        host, words = self.target.target.host, self.target.words(answer)
+        if _code_of(answer) == CodeName.NOROOM:
+            return f"{host} has no room left: {words}; make room there and run the command again"
+        return (
+            f"{host} takes no more mails into the folder: {words}; see to the folder there and run "
+            "the command again"
+        )
 
     def _refuse(self, batch: Batch, uid: int, skip: Skip) -> None:
         """Note a refusal; raises FolderRefused when it is one of many that look like the folder's."""

@@ -36,6 +36,8 @@ class CodeName(StrEnum):
     NOMODSEQ = "NOMODSEQ"
     NONEXISTENT = "NONEXISTENT"
     NOPERM = "NOPERM"
+    NOROOM = "NOROOM"
+    """What our archives say of a full disk; no standard knows it."""
     OVERQUOTA = "OVERQUOTA"
     PRIVACYREQUIRED = "PRIVACYREQUIRED"
     READ_ONLY = "READ-ONLY"

@@ -163,7 +163,7 @@ def test_an_append_that_can_not_be_swallows_its_mails_and_says_why(
 
     monkeypatch.setattr(store_maildir.os, "write", full)
     answer = client.say(b"a APPEND INBOX {2+}\r\nx\n {1+}\r\ny\r\n")
-    assert answer == b"a NO [OVERQUOTA] /archive/tmp/x: No space left on device\r\n"
+    assert answer == b"a NO [NOROOM] /archive/tmp/x: No space left on device\r\n"
     monkeypatch.undo()
     client.run(b'SELECT "INBOX"')
     assert client.run(b"UID FETCH 1:* (UID)") == [b"a OK done"]
