@@ -47,6 +47,8 @@ def test_a_full_quota_leaves_what_does_not_fit_and_takes_what_does(data: Path) -
         wanted = digests(source)["INBOX"]
         missing = wanted - digests(target)["INBOX"]
         assert missing == Counter([hashlib.sha256(bodies[1]).hexdigest()])
+        planned = pair.run("--dry-run", "-o", "json").json
+        assert [(one["to_copy"], one["to_skip"]) for one in planned["folders"]] == [(1, {})]
         configuration = target.directory / "dovecot.conf"
         configuration.write_text(configuration.read_text().replace("storage=30k", "storage=300k"))
         target.restart()
