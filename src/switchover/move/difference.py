@@ -43,7 +43,8 @@ class Difference:
 
     UIDs are None where a side has none. ``explanation`` is the reason where it is known (a skipped
     mail, a date that the target can not keep); a difference without one is a fault. ``hint`` is what
-    may have led to a fault. ``subject`` and ``message_id`` tell people which mail it is.
+    may have led to a fault. ``is_left`` says that the copy put the mail off: it is for another run to bring.
+    ``subject`` and ``message_id`` tell people which mail it is.
     """
 
     kind: DifferenceKind
@@ -56,6 +57,7 @@ class Difference:
     hint: str = ""
     subject: str = ""
     message_id: str = ""
+    is_left: bool = False
 
 
 def moment(seconds: int) -> str:

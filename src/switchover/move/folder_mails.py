@@ -5,18 +5,22 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Sequence
+from functools import partial
+from hashlib import blake2b
 from itertools import zip_longest
 from operator import lt
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from switchover.move.proof_root import ProofMail, kept_flags
 from switchover.move.segment import DIGEST_BYTES
 from switchover.move.uid_columns import ascending, found_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from switchover.move.flags import FlagSet, PermanentFlags
+
+    _Look: TypeAlias = Callable[[int], bytes]
 
 _NO_DIGEST = bytes(DIGEST_BYTES)
 _NO_SIZE = -1
@@ -24,6 +28,7 @@ _LARGEST = 2**63 - 1  # what a server may claim is bounded by nothing
 # Length of the digest, the digest, seconds, whether a size follows, the size.
 _SIZELESS = struct.Struct(f">B{DIGEST_BYTES}sqB").pack
 _SIZED = struct.Struct(f">B{DIGEST_BYTES}sqBQ").pack
+_LOOK = struct.Struct(">qq").pack
 _NOT_DELIVERED = (b"\0source\0", b"\0target\0")
 
 
@@ -96,6 +101,11 @@ class FolderMails(Sequence[ProofMail]):
         """Return one digest."""
         return bytes(self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])
 
+    def look(self, at: int, *, with_size: bool) -> bytes:
+        """Return a digest that mails of one date have in common, and of one size if so wished."""
+        look = _LOOK(self._seconds[at], self._sizes[at] if with_size else _NO_SIZE)
+        return b"\0\0" + blake2b(look, digest_size=DIGEST_BYTES - 2).digest()
+
     def set_digests(self, digests: Iterable[bytes]) -> None:
         """Put other digests in place of all."""
         every = bytearray()
@@ -152,22 +162,47 @@ def is_not_delivered(digest: bytes) -> bool:
     return digest.startswith(_NOT_DELIVERED)
 
 
+def looks(
+    source: FolderMails, target: FolderMails, kept: Iterable[int], *, with_size: bool
+) -> tuple[_Look, _Look]:
+    """Return what mails that the ledger does not know have in common with others, by their place.
+
+    They may be of a copy that was cut off before it noted them. Copies ``kept`` although the source has
+    their mails no more (target UIDs) are known, and so like none.
+    """
+    known = frozenset(kept)
+
+    def of_target(at: int) -> bytes:
+        return b"" if target.uids[at] in known else target.look(at, with_size=with_size)
+
+    return partial(source.look, with_size=with_size), of_target
+
+
 def pair_marks(
-    source_uids: Sequence[int], target_uids: Sequence[int], pairs: Mapping[int, int]
+    source_uids: Sequence[int],
+    target_uids: Sequence[int],
+    pairs: Mapping[int, int],
+    looks: tuple[_Look, _Look] = (lambda _: b"", lambda _: b""),
 ) -> tuple[Iterator[bytes], Iterator[bytes]]:
-    """Return digests for level 1: mails that the ledger pairs get the same, others one of their own."""
-    left = (_mark(pairs.get(uid), b"source", uid) for uid in source_uids)
+    """Return digests for level 1: mails that the ledger pairs get the same.
+
+    Others get what ``looks`` gives for their place on each side, and one of their own where it gives nothing.
+    """
+    of_source, of_target = looks
+    left = (
+        _mark(pairs.get(uid), b"source", uid, of_source, at) for at, uid in enumerate(source_uids)
+    )
     known = bytearray(len(target_uids))
     for at, _ in found_in(ascending(pairs.values()), target_uids):
         known[at] = 1
     right = (
-        _mark(uid if is_known else None, b"target", uid)
-        for uid, is_known in zip(target_uids, known, strict=True)
+        _mark(uid if is_known else None, b"target", uid, of_target, at)
+        for at, (uid, is_known) in enumerate(zip(target_uids, known, strict=True))
     )
     return left, right
 
 
-def _mark(target_uid: int | None, side: bytes, uid: int) -> bytes:
+def _mark(target_uid: int | None, side: bytes, uid: int, look: _Look, at: int) -> bytes:
     if target_uid is None:
-        return b"\0\0" + side + uid.to_bytes(8, "big")
+        return look(at) or b"\0\0" + side + uid.to_bytes(8, "big")
     return b"\0\0paired" + target_uid.to_bytes(8, "big")

@@ -55,7 +55,8 @@ class Manifest:
 
     ``proved_at`` is UTC in ISO 8601; ``sampled`` the number of mails read at level 3, None for all.
     ``has_ledger`` is whether a ledger of the copy was there: else mails are matched by what they show.
-    ``left_out`` are folders that were not to be compared, ``unfinished`` those that could not be.
+    ``left_out`` are folders that were not to be compared, ``unfinished`` those that could not be, or
+    where a copy has still to do something. ``is_interrupted`` is whether a copy was cut off, or at work.
     """
 
     source: str
@@ -69,17 +70,24 @@ class Manifest:
     has_ledger: bool = False
     left_out: tuple[LeftOut, ...] = ()
     unfinished: tuple[LeftOut, ...] = ()
+    is_interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """What it all comes to."""
-        if any(not one.explanation for one in self.proof.differences):
+        faults = [one for one in self.proof.differences if not one.explanation]
+        if self.is_interrupted or (faults and all(one.is_left for one in faults)):
+            return Verdict.UNFINISHED
+        if faults:
             return Verdict.DIFFERENT
         return Verdict.UNFINISHED if self.unfinished else Verdict.SAME
 
 
 class Verdict(StrEnum):
-    """What a proof comes to; a difference that was found counts even where not all was looked at."""
+    """What a proof comes to; a difference that was found counts even where not all was looked at.
+
+    Not what a copy has still to do, though: it is run again before anything is called lost.
+    """
 
     SAME = "the same"
     DIFFERENT = "not the same"
@@ -229,4 +237,5 @@ def _from_value(value: dict[str, Any]) -> Manifest:
         has_ledger=value["has_ledger"],
         left_out=tuple(LeftOut(**one) for one in value["left_out"]),
         unfinished=tuple(LeftOut(**one) for one in value["unfinished"]),
+        is_interrupted=value.get("is_interrupted", False),
     )

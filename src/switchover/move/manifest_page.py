@@ -102,7 +102,7 @@ def _verdict(manifest: Manifest) -> str:
     if explained:
         said.append(f"{_counted(explained, 'difference')} explained below.")
     if manifest.unfinished:
-        said.append(f"{_counted(len(manifest.unfinished), 'folder')} could not be compared.")
+        said.append(f"{_counted(len(manifest.unfinished), 'folder')} not finished.")
     words = " ".join(said) or "Nothing differs."
     verdict = manifest.verdict
     name = f"{verdict[0].upper()}{verdict[1:]}."

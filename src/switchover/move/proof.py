@@ -88,8 +88,8 @@ class MailboxProof:
 class FolderContents:
     """What both sides show of one folder, None for a side without it, and what the ledger knows of it.
 
-    ``pairs`` are target UIDs by source UID. ``skipped`` are reasons by source UID, ``kept`` why a mail is
-    only on the target, by its UID there. Source UIDs from ``known_up_to`` on came after the last copy. At
+    ``pairs`` are target UIDs by source UID. ``skipped`` are reasons by source UID, ``left`` those why the
+    copy put a mail off, ``kept`` why a mail is only on the target, by its UID there. Source UIDs from ``known_up_to`` on came after the last copy. At
     level 0 only the numbers count: give ``source_mails`` and ``target_mails`` and empty sequences.
     """
 
@@ -99,6 +99,7 @@ class FolderContents:
     target_name: str = ""
     pairs: Mapping[int, int] = field(default_factory=dict)
     skipped: Mapping[int, str] = field(default_factory=dict)
+    left: Mapping[int, str] = field(default_factory=dict)
     kept: Mapping[int, str] = field(default_factory=dict)
     known_up_to: int | None = None
     allowance: Allowance = NOTHING_ALLOWED
@@ -181,19 +182,20 @@ def _one_sided(contents: FolderContents) -> Difference:
 def _compare_counts(contents: FolderContents) -> list[Difference]:
     source = _number(contents.source_mails, contents.source)
     target = _number(contents.target_mails, contents.target)
-    if source == target and not (contents.skipped or contents.kept):
+    if source == target and not (contents.skipped or contents.left or contents.kept):
         return []
-    skipped, kept = len(contents.skipped), len(contents.kept)
-    is_explained = source - skipped + kept == target
+    skipped, left, kept = len(contents.skipped), len(contents.left), len(contents.kept)
+    is_known = source - skipped - left + kept == target
     return [
         Difference(
             kind=DifferenceKind.COUNT,
             folder=contents.folder,
-            source=str(source),
-            target=str(target),
-            explanation=f"{skipped} mails were skipped, {kept} are kept that the source has no more"
-            if is_explained
+            source=f"{source:,}",
+            target=f"{target:,}",
+            explanation=f"{counted(skipped, 'mail')} skipped, {kept:,} kept that the source has no more"
+            if is_known and not left
             else "",
+            is_left=is_known and left > 0,
         )
     ]
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from switchover.model.wording import counted
 from switchover.move.difference import Difference, DifferenceKind, Level, moment
 from switchover.move.flags import KEEPS_ALL, comparable, folded, storable
 from switchover.move.folder_mails import is_not_delivered
@@ -113,7 +114,7 @@ class Comparison:
             kind = DifferenceKind.HEADER if self.level is Level.HEADERS else DifferenceKind.BYTES
             self._differ(kind, source, target, (_content(source), _content(target)))
         elif source.size != target.size:
-            self._differ(DifferenceKind.SIZE, source, target, (str(source.size), str(target.size)))
+            self._differ(DifferenceKind.SIZE, source, target, (_size(source), _size(target)))
 
     def _differ(
         self,
@@ -137,13 +138,15 @@ class Comparison:
 
     def _missing(self, mail: ProofMail) -> Difference:
         explanation = self.contents.skipped.get(mail.uid, "")
+        left = self.contents.left.get(mail.uid, "")
         return Difference(
             kind=DifferenceKind.MISSING,
             folder=self.contents.folder,
             source_uid=mail.uid,
             source=_described(mail),
             explanation=explanation,
-            hint="" if explanation else self._why_missing(mail),
+            hint="" if explanation else left or self._why_missing(mail),
+            is_left=bool(left),
         )
 
     def _why_missing(self, mail: ProofMail) -> str:
@@ -173,7 +176,7 @@ class Comparison:
             Difference(
                 kind=DifferenceKind.FLAGS if _is_system(name) else DifferenceKind.KEYWORDS,
                 folder=self.contents.folder,
-                source=f"{name} on {mails} mails",
+                source=f"{name} on {counted(mails, 'mail')}",
                 explanation=self._why_dropped(name),
             )
             for name, mails in sorted(counts.items())
@@ -200,9 +203,13 @@ def _is_system(name: str) -> bool:
 def _content(mail: ProofMail) -> str:
     if is_not_delivered(mail.digest):
         return "not delivered by the server"
-    return mail.digest.hex() if mail.size is None else f"{mail.digest.hex()}, {mail.size} bytes"
+    return mail.digest.hex() if mail.size is None else f"{mail.digest.hex()}, {mail.size:,} bytes"
+
+
+def _size(mail: ProofMail) -> str:
+    return "" if mail.size is None else f"{mail.size:,} bytes"
 
 
 def _described(mail: ProofMail) -> str:
-    size = "" if mail.size is None else f", {mail.size} bytes"
+    size = "" if mail.size is None else f", {mail.size:,} bytes"
     return f"{moment(mail.epoch_seconds)}{size}"

@@ -88,6 +88,15 @@ class Skip(NamedTuple):
     detail: str = ""
 
 
+def reasons_of(skips: Mapping[int, Skip], *, may_pass: bool) -> dict[int, str]:
+    """Return in words why mails are not copied: of those put off, or of those refused for good."""
+    return {
+        uid: ": ".join(filter(None, skip))
+        for uid, skip in skips.items()
+        if skip.reason.may_pass is may_pass
+    }
+
+
 def too_large(size: int, largest: int) -> Skip:
     """Return why a mail of ``size`` bytes is not sent to a target that takes ``largest``."""
     return Skip(SkipReason.TOO_LARGE, f"{size} bytes, the target takes {largest}")

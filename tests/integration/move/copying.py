@@ -46,14 +46,16 @@ class Copy:
     trusts: bool = True
     environment: dict[str, str] = field(default_factory=dict)
 
-    def command(self, *options: str, source: str = "", target: str = "") -> list[str]:
+    def command(
+        self, *options: str, source: str = "", target: str = "", name: str = "copy"
+    ) -> list[str]:
         """Return the whole command line; ``source`` and ``target`` replace the URLs."""
         trust = []
         if self.trusts:
             trust = ["--source-ca", f"{self.source.directory}/ca.pem"]
             trust += ["--target-ca", f"{self.target.directory}/ca.pem"]
         return [
-            sys.executable, "-m", "switchover", "copy", source or url(self.source),
+            sys.executable, "-m", "switchover", name, source or url(self.source),
             target or url(self.target), "--data", str(self.data), *trust, *options,
         ]  # fmt: skip
 
@@ -64,10 +66,13 @@ class Copy:
         }
         return {**os.environ, **secrets, **self.environment, "COLUMNS": "100"}
 
-    def run(self, *options: str, code: int | None = 0, source: str = "", target: str = "") -> Done:
+    def run(
+        self, *options: str, code: int | None = 0, source: str = "", target: str = "",
+        name: str = "copy",
+    ) -> Done:  # fmt: skip
         """Run it to its end, claim its exit code, and that it shows no secret."""
         done = subprocess.run(
-            self.command(*options, source=source, target=target),
+            self.command(*options, source=source, target=target, name=name),
             env=self.environ(), capture_output=True, text=True, check=False, timeout=120,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip

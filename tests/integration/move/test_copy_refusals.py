@@ -41,9 +41,14 @@ def test_a_full_quota_leaves_what_does_not_fit_and_takes_what_does(data: Path) -
         (skipped,) = report["skipped"]
         assert (skipped["folder"], skipped["subject"]) == ("INBOX", "the big one")
         assert (skipped["message_id"], report["copied"]) == ("<2@contoso.example>", 0)
+        for level in ("0", "1"):
+            told = pair.run("--level", level, name="verify", code=75).out
+            assert "1 mail is left; run the copy again" in " ".join(told.split())
         wanted = digests(source)["INBOX"]
         missing = wanted - digests(target)["INBOX"]
         assert missing == Counter([hashlib.sha256(bodies[1]).hexdigest()])
+        planned = pair.run("--dry-run", "-o", "json").json
+        assert [(one["to_copy"], one["to_skip"]) for one in planned["folders"]] == [(1, {})]
         configuration = target.directory / "dovecot.conf"
         configuration.write_text(configuration.read_text().replace("storage=30k", "storage=300k"))
         target.restart()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.errors import InvalidInput, Refused
-from switchover.move.difference import Level
+from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.manifest import (
     FORMAT,
     LeftOut,
@@ -192,6 +192,16 @@ def test_the_verdict_counts_faults_before_what_is_not_finished() -> None:
     assert replace(MANIFEST, proof=same).verdict is Verdict.UNFINISHED
     assert replace(MANIFEST, proof=same, unfinished=()).verdict is Verdict.SAME
     assert as_value(MANIFEST)["verdict"] == "not the same"
+
+
+def test_what_a_copy_has_still_to_do_is_not_finished_and_never_the_same() -> None:
+    assert replace(MANIFEST, is_interrupted=True).verdict is Verdict.UNFINISHED
+    put_off = Difference(kind=DifferenceKind.MISSING, folder="a", source_uid=1, is_left=True)
+    fault = replace(put_off, source_uid=2, is_left=False)
+    left = replace(MANIFEST, proof=replace(MANIFEST.proof, differences=(put_off,)), unfinished=())
+    assert left.verdict is Verdict.UNFINISHED
+    lost = replace(left, proof=replace(left.proof, differences=(put_off, fault)))
+    assert lost.verdict is Verdict.DIFFERENT
 
 
 def test_a_document_names_its_key() -> None:

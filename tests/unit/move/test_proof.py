@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from switchover.move.date_loss import DateLoss
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import PermanentFlags
-from switchover.move.folder_mails import not_delivered, pair_marks
+from switchover.move.folder_mails import FolderMails, looks, not_delivered, pair_marks
 from switchover.move.left_over import left_over
 from switchover.move.proof import (
     Allowance,
@@ -228,7 +228,7 @@ def test_a_proof_without_difference_is_complete() -> None:
     [
         (3, 3, {}, []),
         (3, 2, {}, [""]),
-        (3, 2, {1: "x"}, ["1 mails were skipped, 0 are kept that the source has no more"]),
+        (3, 2, {1: "x"}, ["1 mail skipped, 0 kept that the source has no more"]),
         (3, 1, {1: "x"}, [""]),
     ],
 )
@@ -273,6 +273,40 @@ def test_mails_that_the_ledger_does_not_know_are_paired_with_none() -> None:
         (DifferenceKind.MISSING, 5, None),
         (DifferenceKind.EXTRA, None, 5),
     ]
+
+
+def test_of_mails_that_the_ledger_does_not_know_those_of_one_date_and_size_are_one() -> None:
+    source, target = FolderMails(), FolderMails()
+    for uid, seconds, size in ((1, 5, 10), (2, 6, 20), (3, 7, 30), (4, 8, 40), (5, 9, 50)):
+        source.add(ProofMail(uid, b"", seconds, (), size))
+    for uid, seconds, size in ((11, 5, 10), (12, 6, 20), (13, 7, 31), (14, 8, 40)):
+        target.add(ProofMail(uid, b"", seconds, SEEN if uid == 12 else (), size))
+    pairs = {1: 11}
+    left, right = pair_marks(
+        source.uids, target.uids, pairs, looks(source, target, [14], with_size=True)
+    )
+    source.set_digests(left)
+    target.set_digests(right)
+    contents = FolderContents(folder="f", source=source, target=target, pairs=pairs)
+    found = prove_folder(contents, level=Level.PAIRS)[1]
+    assert [(one.kind, one.source_uid, one.target_uid) for one in found] == [
+        (DifferenceKind.FLAGS, 2, 12),
+        (DifferenceKind.MISSING, 3, None),
+        (DifferenceKind.MISSING, 4, None),
+        (DifferenceKind.MISSING, 5, None),
+        (DifferenceKind.EXTRA, None, 13),
+        (DifferenceKind.EXTRA, None, 14),
+    ]
+
+
+def test_what_was_put_off_explains_no_missing_mail() -> None:
+    (one,) = differences([ProofMail(7, A, 1)], [], left={7: "no room"})
+    assert (one.explanation, one.hint, one.is_left) == ("", "no room", True)
+    contents = FolderContents(
+        folder="a", source=[], target=[], left={7: "no room"}, source_mails=3, target_mails=2
+    )
+    (one,) = proved(contents, level=Level.COUNTS).differences
+    assert (one.explanation, one.is_left) == ("", True)
 
 
 def test_without_ledger_and_digest_only_mails_that_share_something_are_paired() -> None:

@@ -137,7 +137,7 @@ def verify(
     can not keep, is listed as explained.
 
     Exit codes: 0 the same, or all that differs is explained; 1 not the same;
-    75 something could not be compared.
+    75 something could not be compared, or the copy is to be run again first.
 
     Example: switchover verify imaps://ann@old.contoso.example imaps://ann@new.contoso.example --level 3 --page proof.html
     """
@@ -234,6 +234,7 @@ async def _verify(
         has_ledger=report.has_ledger,
         left_out=report.left_out,
         unfinished=report.unfinished,
+        is_interrupted=report.is_interrupted,
     )
 
 

@@ -28,6 +28,7 @@ from switchover.move.work.inventory import take_inventory
 from switchover.move.work.known import KnownPair
 from switchover.move.work.ledger_store import LedgerStore
 from switchover.move.work.mailbox import Mails, list_mails, open_folder
+from switchover.move.work.planning import require_chosen
 from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.sign_in import sign_in
 from switchover.move.work.two_mailboxes import require_two
@@ -189,6 +190,7 @@ async def _look(order: CopyOrder, stack: AsyncExitStack) -> tuple[_Side, _Side, 
         source_prefix=source.inventory.prefix,
         choice=order.choice,
     )
+    require_chosen(plan, order.choice, [one.name for one in source.inventory.folders])
     return source, target, plan
 
 

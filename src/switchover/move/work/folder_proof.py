@@ -11,11 +11,12 @@ from switchover.model.wording import counted
 from switchover.move.canonical import Form
 from switchover.move.difference import Difference, DifferenceKind, Level
 from switchover.move.flags import folded, spelled
-from switchover.move.folder_mails import FolderMails, not_delivered, pair_marks
+from switchover.move.folder_mails import FolderMails, looks, not_delivered, pair_marks
 from switchover.move.ledger import FolderLedger
 from switchover.move.naming import join_by_name, named
 from switchover.move.proof import Allowance, FolderContents, FolderProof, prove_folder, sample
 from switchover.move.proof_root import ProofMail, entry
+from switchover.move.segment import reasons_of
 from switchover.move.selection import Selection
 from switchover.move.uid_columns import place_of
 from switchover.move.work.mail_sink import MailSink, UidSink, WordSink
@@ -78,6 +79,8 @@ class FolderCheck:
     permanent_flags: Callable[[bytes], Awaitable[PermanentFlags | None]]
     bodies: int = 0
     skipped: dict[int, str] = field(default_factory=dict)
+    left: dict[int, str] = field(default_factory=dict)
+    """Mails that the copy put off, and why: another run brings them."""
 
     async def run(self) -> tuple[FolderProof, list[Difference]]:
         """Return the outcome with every difference, each named as well as it can be."""
@@ -103,7 +106,8 @@ class FolderCheck:
     async def _contents(self) -> FolderContents:
         match, ledger = self.match, self.ledger or FolderLedger()
         counts = [_messages(one) for one in (match.source, match.target)]
-        self.skipped = {uid: ": ".join(filter(None, skip)) for uid, skip in ledger.skipped.items()}
+        self.skipped = reasons_of(ledger.skipped, may_pass=False)
+        self.left = reasons_of(ledger.skipped, may_pass=True)
         contents = FolderContents(
             folder=match.name,
             target_name=match.target_name,
@@ -112,6 +116,7 @@ class FolderCheck:
             source_mails=counts[0],
             target_mails=counts[1],
             skipped=self.skipped,
+            left=self.left,
             kept=dict.fromkeys(ledger.vanished.values(), KEPT),
             known_up_to=(match.known.source_uid_next or None) if match.known else None,
             allowance=self.depth.allowance,
@@ -130,6 +135,7 @@ class FolderCheck:
         return replace(
             contents,
             skipped=self.skipped,
+            left=self.left,
             source=sides[0],
             target=sides[1],
             pairs=pairs,
@@ -144,10 +150,12 @@ class FolderCheck:
             for mail in (() if self.depth.selection.is_everything else source)
             if mail.uid not in pairs
         )
-        self.skipped = {
-            uid: why for uid, why in self.skipped.items() if place_of(uid, source.uids) is not None
-        }
+        self.skipped, self.left = (
+            {uid: why for uid, why in found.items() if place_of(uid, source.uids) is not None}
+            for found in (self.skipped, self.left)
+        )
         self.skipped |= {uid: str(why) for uid, why in unwanted.items()}
+        self.left = {uid: why for uid, why in self.left.items() if uid not in unwanted}
 
     async def _mark(
         self, source: FolderMails, target: FolderMails, pairs: Mapping[int, int]
@@ -159,7 +167,10 @@ class FolderCheck:
         if self._reads() > Level.PAIRS:
             return
         if self.ledger is not None:
-            left, right = pair_marks(source.uids, target.uids, pairs)
+            kept = self.ledger.vanished.values()
+            # Other forms change sizes: those are read closer.
+            found = looks(source, target, kept, with_size=self.depth.form is Form.EXACT)
+            left, right = pair_marks(source.uids, target.uids, pairs, found)
             source.set_digests(left)
             target.set_digests(right)
         if self.depth.sampled is not None:

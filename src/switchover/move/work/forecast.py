@@ -66,10 +66,12 @@ class Forecaster:
             (uid, dates.get(uid, 0), sizes.get(uid, 0)) for uid in changes.new
         )
         found.skips.update(why.value for why in left.values())
+        again: set[int] = set()
         for action in plan_folder(changes, ledger, self.rules, sizes=sizes, target=target):
             match action:
                 case Append():
                     sent = [uid for uid in action.source_uids if uid not in left]
+                    again |= ledger.skipped.keys() & set(sent)
                     found.mails += len(sent)
                     found.octets += sum(sizes.get(uid, 0) for uid in sent)
                 case LeaveOut():
@@ -80,7 +82,12 @@ class Forecaster:
                     found.deleted += len(action.target_uids)
                 case _:
                     pass
-        found.skips.update(skip.reason.value for skip in ledger.skipped.values())
+        # Those put off are copied now, and those that the source has no more are not missed.
+        found.skips.update(
+            skip.reason.value
+            for uid, skip in ledger.skipped.items()
+            if uid in sizes and uid not in again
+        )
 
     async def _target(self, folder: CopyFolder) -> Listing | None:
         """Return what the target folder holds, where that decides what is deleted."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from switchover.move.folder_plan import plan_folders
+from switchover.errors import InvalidInput
+from switchover.move.folder_plan import ProblemKind, plan_folders
 from switchover.move.name_learning import (
     accepted_names,
     held_names,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from switchover.wire.imap.shell import Connection
 
 _EXTRA_ROUNDS = 2
+_NAMES_SHOWN = 20
 
 
 def label_notes(plan: FolderPlan, there: Inventory, source: Profile) -> list[str]:
@@ -136,8 +138,31 @@ def plan_names(
     choice: Choice,
     known: Mapping[bytes, CopyFolder],
 ) -> Naming:
-    """Return the names for a copy between two inventories, source first."""
-    return Naming.begin(sides, target_facts(sides[1], target), choice, known)
+    """Return the names for a copy between two inventories, source first; raises as ``require_chosen``."""
+    naming = Naming.begin(sides, target_facts(sides[1], target), choice, known)
+    require_chosen(naming.plan, choice, [one.name for one in naming.sources])
+    return naming
+
+
+def require_chosen(plan: FolderPlan, choice: Choice, names: Sequence[str]) -> None:
+    """Raise InvalidInput when a folder of ``--folder`` is not among these of the source.
+
+    A pattern may match nothing, as one list serves many mailboxes, but not all that was asked for.
+    """
+    wrong = [
+        pattern
+        for one in plan.problems
+        if one.kind is ProblemKind.UNMATCHED
+        for pattern in one.sources
+        if pattern in choice.folders and not (plan.mappings and set(pattern) & set("*?["))
+    ]
+    if wrong:
+        listed = sorted(names)
+        few = ", ".join(listed[:_NAMES_SHOWN])
+        more = f" and {len(listed) - _NAMES_SHOWN:,} more" if len(listed) > _NAMES_SHOWN else ""
+        raise InvalidInput(
+            f"--folder: no folder is called {' or '.join(wrong)} on the source; it has: {few}{more}"
+        )
 
 
 async def prepare_target(

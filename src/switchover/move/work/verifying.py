@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from switchover import clock
 from switchover.errors import Conflict, SwitchoverError
+from switchover.model.wording import counted
 from switchover.move.beliefs import form_of, trust_of
 from switchover.move.canonical import Form
 from switchover.move.date_loss import date_loss_of
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from switchover.wire.imap.shell import Connection
 
 Progress: TypeAlias = "Callable[[str, int, int], None]"
+INTERRUPTED = "a copy of this pair was interrupted or is running; run it again first"
+_AGAIN = "run the copy again"
 LANES = 2
 """Connections to each side."""
 _WINDOW = {Level.PAIRS: 12, Level.HEADERS: 4, Level.BODIES: 3}
@@ -82,6 +85,8 @@ class VerifyReport:
     unfinished: tuple[LeftOut, ...]
     has_ledger: bool
     sampled: int | None
+    is_interrupted: bool = False
+    """Whether a copy of these folders was cut off, or is at work: what differs may be what it has not done."""
 
 
 async def verify_alone(
@@ -164,6 +169,7 @@ class _Work:
     skipped: list[SkippedMail] = field(default_factory=list)
     unfinished: list[LeftOut] = field(default_factory=list)
     bodies: int = 0
+    is_interrupted: bool = False
 
     async def run(self, matching: Matching) -> VerifyReport:
         waiting = sorted(matching.matches, key=_size)
@@ -179,6 +185,7 @@ class _Work:
             unfinished=_sorted(self.unfinished),
             has_ledger=bool(self.known.folders),
             sampled=None if self.depth.sampled is None else self.bodies,
+            is_interrupted=self.is_interrupted,
         )
 
     async def _prove_all(self, waiting: list[FolderMatch]) -> None:
@@ -205,8 +212,20 @@ class _Work:
         self.bodies += check.bodies
         self.skipped += [
             SkippedMail(folder=match.name, source_uid=uid, reason=reason)
-            for uid, reason in check.skipped.items()
+            for uid, reason in {**check.skipped, **check.left}.items()
         ]
+        self._note_left(check, found)
+
+    def _note_left(self, check: FolderCheck, found: list[Difference]) -> None:
+        """Note what a copy has still to do in a folder."""
+        left = sum(one.is_left for one in found)
+        if left:
+            mails = len(check.left) if self.order.level is Level.COUNTS else left
+            reason = f"{counted(mails, 'mail')} {'is' if mails == 1 else 'are'} left; {_AGAIN}"
+            self.unfinished.append(LeftOut(folder=check.match.name, reason=reason))
+        if check.ledger is not None and check.ledger.open_rows:
+            self.is_interrupted = True
+            self.unfinished.append(LeftOut(folder=check.match.name, reason=INTERRUPTED))
 
     async def _ledger(self, match: FolderMatch) -> FolderLedger | None:
         """Return the ledger of a folder, None where there is none or its UIDs mean other mails by now."""

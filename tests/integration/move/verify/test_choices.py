@@ -15,6 +15,7 @@ from tests.integration.move.verify.proving import (
     expunge,
     fill,
     found_by,
+    order_of,
     put,
     rewritten,
     verify,
@@ -23,8 +24,12 @@ from tests.integration.move.verify.proving import (
 from switchover.errors import InvalidInput
 from switchover.move.difference import Level
 from switchover.move.folder_plan import Choice
+from switchover.move.queries import write_intents
+from switchover.move.segment import LedgerMail, intend
 from switchover.move.selection import Selection
 from switchover.move.sync_plan import Rules
+from switchover.move.work.known import KnownPair
+from switchover.move.work.verifying import INTERRUPTED
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -42,6 +47,27 @@ async def test_what_the_source_lost_and_what_came_later_is_accounted_for(pair: P
         (new,) = [one for one in report.proof.differences if one.folder == "INBOX"]
         assert not new.explanation
         assert (new.hint == "it came after the last copy; copy again") is (level > COUNTS)
+
+
+async def test_what_a_copy_stored_and_did_not_note_is_there_and_its_end_is_waited_for(
+    pair: Pair,
+) -> None:
+    fill(pair.source)
+    await pair.copy()
+    for number in (50, 51):
+        put(pair.source, "INBOX", number)
+    put(pair.target, "INBOX", 50)
+    report = await verify(pair, PAIRS)
+    assert [(kind, report.is_interrupted) for kind, _ in found_by(report)] == [(K.MISSING, False)]
+    order = order_of(pair, PAIRS)
+    known = await KnownPair.load(pair.database, order.source_key, order.target_key)
+    under_way = intend([LedgerMail(51, 9, 0, 0, (), b"")], floor=1)
+    async with pair.database.transaction() as connection:
+        await write_intents(connection, [(known.folders[b"INBOX"].id, 10_000, under_way)])
+    for level in Level:
+        report = await verify(pair, level)
+        assert report.is_interrupted, level
+        assert [one.reason for one in report.unfinished] == [INTERRUPTED]
 
 
 async def test_only_chosen_folders_are_compared(pair: Pair) -> None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from switchover.edges.cli.copy.rehearsal import code_of
 from switchover.edges.cli.copy.summary import as_json, ending_of, show
-from switchover.move.folder_plan import FolderPlan
+from switchover.errors import InvalidInput
+from switchover.move.folder_plan import (
+    Choice,
+    FolderMapping,
+    FolderPlan,
+    FolderProblem,
+    ProblemKind,
+)
 from switchover.move.segment import Skip, SkipReason
+from switchover.move.work.planning import require_chosen
 from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.skipped import SkippedMail
 
@@ -53,3 +62,38 @@ def test_what_a_listing_did_not_tell_is_a_note_in_both_forms(
     report = CopyReport(plan=PLAN, folders=[FolderResult(name="INBOX", unlisted="odd lines")])
     assert "note odd lines" in said(report, capsys)
     assert as_json(report, 1.0)["notes"] == ["odd lines"]
+
+
+def test_where_every_folder_failed_nothing_else_is_on_the_target() -> None:
+    mappings = tuple(FolderMapping(source=name, target=name) for name in ("a", "b"))
+    plan = FolderPlan(mappings=mappings, left_out={}, problems=())
+    report = CopyReport(plan=plan, failures={"a": "no", "b": "no"}, refused={"a", "b"})
+    assert "everything else" not in ending_of(report).sentence
+    report.failures.pop("b")
+    report.refused.discard("b")
+    assert "everything else is on the target" in ending_of(report).sentence
+
+
+def unmatched(*patterns: str, found: tuple[str, ...] = ()) -> FolderPlan:
+    problems = [
+        FolderProblem(kind=ProblemKind.UNMATCHED, sources=(one,), message="none", hint="look")
+        for one in patterns
+    ]
+    mappings = tuple(FolderMapping(source=one, target=one) for one in found)
+    return FolderPlan(mappings=mappings, left_out={}, problems=tuple(problems))
+
+
+def test_a_folder_that_the_source_has_not_is_wrong_input() -> None:
+    names = [f"box {number:02d}" for number in range(25)]
+    with pytest.raises(InvalidInput, match=r"called Nosuch on the source; .* box 19 and 5 more"):
+        require_chosen(unmatched("Nosuch", found=("b",)), Choice(folders=("Nosuch", "b")), names)
+    with pytest.raises(InvalidInput, match=r"called X\* on"):
+        require_chosen(unmatched("X*"), Choice(folders=("X*",)), names)
+    require_chosen(unmatched("X*", found=("b",)), Choice(folders=("X*", "b")), names)
+    require_chosen(unmatched("Map", found=("b",)), Choice(), names)
+
+
+def test_a_dry_run_ends_as_the_run_would() -> None:
+    assert code_of(CopyReport(plan=PLAN)) == 0
+    assert code_of(CopyReport(plan=unmatched("Map", found=("b",)))) == 5
+    assert code_of(CopyReport(plan=PLAN, failures={"a": "two of one name"})) == 75

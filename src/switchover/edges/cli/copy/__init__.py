@@ -78,7 +78,8 @@ def copy(
 
     Exit codes: 0 everything is on the target; 5 all but what is named as refused;
     75 something is left, run it again; 130, 143 interrupted, run it again;
-    2 bad input, 4 conflict, 70 our fault: nothing was copied.
+    2 bad input, 3 no such archive, 4 conflict, 70 our fault: nothing was copied.
+    With --dry-run: 0, 5 where something can not be carried over, 75 where it can not be told.
 
     Example: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example
     Late mail: switchover copy imaps://ann@old.contoso.example imaps://ann@new.contoso.example --target-in-use
@@ -145,7 +146,7 @@ def _tell_plan(report: CopyReport, output: Format) -> int:
         print_json(rehearsal.as_json(report))
     else:
         rehearsal.show(report)
-    return 0
+    return rehearsal.code_of(report)
 
 
 def _tell_ending(report: CopyReport, seconds: float, output: Format) -> int:

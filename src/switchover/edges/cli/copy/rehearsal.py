@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchover.edges.cli.copy.summary import plan_json, print_full_columns, show_problems
+from switchover.edges.cli.copy.summary import (
+    COMPLETE,
+    STAYS_BEHIND,
+    TRY_AGAIN,
+    plan_json,
+    print_full_columns,
+    show_problems,
+)
 from switchover.edges.cli.output import console, escape
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
     from switchover.move.work.copying import CopyReport
     from switchover.move.work.forecast import Forecast
+
+
+def code_of(report: CopyReport) -> int:
+    """Return the exit code: 75 where it can not be told, 5 where the run would leave something behind."""
+    if report.failures or any(one.problem for one in report.forecasts):
+        return TRY_AGAIN
+    return STAYS_BEHIND if report.plan.problems else COMPLETE
 
 
 def show(report: CopyReport) -> None:
@@ -39,6 +53,8 @@ def show(report: CopyReport) -> None:
         if one.problem:
             _say(f"[red]can not be told[/red] {escape(one.name)}: {escape(one.problem)}")
     show_problems(report.plan)
+    for name, sentence in sorted(report.failures.items()):
+        _say(f"[red]would fail[/red] {escape(name)}: {escape(sentence)}")
     for note in report.notes:
         _say(f"[yellow]note[/yellow] {escape(note)}")
     mails = sum(one.mails for one in report.forecasts)
@@ -70,6 +86,7 @@ def as_json(report: CopyReport) -> dict[str, Any]:
     """Return what a run would do as an object."""
     return {
         "dry_run": True,
+        "exit_code": code_of(report),
         "to_copy": sum(one.mails for one in report.forecasts),
         "to_copy_bytes": sum(one.octets for one in report.forecasts),
         "folders": [
@@ -84,6 +101,7 @@ def as_json(report: CopyReport) -> dict[str, Any]:
             }
             for one in report.forecasts
         ],
+        "failures": dict(sorted(report.failures.items())),
         "notes": report.notes,
         **plan_json(report.plan),
     }

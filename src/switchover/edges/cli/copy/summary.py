@@ -49,11 +49,18 @@ def ending_of(report: CopyReport) -> Ending:
     if behind:
         return Ending(
             code=STAYS_BEHIND,
-            sentence=f"refused: {behind}, named above; everything else is on the target",
+            sentence=f"refused: {behind}, named above; {_rest(report)}",
         )
     return Ending(
         code=COMPLETE, sentence="complete: everything that was asked for is on the target"
     )
+
+
+def _rest(report: CopyReport) -> str:
+    whole = {one.source for one in report.plan.mappings} - report.failures.keys()
+    if (report.failures or report.plan.problems) and not whole:
+        return "no folder of those asked for is whole on the target"
+    return "everything else is on the target"
 
 
 def _counts(mails: int, folders: int) -> str:
