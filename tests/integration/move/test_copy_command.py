@@ -255,7 +255,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(pair: Copy) -> None:
     planned = pair.run("--dry-run", "--delete")
     assert "30 mails" in planned.out
     assert "2 deleted on the target" in planned.out
-    assert "nothing was written on either server" in planned.out
+    assert "nothing was written on either side" in planned.out
     assert digests(pair.target) == before
 
 

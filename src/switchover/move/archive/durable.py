@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.errors import NotFound, Refused, Unavailable
+from switchover.errors import InvalidInput, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -127,9 +127,13 @@ def inside(root: Path, levels: Iterable[str]) -> Path:
 
 
 def require_directory(path: Path) -> Path:
-    """Return the directory with links resolved; raises NotFound where there is none."""
-    if not path.is_dir():
-        raise NotFound(f"{path} is no directory that is there")
+    """Return the directory with links resolved; raises NotFound where there is none, InvalidInput for a file."""
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"{path} is not there") from None
+    if not is_directory:
+        raise InvalidInput(f"{path} is a file, not a directory")
     return path.resolve()
 
 

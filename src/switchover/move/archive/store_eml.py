@@ -32,8 +32,8 @@ class EmlStore:
         self._root = root.resolve()
         if not may_create:
             require_directory(root)
-            if not self._spots():
-                raise NotFound(f"there is no directory with {ENDING} files below {root}")
+            if not any(_holds_mails(spot.path) or spot.is_link for spot in self._spots().values()):
+                raise NotFound(f"there is no {ENDING} file in {root} or below")
 
     def folders(self) -> list[str]:
         """Return the names of all folders."""
@@ -95,7 +95,13 @@ class EmlStore:
                 yield name_of(levels), Spot(path, is_link=True)
                 continue
             below = list(self._below(path, levels)) if len(levels) < DEEPEST else []
-            is_folder = (path / INDEX).exists() or not below
-            if is_folder or any(one.name.lower().endswith(ENDING) for one in entries(path)):
+            if not below or _holds_mails(path):
                 yield name_of(levels), Spot(path)
             yield from below
+
+
+def _holds_mails(path: Path) -> bool:
+    """Return whether there is a mail in a directory, or was one."""
+    if (path / INDEX).exists():
+        return True
+    return any(one.name.lower().endswith(ENDING) for one in entries(path))

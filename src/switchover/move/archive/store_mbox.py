@@ -11,6 +11,7 @@ from switchover.move.archive import subscribed
 from switchover.move.archive.durable import create, inside, make_directory, require_directory, sync
 from switchover.move.archive.file_name import file_to_level, level_to_file, levels_of, name_of
 from switchover.move.archive.mbox_folder import MboxFolder
+from switchover.move.archive.mbox_scan import BLOCK_BYTES, Scanner
 from switchover.move.archive.tree import DEEPEST, Spot, check_depth, chosen, entries, named
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INBOX = "INBOX"
+_LOOKED_AT = 4096
 _BELOW = ".sbd"
 _ENDING = ".mbox"
 _OTHER_ENDINGS = (".msf", ".lock", ".dat", ".json", ".html", ".sqlite")
@@ -36,6 +38,8 @@ class MboxStore:
         self._may_create = may_create
         self._root = root.resolve()
         self._is_file = self._root.is_file()
+        if self._is_file and not (_begins_as_mbox(self._root) or _has_from_line(self._root)):
+            raise InvalidInput(f"{root} is no mbox: it does not begin with 'From '")
         if may_create or self._is_file:
             return
         require_directory(root)
@@ -129,8 +133,21 @@ def _without(name: str, ending: str) -> str:
 def _is_mbox(path: Path) -> bool:
     """Return whether a file is empty or begins with a From_ line; one that can not be read may be one."""
     try:
-        with path.open("rb") as file:
-            begin = file.read(5)
+        return _begins_as_mbox(path)
     except PermissionError:
         return True
-    return begin in {b"", b"From "}
+
+
+def _begins_as_mbox(path: Path) -> bool:
+    with path.open("rb") as file:
+        begin = file.read(_LOOKED_AT)
+    # Blank lines are what a crash may leave of mails that were all removed.
+    begin = begin.lstrip(b"\r\n")
+    return not begin or begin.startswith(b"From ")
+
+
+def _has_from_line(path: Path) -> bool:
+    """Return whether a mail begins behind some other text, as some programs leave it there."""
+    with path.open("rb") as file:
+        octets = min(os.fstat(file.fileno()).st_size, BLOCK_BYTES)
+        return Scanner(file.fileno(), octets).next_separator(0) < octets

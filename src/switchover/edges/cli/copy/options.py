@@ -163,6 +163,14 @@ def order_of(
     from switchover.move.work.order import account_of  # noqa: PLC0415 - start-up time
 
     source, target = (side.endpoint for side in sides)
+    if source.needs_no_password or target.needs_no_password:
+        from switchover.move.archive.place import (  # noqa: PLC0415 - for archives alone
+            require_two_places,
+            require_writable,
+        )
+
+        require_two_places(source, target)
+        require_writable(target)
     if same_mailbox(source, target):
         raise InvalidInput(
             f"source and target are the same mailbox: {source}; name two, each as imaps://USER@HOST"
