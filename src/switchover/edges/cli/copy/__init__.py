@@ -183,10 +183,10 @@ async def _copy(
 
 
 def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) -> None:
-    sent = tally.sum().done_mails
+    sent, stored = tally.sum().done_mails, tally.stored
     message = (
-        f"interrupted ({interruption}) after {counted(sent, 'mail')}; nothing is lost and nothing will be "
-        "there twice: run the same command again, it goes on from here"
+        f"interrupted ({interruption}); the target has acknowledged {counted(stored, 'mail')} of this run; nothing "
+        "is lost and nothing will be there twice: run the same command again, it goes on from here"
     )
     errors.print(f"[yellow]{message}[/yellow]", highlight=False, soft_wrap=True)
     if output is Format.JSON:
@@ -196,5 +196,6 @@ def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) 
                 "exit_code": interruption.exit_code,
                 "message": message,
                 "sent": sent,
+                "copied": stored,
             }
         )
