@@ -33,6 +33,7 @@ _PLACE = re.compile(
     r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:/?#]+))(?::(?P<port>[0-9]{0,5}))?(?P<path>[/?#].*)?",
     re.DOTALL,
 )
+_OTHER_PORT = re.compile(r"(?:\[[^\[\]]+\]|[^\[\]:/?#]+):[^:/?#\[\]]+(?:[/?#].*)?", re.DOTALL)
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOW = "write imaps://USER@HOST, imap://USER@HOST, maildir:PATH, mbox:PATH or eml:PATH"
@@ -191,6 +192,11 @@ def _imap(scheme: str, rest: str, security: Security, standard_port: int) -> Ima
             "SWITCHOVER_TARGET_PASSWORD",
         )
     match = _PLACE.fullmatch(place)
+    if match is None and _OTHER_PORT.fullmatch(place):
+        raise _fault(
+            f"what stands behind the host of the {scheme} endpoint is no port",
+            f"ports are 1 to 65535, the usual one is {standard_port}",
+        )
     if match is None:
         raise _fault(
             f"the {scheme} endpoint names no host after the last @",

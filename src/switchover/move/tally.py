@@ -57,11 +57,15 @@ class Sum:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What one copy has done so far. ``note`` is a sentence on why it waits, if it does."""
+    """What one copy has done so far. ``note`` is a sentence on why it waits, if it does.
+
+    ``stored`` counts the mails that the target acknowledged: those that went out may be under way still.
+    """
 
     phase: Phase = Phase.STARTING
     folders: dict[str, FolderTally] = field(default_factory=dict)
     note: str = ""
+    stored: int = 0
 
     def expect(self, name: str, mails: int, octets: int | None = None) -> None:
         """Note a folder that will be looked at, with what it may hold at most."""

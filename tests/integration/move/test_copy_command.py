@@ -12,6 +12,7 @@ import signal
 import ssl
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(pair: Copy) -> None:
     planned = pair.run("--dry-run", "--delete")
     assert "30 mails" in planned.out
     assert "2 deleted on the target" in planned.out
-    assert "nothing was written on either server" in planned.out
+    assert "nothing was written on either side" in planned.out
     assert digests(pair.target) == before
 
 
@@ -283,8 +284,15 @@ def test_interrupted_it_stops_and_says_how_to_go_on(
     assert running.returncode == code, out + err
     assert "run the same command again" in err
     assert "Traceback" not in err
+    acknowledged = re.search(r"has acknowledged ([0-9]+) mails? of this run", err)
+    assert acknowledged
+    stored = sum(digests(pair.target).get("INBOX", Counter()).values())
     report = pair.run("-o", "json").json
     assert report["complete"]
+    (inbox,) = [one for one in report["folders"] if one["name"] == "INBOX"]
+    assert int(acknowledged[1]) == inbox["known_before"] <= stored
+    brought = inbox["copied"] + inbox["found"] + inbox["known_before"]
+    assert brought == sum(digests(pair.source)["INBOX"].values())
     assert digests(pair.target) == digests(pair.source)
 
 

@@ -28,11 +28,11 @@ from switchover.move.work.forecast import Forecaster
 from switchover.move.work.inventory import take_inventory
 from switchover.move.work.lanes import EarlyEnds, Ends, Job, Lanes, messages
 from switchover.move.work.ledger_store import LedgerStore
-from switchover.move.work.mailbox import sign_in
 from switchover.move.work.moving import move_within_target
 from switchover.move.work.planning import label_notes, plan_names, prepare_target
 from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport, FolderResult
+from switchover.move.work.sign_in import sign_in_first
 from switchover.move.work.skipped import list_skipped
 from switchover.move.work.standings import find_changed, save_standings
 from switchover.move.work.two_mailboxes import require_two
@@ -205,7 +205,7 @@ async def _look_around(order: CopyOrder) -> tuple[Ends, Inventory, Inventory]:
 
 
 async def _enter(account: Account) -> tuple[Connection, Inventory]:
-    connection = await sign_in(account)
+    connection = await sign_in_first(account)
     try:
         return connection, await take_inventory(connection)
     except BaseException:

@@ -149,7 +149,7 @@ class FolderCopy:
     async def _plan(self, seen: Look, here: Opened) -> tuple[Sequence[Action], Mails]:
         """Return what is to be done, and the mails that are to be sent with their details."""
         rules, ledger = self._rules_for(here), self.rows.ledger
-        self.result.known = len(ledger.source_uids) - self.result.adopted
+        self.result.note_known(len(ledger.source_uids))
         target = None
         # What the target has matters where somebody else's doings there count.
         if rules.deletions is not Deletions.NEVER and not seen.untold:
@@ -236,7 +236,6 @@ class FolderCopy:
             source_uid_validity=known.source_uid_validity,
             target_uid_validity=known.target_uid_validity,
         )
-        hold = known.source_uid_validity in {0, there.uid_validity}
         doubts = Doubts(
             source=self.source,
             target=self.target,
@@ -245,7 +244,7 @@ class FolderCopy:
             here=here,
             form=self.form,
             is_in_use=self.rules.is_in_use,
-            source_uids_hold=hold,
+            source_uids_hold=known.source_uid_validity in {0, there.uid_validity},
             breaks=self.result.breaks,
             copy_breaks=self.result.copy_breaks,
         )
@@ -324,6 +323,7 @@ class FolderCopy:
             recorder.flush()
             self._leave_out(pump.unreadable)
             self.result.copied += recorder.copied
+            self.tally.stored += recorder.copied + len(recorder.unknown)
             self.result.copied_bytes += recorder.copied_bytes
             self.result.unread += recorder.unread
             self.result.skips |= recorder.refused

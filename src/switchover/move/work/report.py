@@ -66,6 +66,11 @@ class FolderResult:
     """Dates (UTC seconds) given to mails of which the source names none that can be read, by source UID."""
     not_wanted: dict[int, NotWanted] = field(default_factory=dict)
 
+    def note_known(self, mails: int) -> None:
+        """Take how many mails the ledger has: what this run brought, in a try before too, was not there before."""
+        ours = self.copied + self.found + self.adopted + self.moved
+        self.known = max(0, mails - ours)
+
     def note_refused(self, error: FolderRefused) -> None:
         """Make it final when it comes for the second time."""
         if self.was_refused:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from socket import EAI_NODATA, EAI_NONAME
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.errors import InvalidInput
 from switchover.wire.imap.errors import (
     CertificateFault,
     CertificateRefused,
@@ -27,6 +29,7 @@ _PIN = (
     "pin this one certificate with --{side}fingerprint (its SHA-256, shown on that server by "
     "openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE)"
 )
+_NO_SUCH_NAME = frozenset({EAI_NODATA, EAI_NONAME})
 _ADVICE = {
     CertificateFault.EXPIRED: f"have it renewed there, or {_PIN}",
     CertificateFault.NOT_YET_VALID: f"set the clocks right, or {_PIN}",
@@ -98,6 +101,20 @@ async def _enter(account: Account, target: Target, credentials: Credentials) -> 
     return connection
 
 
+async def sign_in_first(account: Account) -> Connection:
+    """Sign in as the first of a run: a name that no name server knows is then bad input.
+
+    Later it is a network that is away for a while.
+    """
+    try:
+        return await sign_in(account)
+    except ConnectionLost as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _NO_SUCH_NAME:
+            raise InvalidInput(f"{error}; is {account.target.host} spelled right?") from error
+        raise
+
+
 @contextmanager
 def advice(account: Account) -> Iterator[None]:
     """Add to what goes wrong in the block what to do about it."""
@@ -110,5 +127,5 @@ def advice(account: Account) -> Iterator[None]:
         what = "where its token comes from" if account.renews else "its user and password"
         advice = f"check {what}" + (f" (the {account.side})" if account.side else "")
         raise SignInRefused(
-            f"{error}; {advice}", error.status, token_refusal=error.token_refusal
+            f"{str(error).rstrip('.')}; {advice}", error.status, token_refusal=error.token_refusal
         ) from error

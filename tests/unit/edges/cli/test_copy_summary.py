@@ -97,3 +97,16 @@ def test_a_dry_run_ends_as_the_run_would() -> None:
     assert code_of(CopyReport(plan=PLAN)) == 0
     assert code_of(CopyReport(plan=unmatched("Map", found=("b",)))) == 5
     assert code_of(CopyReport(plan=PLAN, failures={"a": "two of one name"})) == 75
+
+
+def test_a_row_after_an_interruption_adds_up_to_the_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = FolderResult(name="INBOX", found=600)
+    result.note_known(1000)  # 400 that the ledger had and the 600 found
+    result.copied = 1500
+    result.note_known(2500)  # a second try of the same run, after the connection was lost
+    result.copied += 1500
+    assert result.copied + result.found + result.known == 4000
+    text = said(CopyReport(plan=PLAN, folders=[result]), capsys)
+    assert "folder copied MB found there before INBOX 3,000 0.0 600 400" in text

@@ -61,7 +61,8 @@ def copy(
 ) -> None:
     """Copy one mailbox to another; run it again to go on, or to bring over what is new.
 
-    The source is never changed; on the target nothing is deleted without --delete.
+    No mail, flag or folder of the source is ever changed; beside the mails of an archive an
+    index is kept where that can be written. On the target nothing is deleted without --delete.
 
     After the switch: --target-in-use brings late mail over and leaves alone what the target's
     user did. A flag is changed only where it is still as we wrote it, a mail that they deleted
@@ -182,10 +183,10 @@ async def _copy(
 
 
 def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) -> None:
-    sent = tally.sum().done_mails
+    sent, stored = tally.sum().done_mails, tally.stored
     message = (
-        f"interrupted ({interruption}) after {counted(sent, 'mail')}; nothing is lost and nothing will be "
-        "there twice: run the same command again, it goes on from here"
+        f"interrupted ({interruption}); the target has acknowledged {counted(stored, 'mail')} of this run; nothing "
+        "is lost and nothing will be there twice: run the same command again, it goes on from here"
     )
     errors.print(f"[yellow]{message}[/yellow]", highlight=False, soft_wrap=True)
     if output is Format.JSON:
@@ -195,5 +196,6 @@ def _tell_interruption(interruption: Interrupted, tally: Tally, output: Format) 
                 "exit_code": interruption.exit_code,
                 "message": message,
                 "sent": sent,
+                "copied": stored,
             }
         )

@@ -63,7 +63,7 @@ def show(report: CopyReport) -> None:
     more = f", {deleted:,} deleted on the target" if deleted else ""
     _say(
         f"[bold]{counted(mails, 'mail')}[/bold], {octets / 1e6:,.1f} MB would be copied{more}; "
-        "nothing was written on either server"
+        "nothing was written on either side"
     )
 
 

@@ -77,6 +77,7 @@ def show(report: CopyReport, seconds: float) -> None:
                 "folder",
                 "copied",
                 "MB",
+                "found",
                 "adopted",
                 "there before",
                 "moved",
@@ -128,11 +129,11 @@ def _is_news(one: FolderResult) -> bool:
 
 def _row(one: FolderResult) -> tuple[str, ...]:
     counts = (
-        one.adopted, one.known, one.moved, one.reflagged, one.deleted, len(one.not_wanted),
+        one.found, one.adopted, one.known, one.moved, one.reflagged, one.deleted, len(one.not_wanted),
     )  # fmt: skip
     return (
         escape(one.name),
-        f"{one.copied + one.found:,}",
+        f"{one.copied:,}",
         f"{one.copied_bytes / 1e6:,.1f}",
         *(f"{count:,}" if count else "" for count in counts),
     )

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from switchover.errors import Refused
+from switchover.errors import Refused, SwitchoverError
 from switchover.wire.imap import commands
 from switchover.wire.imap.conversation import Phase
 from switchover.wire.imap.errors import ConnectionLost
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from switchover.wire.imap.shell.stream import ByteStream
     from switchover.wire.imap.shell.target import Target
+
+
+_SILENT_SECONDS = 3.0
 
 
 async def open_connection(
@@ -48,7 +51,10 @@ async def _open(
             try:
                 if target.tls:
                     target.require_pinned(stream.certificate)
-                await _greet(connection)
+                if target.tls or target.dial is not None:
+                    await _greet(connection)
+                else:
+                    await _greet_in_the_clear(connection)
             except BaseException:
                 await connection.close(politely=False)
                 raise
@@ -64,6 +70,34 @@ async def _stream(target: Target, begun: socket.socket | None) -> ByteStream:
         return await adopt(target.dial(), target.host)
     trust = target.trust if target.tls else None
     return await connect(target.host, target.port, trust, target.connect_seconds, begun)
+
+
+async def _greet_in_the_clear(connection: Connection) -> None:
+    """Take the greeting; raises Refused where none comes and the server waits for TLS instead."""
+    greeting = asyncio.ensure_future(_greet(connection))
+    try:
+        silent_seconds = min(_SILENT_SECONDS, connection.target.connect_seconds / 4)
+        await asyncio.wait({greeting}, timeout=silent_seconds)
+        if not greeting.done() and await _speaks_tls(connection.target):
+            raise Refused(
+                f"{connection.target.host} port {connection.target.port} begins with TLS: use imaps://"
+            )
+        await greeting
+    finally:
+        if not greeting.done():
+            greeting.cancel()
+            await asyncio.wait({greeting})
+
+
+async def _speaks_tls(target: Target) -> bool:
+    """Return whether TLS can be begun there at once, over a connection of its own that says nothing else."""
+    seconds = min(_SILENT_SECONDS, target.connect_seconds / 4)
+    try:
+        stream = await connect(target.host, target.port, target.any_certificate, seconds)
+    except SwitchoverError:
+        return False
+    await stream.close()
+    return True
 
 
 async def _greet(connection: Connection) -> None:

@@ -351,7 +351,9 @@ def _errors_of(host: str, seconds: float, port: int | None = None) -> Iterator[N
     except UnicodeError as error:
         raise InvalidInput(f"{host!r} can not be a host name") from error
     except OSError as error:
-        raise lost(f"{where} can not be reached: {_words(error)}") from error
+        from switchover.wire.imap.shell.unreachable import why  # noqa: PLC0415 - start-up time
+
+        raise lost(f"{where} can not be reached: {why(error) or _words(error)}") from error
 
 
 # The verification codes of OpenSSL: x509_vfy.h.

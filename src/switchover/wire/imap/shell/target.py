@@ -60,6 +60,11 @@ class Target:
         """The context to use for TLS; with it alone a pinned certificate is not checked yet."""
         return _no_trust() if self.pinned else self.context or _default_trust()
 
+    @property
+    def any_certificate(self) -> ssl.SSLContext:
+        """The context that trusts whoever answers, for a look that tells nothing to the other side."""
+        return _no_trust()
+
     def require_pinned(self, certificate: bytes | None) -> None:
         """Raise CertificateRefused unless a certificate (DER) is the pinned one, if one is pinned."""
         if not self.pinned:
