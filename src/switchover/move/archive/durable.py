@@ -57,11 +57,17 @@ def create(path: Path, *, beside: Path | None = None) -> int:
     return descriptor
 
 
+def share(descriptor: int, beside: Path) -> None:
+    """Let those read a file of notes who may read what it tells of, a directory or a file."""
+    os.fchmod(descriptor, 0o600 | stat.S_IMODE(beside.stat().st_mode) & 0o044)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file anew: after a crash it is the old one or the new one, never a part."""
     new = path.with_name(f"{path.name}.new.{os.getpid()}.{clock.new_id()}")
     descriptor = create(new)
     try:
+        share(descriptor, path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

@@ -66,7 +66,11 @@ class EmlFolder:
 
     def refresh(self) -> None:
         """Look again what is there."""
-        self._load()
+        is_closed = False
+        try:
+            self._load()
+        except PermissionError:
+            is_closed = True  # notes of another user, which are not for us: the mails may be
         with os.scandir(self.directory) as entries:
             self._there = {
                 one.name
@@ -76,7 +80,9 @@ class EmlFolder:
                 and one.is_file(follow_symlinks=False)
             }
         unknown = self._there - {entry.file for entry in self.index.entries.values()}
-        if unknown or not self._seen:
+        if is_closed:
+            self._number()
+        elif unknown or not self._seen:
             self._adopt(unknown)
         self._count()
 

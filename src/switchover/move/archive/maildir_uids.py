@@ -39,6 +39,7 @@ class MaildirUids:
         self.list = UidList(uid_validity=0, uid_next=1)
         self.keywords: list[bytes] = []
         self.is_read_only = False
+        self._is_closed = False
         self._directory = directory
         self._path = directory / "dovecot-uidlist"
         self._keywords_path = directory / "dovecot-keywords"
@@ -49,15 +50,24 @@ class MaildirUids:
         """Hold Dovecot's lock, with everything read as it is now."""
         with dot_lock(self._path.with_name("dovecot-uidlist.lock")):
             self.load()
+            if self._is_closed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._path))
             yield
 
     def load(self) -> None:
         """Read what changed since the last time."""
-        self.keywords = maildir_name.parse_keywords(read(self._keywords_path) or b"")
-        seen = self._stamp()
-        if seen is not None and seen == self._seen:
+        try:
+            self.keywords = maildir_name.parse_keywords(read(self._keywords_path) or b"")
+            seen = self._stamp()
+            if seen is not None and seen == self._seen:
+                return
+            found = self._read(self._path) or self._read(self._directory / "courierimapuiddb")
+        except PermissionError:
+            # Of another user, whose notes are not for us: the mails may be.
+            if not self._is_closed:
+                self._number(())
+            self._is_closed = True
             return
-        found = self._read(self._path) or self._read(self._directory / "courierimapuiddb")
         if found is not None:
             self.list = found
         elif not self.list.uid_validity or self._seen is not None:

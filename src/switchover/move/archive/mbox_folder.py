@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from contextlib import contextmanager, suppress
@@ -72,8 +73,11 @@ class MboxFolder:
         except OSError as error:
             if error.errno not in _READ_ONLY:
                 raise
-            self.index = reindexed(self.descriptor, load_notes(self.path), is_noted=False)
-            self.index.stamp = self._stamp()
+            known, stamp = load_notes(self.path), self._stamp()
+            if known is None or known.stamp != stamp:
+                known = reindexed(self.descriptor, known, is_noted=False)
+                known.stamp = stamp
+            self.index = known
 
     def list_mails(self, uids: Collection[int] | None) -> Iterator[Mail]:
         """Yield mails."""
@@ -139,6 +143,8 @@ class MboxFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the locks that other programs respect, with the index as the file is now."""
+        if fcntl.fcntl(self.descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
         lock = self.path.with_name(self.path.name + ".lock")
         with record_lock(self.descriptor, self.path), dot_lock(lock):
             if os.fstat(self.descriptor).st_nlink == 0:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.errors import Refused
 from switchover.move.archive import mbox_index
-from switchover.move.archive.durable import append, create, sync
+from switchover.move.archive.durable import append, create, share, sync
 from switchover.move.archive.mbox_index import LARGEST_UID, Entry, MboxIndex
 from switchover.move.archive.mbox_scan import measure, scan
 
@@ -31,8 +31,8 @@ def load_notes(path: Path) -> MboxIndex | None:
     """Return the index, None where there is none that makes sense."""
     try:
         descriptor = os.open(notes_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, PermissionError):
+        return None  # of another user, whose notes are not for us: the mails are
     with os.fdopen(descriptor, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         return mbox_index.parse(file)
 
@@ -43,6 +43,7 @@ def write_notes(path: Path, index: MboxIndex, stamp: Stamp) -> None:
     new = notes.with_name(f"{notes.name}.{clock.new_id()}")
     try:
         with os.fdopen(create(new), "w", encoding="utf-8", errors="surrogateescape") as file:
+            share(file.fileno(), path)
             file.write(mbox_index.head(index))
             file.writelines(map(mbox_index.line, index.entries()))
             file.write(mbox_index.stamped(index, stamp))

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, separator: str, *, courier: Path | None = None) -> list[str]:
-    """Return the names of ``path``, or those of Courier's file while there is no other."""
+    """Return the names of ``path``, or those of Courier's file while there is no other.
+
+    None where another user keeps them to themselves.
+    """
+    try:
+        return _load(path, separator, courier)
+    except PermissionError:
+        return []
+
+
+def _load(path: Path, separator: str, courier: Path | None) -> list[str]:
     text = read(path)
     if text is not None:
         return subscriptions.parse(text.decode("utf-8", "surrogateescape"), separator)
@@ -25,7 +35,7 @@ def change(
 ) -> None:
     """Add a name or take it away."""
     with dot_lock(path.with_name(path.name + ".lock")):
-        names = load(path, separator, courier=courier)
+        names = _load(path, separator, courier)
         if (name in names) == wanted:
             return
         changed = [*names, name] if wanted else [one for one in names if one != name]

@@ -61,7 +61,8 @@ def copy(
 ) -> None:
     """Copy one mailbox to another; run it again to go on, or to bring over what is new.
 
-    The source is never changed; on the target nothing is deleted without --delete.
+    No mail, flag or folder of the source is ever changed; beside the mails of an archive an
+    index is kept where that can be written. On the target nothing is deleted without --delete.
 
     After the switch: --target-in-use brings late mail over and leaves alone what the target's
     user did. A flag is changed only where it is still as we wrote it, a mail that they deleted
