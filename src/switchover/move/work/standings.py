@@ -45,6 +45,28 @@ async def find_changed(
     ]
 
 
+def find_short(
+    pairs: Sequence[FolderPair], known: Mapping[bytes, CopyFolder], rules: Rules
+) -> list[FolderPair]:
+    """Return the folders of which the target showed fewer mails than the source had when they were complete.
+
+    Only those where nothing of that is mended or the user's own doing: some of their copies may be gone.
+    """
+    if rules.is_in_use or rules.deletions is not Deletions.NEVER:
+        return []
+    return [
+        one
+        for one in pairs
+        if one.folder.raw in known and _is_short(one.target_status, known[one.folder.raw])
+    ]
+
+
+def _is_short(now: MailboxStatus | None, known: CopyFolder) -> bool:
+    if now is None or now.messages is None or now.uid_validity != known.target_uid_validity:
+        return False
+    return now.messages < known.source_messages
+
+
 def _standing(pair: FolderPair, known: CopyFolder | None, rules: Rules) -> Standing:
     is_new = known is None or pair.mapping.is_new or known.target_name != pair.target_raw
     if known is None or is_new or rules.retries_skipped:
