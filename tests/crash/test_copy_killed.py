@@ -225,7 +225,7 @@ def test_sockets_cut_between_the_last_byte_and_its_ok(
         source = filled.clone(f"cut{number}")
         target = Mailbox.of(target_server, f"c{number}")
         # Few octets cut the conversation, many the mails; in the end connections hold.
-        limits = iter([random.choice((300, 60_000, 700_000, 1_500_000)) for _ in range(6)])
+        limits = iter([random.choice((300, 20_000, 200_000, 700_000)) for _ in range(6)])
         relay = Relay(target_server, lambda limits=limits: next(limits, 1 << 40))  # type: ignore[misc]
         try:
             cut = replace(target, address=relay.address)

@@ -46,8 +46,8 @@ def scratch() -> str:
 
 
 @contextlib.contextmanager
-def short_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="sw-", dir=scratch()))
+def short_directory(*, on_disk: bool = False) -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="sw-", dir="/tmp" if on_disk else scratch()))
     directory.chmod(0o711)
     try:
         yield directory

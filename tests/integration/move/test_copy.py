@@ -140,6 +140,22 @@ def test_what_changed_comes_over_and_nothing_is_deleted_unless_asked(pair: Copy)
     assert contents(target) == contents(source)
 
 
+def test_copies_that_are_gone_from_the_target_are_told_by_a_plain_copy(pair: Copy) -> None:
+    fill(pair.source)
+    assert copy(pair)["notes"] == []
+    connection = sign_in(pair.target)
+    connection.select("INBOX")
+    connection.uid("store", "1:2", "+FLAGS", r"(\Deleted)")
+    connection.uid("expunge", "1:2")
+    connection.logout()
+    told = "2 mails of INBOX copied before are gone from the target; --delete brings them back"
+    assert told in copy(pair)["notes"]
+    append(pair.source, "INBOX", 99, b"Subject: new\r\n\r\nnew\r\n")
+    assert told in copy(pair)["notes"]
+    copy(pair, "--delete")
+    assert copy(pair)["notes"] == []
+
+
 def test_killed_in_the_middle_it_goes_on_and_no_mail_is_there_twice(pair: Copy) -> None:
     fill(pair.source)
     append_all(

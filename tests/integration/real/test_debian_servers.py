@@ -170,7 +170,7 @@ def _platform(places: dict[str, Place], front: str) -> str:
 @asynccontextmanager
 async def real_farm() -> AsyncIterator[RealFarm]:
     require_root()
-    with short_directory() as directory:
+    with short_directory(on_disk=True) as directory:  # Postfix takes no mail in memory
         (directory / "ca").mkdir()
         authority = PracticeAuthority(directory / "ca")
         front = authority.issue("front", NAMES)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.move.date_loss import DateLoss
+from switchover.move.date_loss import NO_DATE, DateLoss, date_loss_of
+from switchover.wire.imap.quirks import GENERIC, PROFILES, Server
 
 NOW, BEGUN, DAY = 1_800_000_000, 1_790_000_000, 86_400
 
@@ -41,3 +42,15 @@ def test_what_becomes_of_a_date_that_the_target_does_not_keep_is_explained(
 )
 def test_any_other_date_is_a_fault(loss: DateLoss, source: int, target: int) -> None:
     assert loss.explains(source, target) == ""
+
+
+def test_any_date_will_do_where_the_source_names_none() -> None:
+    assert DateLoss().explains(NO_DATE, NOW)
+
+
+def test_what_a_target_does_to_dates_follows_from_its_kind() -> None:
+    dovecot = date_loss_of(PROFILES[Server.DOVECOT], now=NOW, begun=BEGUN)
+    assert (dovecot.wraps, dovecot.raises_early, dovecot.now, dovecot.begun) == (
+        True, False, NOW, BEGUN,
+    )  # fmt: skip
+    assert date_loss_of(GENERIC, now=NOW, begun=None) == DateLoss()

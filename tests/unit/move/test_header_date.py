@@ -16,6 +16,7 @@ from switchover.move.header_date import header_date
         (b"Subject: x\r\nDATE:\r\n 1 May 2020\r\n 00:00:00 GMT\r\n", (1588291200, 0)),
         (b"Date: soon\r\nReceived: by mx; Fri, 1 May 2020 00:00:00 -0000\r\n", (1588291200, 0)),
         (b"Subject: x\r\n\r\nDate: Fri, 01 May 2020 02:00:00 +0200\r\n", None),
+        (b"Date: 1 May 2020 00:00:00 +9900\r\n", None),
         (b"Date: 99 Foo 99999 99:99:99 +9999999\r\n", None),
     ],
 )

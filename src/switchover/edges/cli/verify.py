@@ -29,14 +29,16 @@ from switchover.errors import InvalidInput
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from switchover.move.difference import Difference
     from switchover.move.manifest import Manifest
     from switchover.move.work.order import Side
     from switchover.move.work.verifying import VerifyOrder
     from switchover.settings import Settings
 
-_SHOWN = 200
-"""Differences of each sort in the table; the manifest has all."""
+_SHOWN = 20
+"""Differences of each sort that are told of a folder; the page and the manifest have all."""
 DIFFERENT, UNFINISHED = 1, 75
 
 
@@ -137,7 +139,8 @@ def verify(
     can not keep, is listed as explained.
 
     Exit codes: 0 the same, or all that differs is explained; 1 not the same;
-    75 something could not be compared, or the copy is to be run again first.
+    75 something could not be compared, or the copy is to be run again first;
+    2 bad input, 3 no such archive, 5 refused.
 
     Example: switchover verify imaps://ann@old.contoso.example imaps://ann@new.contoso.example --level 3 --page proof.html
     """
@@ -159,7 +162,7 @@ def verify(
             _verify(settings, sides, order, is_quiet=quiet or output is Format.JSON)
         )
         document = _write(settings, found, manifest, page)
-        _show(found, document, output)
+        show(found, document, output)
         raise SystemExit(_exit_code(found))
 
 
@@ -283,7 +286,7 @@ def _check(file: Path, key: str, data: Path | None, output: Format) -> None:
     if output is Format.JSON:
         print_json({"signed_by": fingerprint_of(signer), "own_key": is_own, **_json(found)})
         return
-    _show(found, fingerprint_of(signer), output)
+    show(found, fingerprint_of(signer), output)
     whose = (
         "the key of this data directory" if is_own else "a key that is not of this data directory"
     )
@@ -295,7 +298,8 @@ def _check(file: Path, key: str, data: Path | None, output: Format) -> None:
     )
 
 
-def _show(found: Manifest, fingerprint: str, output: Format) -> None:
+def show(found: Manifest, fingerprint: str, output: Format) -> None:
+    """Print a proof; ``fingerprint`` is that of the key that signed it, "" for none."""
     if output is Format.JSON:
         print_json({**_json(found), "signed_by": fingerprint or None})
         return
@@ -304,14 +308,14 @@ def _show(found: Manifest, fingerprint: str, output: Format) -> None:
         [
             (
                 escape(one.folder), f"{one.source_mails:,}", f"{one.target_mails:,}",
-                str(one.faults or ""), str(one.explained or ""),
+                _number(one.faults), _number(one.explained),
                 one.source_root[:16] if one.source_root == one.target_root else "differs",
             )
             for one in found.proof.folders
         ],
     )  # fmt: skip
-    _show_differences([one for one in found.proof.differences if not one.explanation], "red")
-    _show_differences([one for one in found.proof.differences if one.explanation], "yellow")
+    for told in _sorts(found.proof.differences):
+        _show_differences(told)
     for one in found.left_out:
         console.print(f"[dim]not compared[/dim] {escape(one.folder)}: {escape(one.reason)}")
     for one in found.unfinished:
@@ -321,11 +325,32 @@ def _show(found: Manifest, fingerprint: str, output: Format) -> None:
         console.print(f"[dim]key of the signature: {fingerprint}[/dim]", highlight=False)
 
 
-def _show_differences(found: list[Difference], style: str) -> None:
-    for one in found[:_SHOWN]:
-        console.print(f"[{style}]{one.kind}[/{style}] {escape(_sentence(one))}", highlight=False)
-    if len(found) > _SHOWN:
-        console.print(f"... and {len(found) - _SHOWN:,} more; --manifest FILE holds all of them")
+def _number(count: int) -> str:
+    return f"{count:,}" if count else ""
+
+
+def _sorts(found: Sequence[Difference]) -> list[list[Difference]]:
+    """Return differences by sort and folder: faults first, what is left to copy, what is explained."""
+    sorts: dict[tuple[int, str], list[Difference]] = {}
+    for one in found:
+        sort = 2 if one.explanation else int(one.is_left)
+        sorts.setdefault((sort, one.folder), []).append(one)
+    return [sorts[key] for key in sorted(sorts)]
+
+
+def _show_differences(told: list[Difference]) -> None:
+    """Print differences of one sort and folder, not more than a person reads."""
+    word = "[yellow]left[/yellow] " if told[0].is_left else ""
+    style = "yellow" if word else "red"
+    if told[0].explanation:
+        word, style = "[yellow]explained[/yellow] ", "dim"
+    for one in told[:_SHOWN]:
+        console.print(
+            f"{word}[{style}]{one.kind}[/{style}] {escape(_sentence(one))}", highlight=False
+        )
+    if len(told) > _SHOWN:
+        more = f"and {len(told) - _SHOWN:,} more of {escape(told[0].folder)}"
+        console.print(f"{word}{more}: --page FILE and --manifest FILE have all", highlight=False)
 
 
 def _sentence(one: Difference) -> str:

@@ -33,8 +33,8 @@ from switchover.move.work.planning import label_notes, plan_names, prepare_targe
 from switchover.move.work.renaming import Renaming
 from switchover.move.work.report import CopyReport, FolderResult
 from switchover.move.work.sign_in import sign_in_first
-from switchover.move.work.skipped import list_skipped
-from switchover.move.work.standings import find_changed, save_standings
+from switchover.move.work.skipped import list_skipped, name_redated
+from switchover.move.work.standings import find_changed, find_short, save_standings
 from switchover.move.work.two_mailboxes import require_two
 from switchover.store.borrowed import borrow_database, hold_alone
 from switchover.wire.imap.command import LiteralMode
@@ -174,21 +174,11 @@ async def _copy_mailbox(
             skipping = known.skipping | {one.name for one in report.folders if one.skips}
             stay = {name: one for name, one in work.folders().items() if name in skipping}
             report.skipped = await list_skipped(known.database, stay, order.source)
-            await _name_redated(report, work.folders(), order.source)
+            await name_redated(report, work.folders(), order.source)
         report.seconds = clock.monotonic() - begun
         return report
     finally:
         await (work.ends if work else ends).close()
-
-
-async def _name_redated(
-    report: CopyReport, folders: Mapping[str, CopyFolder], source: Account
-) -> None:
-    found = [one for one in report.folders if one.redated or one.undated]
-    if found:
-        from switchover.move.work.redated import list_redated  # noqa: PLC0415 - start-up time
-
-        report.redated = await list_redated(found, folders, source)
 
 
 async def _look_around(order: CopyOrder) -> tuple[Ends, Inventory, Inventory]:
@@ -237,6 +227,7 @@ class _Work:
             pairs, self.known = await renaming.follow(pairs, self.known)
         changed = await find_changed(self.ends.source, pairs, self.known, self.order.rules)
         self.report.unchanged = len(pairs) - len(changed)
+        short = find_short(pairs, self.known, self.order.rules)
         groups = self._groups([(one.folder, one.folder.raw not in self.known) for one in changed])
         self.early.open(self.order, self._first_lanes(len(groups)) - 1)
         try:
@@ -249,6 +240,10 @@ class _Work:
                 await self._bring(pairs, changed)
         finally:
             await self.early.close()
+        if short:
+            from switchover.move.work.lost import note_lost  # noqa: PLC0415 - rare
+
+            await note_lost(self.database, short, self.known, self.report)
         if self.order.with_acl or self.order.with_metadata:
             names = [(one.folder.raw, one.target_raw) for one in pairs]
             await copy_extras(self.ends, self.order, names, self.report)
@@ -288,7 +283,7 @@ class _Work:
             await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             done = [one for one in jobs if one.folder.name not in self.report.failures]
-            await save_standings(self.database, self.ends, done, self.order.rules)
+            await save_standings(store, self.ends, done, self.order.rules)
 
     async def rehearse(self) -> None:
         """Find out what ``run`` would do; nothing is written."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from switchover.move.queries import CopyFolder
     from switchover.move.segment import Skip
     from switchover.move.work.mailbox import Account
+    from switchover.move.work.report import CopyReport
     from switchover.store.pool import Database
     from switchover.wire.imap.command import Command
     from switchover.wire.imap.fetch import FetchItem
@@ -79,6 +80,17 @@ async def list_skipped(
                 )
             )
     return listed
+
+
+async def name_redated(
+    report: CopyReport, folders: Mapping[str, CopyFolder], source: Account
+) -> None:
+    """Put the mails that went over with another date into the report, named as those that stay behind."""
+    found = [one for one in report.folders if one.redated or one.undated]
+    if found:
+        from switchover.move.work.redated import list_redated  # noqa: PLC0415 - start-up time
+
+        report.redated = await list_redated(found, folders, source)
 
 
 async def find_names(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from switchover.move.sync_plan import Rules
     from switchover.move.work.folder_pairs import FolderPair
     from switchover.move.work.lanes import Ends, Job
-    from switchover.store.pool import Database
+    from switchover.move.work.ledger_store import LedgerStore
     from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
@@ -43,6 +43,28 @@ async def find_changed(
     return [
         one for one, stand in both if stand is not Standing.UNCHANGED and one.folder.raw not in same
     ]
+
+
+def find_short(
+    pairs: Sequence[FolderPair], known: Mapping[bytes, CopyFolder], rules: Rules
+) -> list[FolderPair]:
+    """Return the folders of which the target showed fewer mails than the source had when they were complete.
+
+    Only those where nothing of that is mended or the user's own doing: some of their copies may be gone.
+    """
+    if rules.is_in_use or rules.deletions is not Deletions.NEVER:
+        return []
+    return [
+        one
+        for one in pairs
+        if one.folder.raw in known and _is_short(one.target_status, known[one.folder.raw])
+    ]
+
+
+def _is_short(now: MailboxStatus | None, known: CopyFolder) -> bool:
+    if now is None or now.messages is None or now.uid_validity != known.target_uid_validity:
+        return False
+    return now.messages < known.source_messages
 
 
 def _standing(pair: FolderPair, known: CopyFolder | None, rules: Rules) -> Standing:
@@ -75,8 +97,10 @@ def _standing(pair: FolderPair, known: CopyFolder | None, rules: Rules) -> Stand
     )
 
 
-async def save_standings(database: Database, ends: Ends, done: Sequence[Job], rules: Rules) -> None:
+async def save_standings(store: LedgerStore, ends: Ends, done: Sequence[Job], rules: Rules) -> None:
     """Note by which terms folders are complete, and how the target stands where that will be asked."""
+    # Its writer changes the same rows: neither may wait for the other.
+    await store.durable()
     told: dict[bytes, MailboxStatus] = {}
     if rules.deletions is not Deletions.NEVER and ends.are_usable:
         with suppress(SwitchoverError):  # then the target is looked at next time
@@ -95,5 +119,5 @@ async def save_standings(database: Database, ends: Ends, done: Sequence[Job], ru
                 target_messages=state.messages, terms=terms,
             )
         )  # fmt: skip
-    async with database.transaction() as connection:
+    async with store.database.transaction() as connection:
         await queries.save_standings(connection, rows)
