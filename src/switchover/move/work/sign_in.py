@@ -82,9 +82,9 @@ async def _open(account: Account) -> Connection:
 
     try:
         return await _enter(account, replace(target, begun=take), credentials)
-    except ConnectionLost:
+    except ConnectionLost as error:
         # A server may have given a connection up that was made before a password was typed.
-        if not taken:
+        if not taken or isinstance(error.__cause__, TimeoutError):
             raise
     return await _enter(account, replace(target, begun=None), credentials)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from switchover.errors import Refused, SwitchoverError
@@ -34,9 +33,12 @@ async def open_connection(
     """
     begun = target.begun() if target.begun is not None else None
     if begun is not None:
-        # What was connected beforehand may have waited too long: then we connect as ever.
-        with suppress(ConnectionLost):
+        try:
             return await _open(target, begun, trace)
+        except ConnectionLost as error:
+            # What was connected beforehand may have waited too long: then we connect as ever.
+            if isinstance(error.__cause__, TimeoutError):
+                raise  # who is silent now will be so again
     return await _open(target, None, trace)
 
 
