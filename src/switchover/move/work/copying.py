@@ -283,7 +283,7 @@ class _Work:
             await move_within_target(self.ends, store, jobs, self.order.rules)
             await self._copy(store, jobs)
             done = [one for one in jobs if one.folder.name not in self.report.failures]
-            await save_standings(self.database, self.ends, done, self.order.rules)
+            await save_standings(store, self.ends, done, self.order.rules)
 
     async def rehearse(self) -> None:
         """Find out what ``run`` would do; nothing is written."""

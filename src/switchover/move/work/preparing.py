@@ -118,6 +118,8 @@ async def create_and(
 
 def _refusal(target: Connection, mapping: FolderMapping, request: Request) -> Refusal:
     code = request.answer.code if request.answer else None
+    if code is not None and code.name == CodeName.NOROOM:
+        target.require(request)  # raises: no other folder and no other name helps
     return Refusal(
         sentence=f"the target does not create {mapping.target!r}: {_words(target, request)}; give it "
         "another name with --map SOURCE=TARGET, or leave it out with --exclude",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from switchover.move.sync_plan import Rules
     from switchover.move.work.folder_pairs import FolderPair
     from switchover.move.work.lanes import Ends, Job
-    from switchover.store.pool import Database
+    from switchover.move.work.ledger_store import LedgerStore
     from switchover.wire.imap.responses import MailboxStatus
     from switchover.wire.imap.shell import Connection
 
@@ -97,8 +97,10 @@ def _standing(pair: FolderPair, known: CopyFolder | None, rules: Rules) -> Stand
     )
 
 
-async def save_standings(database: Database, ends: Ends, done: Sequence[Job], rules: Rules) -> None:
+async def save_standings(store: LedgerStore, ends: Ends, done: Sequence[Job], rules: Rules) -> None:
     """Note by which terms folders are complete, and how the target stands where that will be asked."""
+    # Its writer changes the same rows: neither may wait for the other.
+    await store.durable()
     told: dict[bytes, MailboxStatus] = {}
     if rules.deletions is not Deletions.NEVER and ends.are_usable:
         with suppress(SwitchoverError):  # then the target is looked at next time
@@ -117,5 +119,5 @@ async def save_standings(database: Database, ends: Ends, done: Sequence[Job], ru
                 target_messages=state.messages, terms=terms,
             )
         )  # fmt: skip
-    async with database.transaction() as connection:
+    async with store.database.transaction() as connection:
         await queries.save_standings(connection, rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from switchover.errors import Refused, Unavailable
 from switchover.wire.imap.failure import Retry, Scope
+from switchover.wire.imap.response_codes import CodeName
 
 if TYPE_CHECKING:
     from switchover.wire.imap.failure import Failure
@@ -55,6 +56,19 @@ class CommandRefused(Refused):
         """Keep the answer beside the sentence."""
         super().__init__(message)
         self.status = status
+
+
+class NoRoom(Unavailable):
+    """An archive of ours is on a full disk: nothing more can be done there in this run."""
+
+    retry = Retry.NEVER
+
+
+def refused(message: str, status: Status) -> CommandRefused | NoRoom:
+    """Return the error for a command that is answered NO or BAD."""
+    if status.code is not None and status.code.name == CodeName.NOROOM:
+        return NoRoom(f"{message}; make room there and run the command again")
+    return CommandRefused(message, status)
 
 
 class SignInRefused(CommandRefused):

@@ -16,7 +16,7 @@ from switchover.errors import Conflict, Refused, SwitchoverError
 from switchover.wire.imap import commands
 from switchover.wire.imap.command import Command, Stream, Wait
 from switchover.wire.imap.conversation import Answered, Closing, Conversation, Ready
-from switchover.wire.imap.errors import CommandRefused, ConnectionLost, TryLater
+from switchover.wire.imap.errors import ConnectionLost, TryLater, refused
 from switchover.wire.imap.failure import Failure, Retry, Scope
 from switchover.wire.imap.message_commands import append_opening
 from switchover.wire.imap.recognition import meaning
@@ -141,7 +141,7 @@ class Connection:
     def require(self, request: Request) -> Request:
         """Return an answered request that the server said OK to.
 
-        Raises CommandRefused with the server's words, or TryLater when they mean "not now".
+        Raises CommandRefused with the server's words, TryLater when they mean "not now", or NoRoom.
         """
         if request.is_ok or request.answer is None:
             return request
@@ -150,7 +150,7 @@ class Connection:
         message = f"{self.target.host} refuses {request.command.name}: {said}"
         if is_throttling(answer.code, answer.text):
             raise TryLater(message, answer, back_off_seconds=back_off_seconds(answer.text))
-        raise CommandRefused(message, answer)
+        raise refused(message, answer)
 
     def write(self, *pieces: bytes | memoryview) -> None:
         """Put bytes into the send buffer; ``flush`` when ``is_full``, and where an answer is wanted."""
