@@ -235,7 +235,7 @@ class TellingTarget(Store):
     ("target", "words"),
     [
         (SilentTarget, "breaks off at every mail"),
-        (TellingTarget, "breaks off at every mail"),
+        (TellingTarget, "answers to APPEND take more than"),
         (EndlessTarget, "lists more than"),
     ],
 )

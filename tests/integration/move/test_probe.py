@@ -239,7 +239,8 @@ def test_a_copy_goes_by_what_was_found(server: Dovecot, place: Path) -> None:
             ],
             env={**os.environ, **secret}, capture_output=True, text=True, check=False, timeout=100,
         )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    # Dovecot opens a folder of such a name for nobody, on the source either.
+    assert done.returncode == 75, done.stderr
     mapping = {one["source"]: one["target"] for one in json.loads(done.stdout)["mapping"]}
     assert mapping == {"INBOX": "INBOX", "~first": "_first", "a.~second": "a/~second"}
 
