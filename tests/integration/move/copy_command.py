@@ -27,6 +27,7 @@ def copy_mailbox(
         seconds=170,
     )  # fmt: skip
     assert done.code in {0, MAILS_REFUSED, LEFT}, (done.code, done.err[-3000:])
+    assert done.out, (done.code, done.err[-3000:])
     report: dict[str, Any] = json.loads(done.out)
     assert report["exit_code"] == done.code
     return report
