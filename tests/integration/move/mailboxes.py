@@ -118,6 +118,13 @@ class Mailbox:
                 else:
                     assert connection.uid(*command)[0] == "OK", command
 
+    def flags_of(self, folder: str, number: int) -> bytes:
+        """Return what FETCH shows of a mail's flags."""
+        with self.open() as connection:
+            connection.select(folder, readonly=True)
+            shown: bytes = connection.uid("fetch", str(number), "(FLAGS)")[1][0]
+        return shown
+
     def contents(self) -> Contents:
         """Return the mails of every folder as a multiset of digest, flags and date."""
         found: Contents = {}

@@ -77,6 +77,14 @@ def _run(arguments: tuple[str, ...], most_seconds: float, patience: Patience) ->
     )  # fmt: skip
 
 
+async def list_a_million(out: asyncio.StreamWriter) -> None:
+    """Tell of a million folders."""
+    for first in range(0, 1_000_000, 1000):
+        names = range(first, first + 1000)
+        out.write(b"".join(b'* LIST () "/" folder%d\r\n' % number for number in names))
+        await out.drain()
+
+
 @dataclass(kw_only=True)
 class Scripted:
     """One mailbox with one folder, INBOX, and mails by their UIDs; a method for each thing to lie about."""

@@ -165,9 +165,7 @@ async def test_flags_of_adopted_mails_become_those_of_the_source_unless_it_is_in
     assert used.contents() == own
     source.change("INBOX", ("store", "1:2", "+FLAGS", r"(\Answered)"))
     await copy(database, source, used, in_use)
-    with used.open() as connection:
-        connection.select("INBOX", readonly=True)
-        flags = connection.uid("fetch", "2", "(FLAGS)")[1][0]
+    flags = used.flags_of("INBOX", 2)
     assert all(flag in flags for flag in (b"\\Flagged", b"mine", b"\\Answered"))
 
 

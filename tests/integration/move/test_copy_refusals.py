@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.imap_servers import Options, dovecot
+from tests.integration.imap_servers import Dovecot, Options, dovecot
 from tests.integration.move.copying import Copy, append, digests, mail, mails, sign_in
 
 pytestmark = pytest.mark.timeout(180)
@@ -82,15 +84,23 @@ ACL = """
 """
 
 
+@contextmanager
+def readable_target(*folders: str) -> Iterator[Dovecot]:
+    """Lend a target in which these folders may only be read."""
+    with dovecot(Options(compresses=False, more=ACL)) as target:
+        append(target, "Sent", [])
+        (target.directory / "acl").mkdir(exist_ok=True)
+        for name in folders:
+            (target.directory / "acl" / name).write_text("owner lr\n")
+        target.restart()
+        yield target
+
+
 def test_a_folder_that_may_not_be_written_is_named_and_the_others_are_copied(
     pair: Copy, data: Path
 ) -> None:
-    with dovecot(Options(compresses=False, more=ACL)) as target:
+    with readable_target("Sent") as target:
         pair.target = target
-        append(target, "Sent", [])
-        (target.directory / "acl").mkdir(exist_ok=True)
-        (target.directory / "acl" / "Sent").write_text("owner lr\n")
-        target.restart()
         done = pair.run("-o", "json", code=5).json
         left = {one["name"]: one["left"] for one in done["folders"]}
         assert "lets nobody write into Sent" in left["Sent"]
@@ -100,13 +110,8 @@ def test_a_folder_that_may_not_be_written_is_named_and_the_others_are_copied(
 def test_a_target_that_may_only_be_read_is_a_sentence_for_each_folder(
     pair: Copy, data: Path
 ) -> None:
-    with dovecot(Options(compresses=False, more=ACL)) as target:
+    with readable_target("INBOX", "Sent") as target:
         pair.target = target
-        append(target, "Sent", [])
-        (target.directory / "acl").mkdir(exist_ok=True)
-        for name in ("INBOX", "Sent"):
-            (target.directory / "acl" / name).write_text("owner lr\n")
-        target.restart()
         done = pair.run("-o", "json", code=5).json
         assert {name: "lets nobody write into" in why for name, why in done["left"].items()} == {
             "INBOX": True,

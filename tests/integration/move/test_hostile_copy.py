@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.imap_servers import PORT, Dovecot, Options, dovecot
-from tests.integration.move.scripted import Ended, Scripted, data, run, running
+from tests.integration.move.scripted import Ended, Scripted, data, list_a_million, run, running
 
 pytestmark = [pytest.mark.timeout(120)]
 
@@ -190,10 +190,7 @@ async def test_a_body_without_end_passes_in_little_memory_and_is_not_stored(
 @dataclass(kw_only=True)
 class ManyFolders(Lying):
     async def list_folders(self, out: asyncio.StreamWriter) -> None:
-        for first in range(0, 1_000_000, 1000):
-            names = range(first, first + 1000)
-            out.write(b"".join(b'* LIST () "/" folder%d\r\n' % number for number in names))
-            await out.drain()
+        await list_a_million(out)
 
 
 @dataclass(kw_only=True)

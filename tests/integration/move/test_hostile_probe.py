@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.integration.move.scripted import Ended, Scripted, data, run, running
+from tests.integration.move.scripted import Ended, Scripted, data, list_a_million, run, running
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -99,10 +99,7 @@ async def test_nothing_that_is_not_ours_is_deleted_whatever_the_server_lists(pla
 @dataclass(kw_only=True)
 class ManyFolders(Refusing):
     async def list_folders(self, out: asyncio.StreamWriter) -> None:
-        for first in range(0, 1_000_000, 1000):
-            names = range(first, first + 1000)
-            out.write(b"".join(b'* LIST () "/" folder%d\r\n' % number for number in names))
-            await out.drain()
+        await list_a_million(out)
 
 
 async def test_a_million_folders_are_a_clear_sentence(place: Path) -> None:

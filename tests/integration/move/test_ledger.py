@@ -211,9 +211,7 @@ async def test_in_use_a_flag_that_the_user_set_stays(database: Database, server:
     target.change("Sent", ("store", "1", "+FLAGS", r"(\Flagged mine)"))
     source.change("Sent", ("store", "1", "+FLAGS", r"(\Answered)"))
     await copy(database, source, target, rules)
-    with target.open() as connection:
-        connection.select("Sent", readonly=True)
-        flags = connection.uid("fetch", "1", "(FLAGS)")[1][0]
+    flags = target.flags_of("Sent", 1)
     assert all(flag in flags for flag in (b"\\Flagged", b"mine", b"\\Answered"))
 
 
