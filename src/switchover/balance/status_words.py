@@ -29,6 +29,30 @@ class Condition(StrEnum):
 TAKES_TRAFFIC = frozenset({Condition.UP, Condition.FALLING, Condition.UNCHECKED})
 
 
+class Level(StrEnum):
+    """How much a state should worry, the worst first; every state that is shown has one."""
+
+    BAD = "bad"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    OFF = "off"
+    OK = "ok"
+
+
+LEVELS = {
+    Condition.UP: Level.OK,
+    Condition.FALLING: Level.WARNING,
+    Condition.DOWN: Level.BAD,
+    Condition.RISING: Level.WARNING,
+    Condition.DRAIN: Level.OFF,
+    Condition.MAINTENANCE: Level.OFF,
+    Condition.UNCHECKED: Level.UNKNOWN,
+    Condition.ABSENT: Level.UNKNOWN,
+}
+RANKS = {level: rank for rank, level in enumerate(Level)}
+"""The worst is 0, for sorting."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
     """A server in a pool; ``since_seconds`` is how long the state lasts."""

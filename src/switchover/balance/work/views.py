@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from switchover.balance.work.revisions import Wish
     from switchover.wire.haproxy.binary import EngineVersion
 
-MACHINE_CODES = frozenset(rule.code for rule in MACHINE_RULES)
 LOOK_SECONDS = 1.0
 """How long status waits for the engine before it takes the last sample."""
 Rows = dict[tuple[str, str], Row]
@@ -175,10 +174,10 @@ async def status(
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
         "warnings": [
-            *_unordered(report),
+            *unordered(report),
             *closed_sentences(rows),
             *empty_pools(rows),
-            *_warnings(parts),
+            *machine_warnings(parts),
         ],
         "drift": [drift.sentence for drift in report.drifts] if report else [],
         # The cycle's sentence tells of the database too, and both must say the same.
@@ -187,19 +186,21 @@ async def status(
     }
 
 
-def _unordered(report: CycleReport | None) -> list[str]:
+def unordered(report: CycleReport | None) -> list[str]:
     """Say that the engine runs what is no revision, if it does: the wish is not known then."""
     return [report.sentence] if report and report.revision is None and report.drifts else []
 
 
-def _warnings(parts: BalancerParts) -> list[str]:
+def machine_warnings(parts: BalancerParts) -> list[str]:
     """Return what lint says about this machine and its engine, for the wish last read."""
     if parts.wish is None:
         return []
     wish = parts.wish[1]
     machine = with_current_addresses(parts.machine, wish.balance)
-    findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
-    return [finding.message for finding in findings if finding.code in MACHINE_CODES]
+    findings = lint(
+        wish.balance, wish.assets, machine=machine, now=clock.now(), rules=MACHINE_RULES
+    )
+    return [finding.message for finding in findings]
 
 
 def warnings_after(

@@ -1,0 +1,356 @@
+"""What the engine shows at one moment beside what is wished, for everybody who looks. Pure.
+
+A ``Snapshot`` is made once and read by many: pages, the live parts of pages, exports. It keeps the
+engine's rows as they are; what a page shows of them (a line for a service, a line for a server, a grid) is
+made when somebody asks, so that a farm of thousands costs only what is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from switchover.balance.overrides import AdminState, Overrides
+from switchover.balance.status_words import (
+    LEVELS,
+    RANKS,
+    Condition,
+    Level,
+    ServerView,
+    server_view,
+)
+from switchover.balance.unserved import closed_frontends, is_closed
+from switchover.wire.haproxy.statistics import Row, RowKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchover.balance.virtual_service import Balance, Pool, VirtualService
+    from switchover.model.server import Server
+
+Key = tuple[str, str]
+"""Proxy and name of a row: ``("mail.owa", "cas1")``."""
+
+SAME_MOMENT_SECONDS = 2
+"""The engine tells whole seconds since a change: what they point at wanders by one, and by one more
+with the time the answer takes."""
+
+
+class Word(StrEnum):
+    """The state of a workload, a service or a server as a whole."""
+
+    UP = "up"
+    REDUCED = "reduced"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    TAKEN_OUT = "taken out"
+    CLOSED = "closed"
+    UNUSED = "unused"
+    UNKNOWN = "unknown"
+
+
+WORD_LEVELS = {
+    Word.UP: Level.OK,
+    Word.REDUCED: Level.OK,
+    Word.DEGRADED: Level.WARNING,
+    Word.DOWN: Level.BAD,
+    Word.TAKEN_OUT: Level.BAD,
+    Word.CLOSED: Level.BAD,
+    Word.UNUSED: Level.OFF,
+    Word.UNKNOWN: Level.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridCell:
+    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows.
+
+    ``rate`` is new requests (HTTP) or connections per second, None before it could be measured.
+    """
+
+    view: ServerView
+    since: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return LEVELS[self.view.condition]
+
+    @property
+    def serves(self) -> bool:
+        """True when new clients are sent here."""
+        return self.view.takes_traffic and self.view.weight > 0
+
+    @property
+    def is_ordered_out(self) -> bool:
+        """True when an operator took it out: drained, in maintenance, or of no weight."""
+        wanted = self.view.wanted != AdminState.READY
+        return wanted or (self.view.takes_traffic and self.view.weight == 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLine:
+    """A workload (or in layout l4 all of them) of a service: how many of its servers serve."""
+
+    label: str
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLine:
+    """A service in one line: the worst state of its workloads, and what passes through it now."""
+
+    name: str
+    title: str
+    address: str
+    port: int
+    layout: str
+    word: Word
+    pools: tuple[PoolLine, ...]
+    connections: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """A server in one line: in how many pools it serves, and what passes through it now."""
+
+    name: str
+    address: str
+    site: str
+    runs: tuple[str, ...]
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+    connections: int
+    rate: float | None
+    reason: str
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry; what somebody took out on purpose does not."""
+        return Level.OFF if self.word is Word.TAKEN_OUT else WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
+class Snapshot:
+    """The farm at one moment. ``balance`` is None before the first platform file.
+
+    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``sentence`` is that of the last reconcile cycle. Where the engine did not answer, the rows are the
+    last it told, and ``engine_answers`` is False.
+    """
+
+    number: int
+    at: datetime
+    balance: Balance | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+    rows: Mapping[Key, Row] = field(default_factory=dict)
+    rates: Mapping[Key, float] = field(default_factory=dict)
+    since: Mapping[Key, int] = field(default_factory=dict)
+    membership: Mapping[str, tuple[tuple[VirtualService, Pool], ...]] = field(default_factory=dict)
+    sentence: str = "no cycle yet"
+    revision: int | None = None
+    warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    engine_answers: bool = True
+    database_answers: bool = True
+
+    @property
+    def services(self) -> tuple[VirtualService, ...]:
+        """Every virtual service, in the order of the platform file."""
+        return self.balance.services if self.balance else ()
+
+    @property
+    def servers(self) -> Mapping[str, Server]:
+        """Every real server by name, in the order of the platform file."""
+        return self.balance.servers if self.balance else {}
+
+    def find_service(self, name: str) -> VirtualService | None:
+        """Return the service of that name, None when there is none."""
+        return self.balance.find_service(name) if self.balance else None
+
+    def cell(self, pool: Pool, server: str) -> GridCell:
+        """Return a server in a pool as it is now."""
+        key = (pool.backend, server)
+        row = self.rows.get(key)
+        wanted = self.overrides.get(pool.service, pool.label, server)
+        return GridCell(
+            view=server_view(pool.service, pool.label, server, row, wanted),
+            since=self.since.get(key, 0),
+            rate=self.rates.get(key),
+        )
+
+    def pool_cells(self, service: VirtualService, pool: Pool) -> tuple[GridCell, ...]:
+        """Return every server of a pool, in the order of the platform file."""
+        return tuple(self.cell(pool, real.name) for real in service.servers)
+
+    def server_cells(self, server: str) -> tuple[GridCell, ...]:
+        """Return a server in each pool it is in, in the order of the platform file."""
+        return tuple(self.cell(pool, server) for _, pool in self.membership.get(server, ()))
+
+    def service_line(self, service: VirtualService) -> ServiceLine:
+        """Return a service in one line."""
+        pools = []
+        for pool in service.pools():
+            cells = self.pool_cells(service, pool)
+            up, out = _count(cells)
+            word = _word(cells, up, out)
+            pools.append(
+                PoolLine(label=pool.label, word=word, up=up, total=len(cells), ordered_out=out)
+            )
+        front = self.rows.get((service.name, "FRONTEND"))
+        return ServiceLine(
+            name=service.name,
+            title=service.title,
+            address=service.address,
+            port=service.port,
+            layout=service.layout.value,
+            word=self._service_word(service, pools),
+            pools=tuple(pools),
+            connections=front.sessions_now if front else 0,
+            rate=self.rates.get((service.name, "FRONTEND")),
+        )
+
+    def _service_word(self, service: VirtualService, pools: Iterable[PoolLine]) -> Word:
+        if is_closed(service, closed_frontends(self._fronts(service))):
+            return Word.CLOSED
+        return min((pool.word for pool in pools), key=lambda word: RANKS[WORD_LEVELS[word]])
+
+    def _fronts(self, service: VirtualService) -> list[Row]:
+        names = [service.name, *(f"{service.name}.{item.name}" for item in service.workloads)]
+        return [row for name in names if (row := self.rows.get((name, "FRONTEND")))]
+
+    @cached_property
+    def service_lines(self) -> tuple[ServiceLine, ...]:
+        """Return every service in one line each, in the order of the platform file."""
+        return tuple(self.service_line(service) for service in self.services)
+
+    def server_line(self, server: Server) -> ServerLine:
+        """Return a server in one line."""
+        cells = self.server_cells(server.name)
+        up, out = _count(cells)
+        rates = [cell.rate for cell in cells if cell.rate is not None]
+        return ServerLine(
+            name=server.name,
+            address=server.address,
+            site=server.site or "",
+            runs=server.runs,
+            word=_word(cells, up, out) if cells else Word.UNUSED,
+            up=up,
+            total=len(cells),
+            ordered_out=out,
+            connections=sum(cell.view.connections for cell in cells),
+            rate=sum(rates) if rates else None,
+            reason=_first_reason(cells),
+        )
+
+    @cached_property
+    def server_lines(self) -> tuple[ServerLine, ...]:
+        """Return every server in one line each, in the order of the platform file."""
+        return tuple(self.server_line(server) for server in self.servers.values())
+
+
+def memberships(
+    balance: Balance,
+) -> dict[str, tuple[tuple[VirtualService, Pool], ...]]:
+    """Return the pools of each server, with their services."""
+    found: defaultdict[str, list[tuple[VirtualService, Pool]]] = defaultdict(list)
+    for service in balance.services:
+        pools = service.pools()
+        for real in service.servers:
+            found[real.name].extend((service, pool) for pool in pools)
+    return {name: tuple(pools) for name, pools in found.items()}
+
+
+def counts_of(rows: Iterable[Row]) -> dict[Key, int]:
+    """Return what each frontend and server has counted so far: requests, or where there are none, sessions."""
+    return {
+        row.key: row.counters.requests or row.counters.sessions
+        for row in rows
+        if row.kind in {RowKind.FRONTEND, RowKind.SERVER}
+    }
+
+
+def rates_between(
+    earlier: Mapping[Key, int], now: Mapping[Key, int], *, seconds: float
+) -> dict[Key, float]:
+    """Return what was counted per second; a worker that counts anew since has counted all it shows."""
+    if seconds <= 0:
+        return {}
+    return {
+        key: (count - before if count >= before else count) / seconds
+        for key, count in now.items()
+        if (before := earlier.get(key)) is not None
+    }
+
+
+def moments_of(
+    rows: Iterable[Row], earlier: Mapping[Key, int], *, epoch: float
+) -> dict[Key, int]:
+    """Return since when each row is in its state, in seconds of the epoch; ``earlier`` steadies them."""
+    found = {}
+    now = round(epoch)
+    for row in rows:
+        if row.kind is not RowKind.SERVER:
+            continue
+        moment = now - row.changed_seconds_ago
+        before = earlier.get(row.key, 0)
+        found[row.key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
+    return found
+
+
+def _count(cells: Iterable[GridCell]) -> tuple[int, int]:
+    """Return how many serve, and how many an operator took out."""
+    up = out = 0
+    for cell in cells:
+        up += cell.serves
+        out += cell.is_ordered_out and not cell.serves
+    return up, out
+
+
+def _word(cells: tuple[GridCell, ...], up: int, out: int) -> Word:
+    if all(cell.view.condition is Condition.ABSENT for cell in cells):
+        return Word.UNKNOWN
+    if up == 0:
+        return Word.TAKEN_OUT if out == len(cells) else Word.DOWN
+    if up + out < len(cells) or any(cell.level is Level.WARNING for cell in cells):
+        return Word.DEGRADED
+    return Word.REDUCED if out else Word.UP
+
+
+def _first_reason(cells: Iterable[GridCell]) -> str:
+    """Return why the first pool that should serve and does not is out, with its name."""
+    for cell in cells:
+        if cell.level in {Level.BAD, Level.WARNING} and cell.view.reason:
+            return f"{cell.view.service} {cell.view.pool}: {cell.view.reason}"
+    return ""
