@@ -32,6 +32,7 @@ from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import (
@@ -83,6 +84,7 @@ class Switchover:
     advice: AdviceBoard
     events: EventLog
     board: Board
+    recent: RecentChanges
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
@@ -235,6 +237,7 @@ async def _open_balancer(
         advice=advice,
         events=events,
         board=board,
+        recent=RecentChanges(parts=parts, events=events),
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),

@@ -195,6 +195,20 @@ class Snapshot:
         """Every real server by name, in the order of the platform file."""
         return self.balance.servers if self.balance else {}
 
+    @cached_property
+    def connections(self) -> int:
+        """How many connections all servers have."""
+        return sum(row.sessions_now for row in self.rows.values() if row.kind is RowKind.SERVER)
+
+    @cached_property
+    def is_draining(self) -> bool:
+        """True when a server drains that somebody is still connected to."""
+        return any(
+            row.sessions_now
+            for row in self.rows.values()
+            if row.kind is RowKind.SERVER and row.status.startswith("DRAIN")
+        )
+
     def find_service(self, name: str) -> VirtualService | None:
         """Return the service of that name, None when there is none."""
         return self.balance.find_service(name) if self.balance else None

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from switchover.balance.statistics.span import Per
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 MOST_LINES = 12
 """More can not be told apart in a chart; those with the most traffic are shown."""
@@ -95,6 +92,10 @@ class Series:
     def scale(self) -> Scale:
         """How the span is drawn."""
         return SCALES[self.span]
+
+    def moments(self) -> tuple[datetime, ...]:
+        """Return the start of each step as moments."""
+        return tuple(datetime.fromtimestamp(time, UTC) for time in self.times)
 
     def body(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.balance.drain import DrainStart
 from switchover.balance.overrides import Overrides
 from switchover.balance.snapshot import (
     Key,
@@ -59,14 +60,6 @@ WARNING_SECONDS = 60.0
 SAMPLE_SECONDS = 30.0
 """How old a sample of the counters may be to measure "now" from, for the first who looks."""
 CONNECTION_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainStart:
-    """When a server of a pool began to drain, and with how many connections."""
-
-    at: float
-    connections: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -269,6 +262,14 @@ class Board:
         """
         if server not in (await self.look()).servers:
             raise NotFound(f"there is no server {server!r}; see: switchover server list")
+        return tuple(item for item in await self.sessions() if item.server == server)
+
+    async def sessions(self) -> tuple[Connected, ...]:
+        """Return everybody who is connected, as the engine told within the last two seconds.
+
+        Some 300 bytes each, and the engine can not choose: ask where they are not too many. Raises
+        Unavailable when the engine does not answer.
+        """
         async with self._connecting:
             at, found = self._connected
             if clock.monotonic() - at > CONNECTION_SECONDS:
@@ -277,7 +278,7 @@ class Board:
                 )
                 found = await asyncio.to_thread(parse_sessions, answer)
                 self._connected = (clock.monotonic(), found)
-        return tuple(item for item in found if item.server == server)
+        return found
 
 
 async def require_wish(board: Board) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchover import clock
@@ -11,6 +12,7 @@ from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
 from switchover.balance.name_page import page_of_names
 from switchover.balance.outage import parse_outage
 from switchover.balance.probes.machine import with_current_addresses
+from switchover.balance.service_sections import sections_of
 from switchover.balance.status_words import ServerView, server_view
 from switchover.balance.targets import expand_target
 from switchover.balance.unserved import (
@@ -90,6 +92,12 @@ async def get_service(parts: BalancerParts, observation: Observation, name: str)
     if service is None:
         raise NotFound(f"there is no service {name!r}; see: switchover service list")
     return _service(service, wish, await _look(parts, observation))
+
+
+async def require_service(parts: BalancerParts, name: str) -> None:
+    """Raise NotFound unless there is a service of that name."""
+    if (await load_wish(parts)).balance.find_service(name) is None:
+        raise NotFound(f"there is no service {name!r}; see: switchover service list")
 
 
 async def list_servers(
@@ -223,6 +231,15 @@ def engine_configuration(parts: BalancerParts) -> str:
         return parts.engine.files.main_file.read_text("utf-8", "replace")
     except FileNotFoundError:
         raise NotFound("there is no engine configuration yet; see: switchover apply") from None
+
+
+async def service_configuration(parts: BalancerParts, service: str) -> str:
+    """Return what the engine reads about a service, from the files on disk; raises NotFound."""
+    text = await asyncio.to_thread(engine_configuration, parts)
+    found = await asyncio.to_thread(sections_of, text, service)
+    if not found:
+        raise NotFound(f"there is no service {service!r} in the engine's configuration")
+    return found
 
 
 async def _look(parts: BalancerParts, observation: Observation) -> Rows:
