@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.balance.prediction import Outcome, WorkloadPrediction, predict
 from switchover.balance.targets import expand_target
 from switchover.balance.unserved import left_empty
 
 if TYPE_CHECKING:
+    from switchover.balance.overrides import AdminState, Overrides, Target
     from switchover.balance.snapshot import Snapshot
     from switchover.balance.virtual_service import VirtualService
 

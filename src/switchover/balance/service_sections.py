@@ -5,7 +5,10 @@ Read from the text itself, not from what it was made of: what is shown is what t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HEADS = ("global", "defaults", "frontend", "backend", "listen", "ring", "peers")
 

@@ -8,7 +8,6 @@ made when somebody asks, so that a farm of thousands costs only what is looked a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -27,6 +26,7 @@ from switchover.balance.unserved import closed_frontends, is_closed
 from switchover.wire.haproxy.statistics import Row, RowKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from switchover.balance.virtual_service import Balance, Pool, VirtualService
@@ -328,9 +328,7 @@ def rates_between(
     }
 
 
-def moments_of(
-    rows: Iterable[Row], earlier: Mapping[Key, int], *, epoch: float
-) -> dict[Key, int]:
+def moments_of(rows: Iterable[Row], earlier: Mapping[Key, int], *, epoch: float) -> dict[Key, int]:
     """Return since when each row is in its state, in seconds of the epoch; ``earlier`` steadies them."""
     found = {}
     now = round(epoch)

@@ -7,13 +7,15 @@ we were not there to count. A line without a row beside others that have one cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from switchover.balance.statistics.span import Per
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 MOST_LINES = 12
 """More can not be told apart in a chart; those with the most traffic are shown."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.balance.client import Client
 from switchover.balance.drain import DrainStart
 from switchover.balance.overrides import Overrides
 from switchover.balance.snapshot import (
@@ -28,7 +29,7 @@ from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
 from switchover.errors import NotFound, SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.listings import Connected, parse_sessions
+from switchover.wire.haproxy.listings import parse_sessions
 from switchover.wire.haproxy.statistics import Row, parse_statistics
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Board:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _made: asyncio.Event = field(default_factory=asyncio.Event)
     _machine: tuple[float, object, tuple[str, ...]] = (-WARNING_SECONDS, None, ())
-    _connected: tuple[float, tuple[Connected, ...]] = (-CONNECTION_SECONDS, ())
+    _connected: tuple[float, tuple[Client, ...]] = (-CONNECTION_SECONDS, ())
     _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -204,9 +205,7 @@ class Board:
             found = await asyncio.to_thread(views.machine_warnings, self.parts)
             self._machine = (now, wish, tuple(found))
 
-    def _put_together(
-        self, wish: Wish | None, rows: tuple[Row, ...], *, answers: bool
-    ) -> Snapshot:
+    def _put_together(self, wish: Wish | None, rows: tuple[Row, ...], *, answers: bool) -> Snapshot:
         at = clock.now()
         if wish is not self._wish:
             self._membership = memberships(wish.balance) if wish else {}
@@ -255,7 +254,7 @@ class Board:
             self._past.append((now, counts))
         return found
 
-    async def connections(self, server: str) -> tuple[Connected, ...]:
+    async def connections(self, server: str) -> tuple[Client, ...]:
         """Return who is connected to a server, as the engine told within the last two seconds.
 
         Raises NotFound, and Unavailable when the engine does not answer.
@@ -264,7 +263,7 @@ class Board:
             raise NotFound(f"there is no server {server!r}; see: switchover server list")
         return tuple(item for item in await self.sessions() if item.server == server)
 
-    async def sessions(self) -> tuple[Connected, ...]:
+    async def sessions(self) -> tuple[Client, ...]:
         """Return everybody who is connected, as the engine told within the last two seconds.
 
         Some 300 bytes each, and the engine can not choose: ask where they are not too many. Raises
@@ -276,9 +275,24 @@ class Board:
                 answer = await self.parts.engine.control.ask_one(
                     runtime.show_sessions(), timeout=ANSWER_SECONDS
                 )
-                found = await asyncio.to_thread(parse_sessions, answer)
+                found = await asyncio.to_thread(_clients, answer)
                 self._connected = (clock.monotonic(), found)
         return found
+
+
+def _clients(answer: str) -> tuple[Client, ...]:
+    return tuple(
+        Client(
+            address=item.source,
+            service=item.backend.partition(".")[0],
+            workload=item.backend.partition(".")[2],
+            server=item.server,
+            age=item.age,
+            seconds=item.seconds,
+        )
+        for item in parse_sessions(answer)
+        if item.server
+    )
 
 
 async def require_wish(board: Board) -> Snapshot:

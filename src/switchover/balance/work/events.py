@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from switchover import clock
@@ -11,6 +10,7 @@ from switchover.balance import queries
 from switchover.balance.event import Event, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from switchover.store.pool import Database

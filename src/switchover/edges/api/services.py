@@ -11,7 +11,17 @@ from fastapi.responses import PlainTextResponse
 from switchover.balance.statistics.series import Lines, Span
 from switchover.balance.work import history, views
 from switchover.edges.api.access import Suite, Viewer, Watcher
-from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Name, Part, Row
+from switchover.edges.api.listing import (
+    CSV_TOO,
+    After,
+    Answer,
+    Form,
+    Format,
+    Listing,
+    Name,
+    Part,
+    Row,
+)
 
 router = APIRouter(tags=["services"])
 

@@ -18,10 +18,10 @@ from switchover.edges.console.moment import duration_words
 from switchover.edges.console.topic import Kind, Topic
 
 if TYPE_CHECKING:
+    from switchover.balance.client import Client
     from switchover.balance.drain import DrainStart
     from switchover.balance.snapshot import GridCell, ServiceLine, Snapshot
     from switchover.balance.virtual_service import VirtualService
-    from switchover.balance.work.board import Connected
 
 
 MOST_CLIENTS = 10
@@ -36,7 +36,7 @@ class View:
     recent: Recent = field(default_factory=Recent)
     drains: Mapping[Target, DrainStart] = field(default_factory=dict)
     events: int = 0
-    connected: Sequence[Connected] = ()
+    connected: Sequence[Client] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +89,17 @@ def _overview(view: View) -> dict[str, Part]:
     return {
         "overview-sentence": Part("sentence", (snapshot.sentence, _sentence_level(snapshot))),
         "overview-counts": Part(
-            "service_counts", tuple(levels.count(level) for level in (Level.BAD, Level.WARNING, Level.OK))
+            "service_counts",
+            tuple(levels.count(level) for level in (Level.BAD, Level.WARNING, Level.OK)),
         ),
         "overview-now": Part(
             "overview_now",
             (sum(line.connections for line in lines), rate_words(sum(rates) if rates else None)),
         ),
         "overview-servers": Part("server_counts", _server_counts(snapshot)),
-        "overview-warnings": Part("warnings", (_troubles(snapshot), snapshot.warnings, snapshot.drift)),
+        "overview-warnings": Part(
+            "warnings", (_troubles(snapshot), snapshot.warnings, snapshot.drift)
+        ),
         "overview-recent": Part("recent", (view.recent,)),
         "overview-shape": _shape(*(service.name for service in snapshot.services)),
     }
@@ -229,12 +232,8 @@ def _grid(cells: list[GridCell] | tuple[GridCell, ...]) -> dict[str, Part]:
     return found
 
 
-def _drains(
-    cells: list[GridCell] | tuple[GridCell, ...], view: View
-) -> tuple[Draining, ...]:
-    return tuple(
-        _draining(cell, view) for cell in cells if cell.view.condition is Condition.DRAIN
-    )
+def _drains(cells: list[GridCell] | tuple[GridCell, ...], view: View) -> tuple[Draining, ...]:
+    return tuple(_draining(cell, view) for cell in cells if cell.view.condition is Condition.DRAIN)
 
 
 def _draining(cell: GridCell, view: View) -> Draining:
@@ -254,15 +253,11 @@ def _draining(cell: GridCell, view: View) -> Draining:
 
 
 def _clients(target: Target, view: View) -> tuple[tuple[str, str], ...]:
-    backend = f"{target.service}.{target.pool}"
-    found = [
-        item
-        for item in view.connected
-        if item.server == target.server and item.backend == backend
-    ]
+    place = (target.service, target.pool, target.server)
+    found = [item for item in view.connected if (item.service, item.workload, item.server) == place]
     found.sort(key=lambda item: -(item.seconds or 0))
     return tuple(
-        (item.source, item.age if item.seconds is None else duration_words(item.seconds))
+        (item.address, item.age if item.seconds is None else duration_words(item.seconds))
         for item in found[:MOST_CLIENTS]
     )
 

@@ -23,9 +23,9 @@ from markupsafe import Markup
 
 from switchover import clock
 from switchover.app import Switchover
+from switchover.balance.client import Client
 from switchover.balance.recent import Recent
 from switchover.balance.snapshot import Snapshot
-from switchover.balance.work.board import Connected
 from switchover.edges.console.access import Viewer
 from switchover.edges.console.cells import View, parts_of
 from switchover.edges.console.fragments import Fragments, Part
@@ -92,7 +92,7 @@ class LivePart:
     def __call__(self, name: str, tag: str = "span", classes: str = "") -> Markup:
         """Return the element that is kept up to date."""
         return Markup('<{} id="{}" class="{}">{}</{}>').format(
-            Markup(tag), name, classes, self.html(name), Markup(tag)  # noqa: S704 - a literal of our templates
+            tag, name, classes, self.html(name), tag
         )
 
     def html(self, name: str) -> Markup:
@@ -130,7 +130,7 @@ class Hub:
             connected=await self._connected(snapshot, kinds),
         )
 
-    async def _connected(self, snapshot: Snapshot, kinds: set[Kind]) -> Sequence[Connected]:
+    async def _connected(self, snapshot: Snapshot, kinds: set[Kind]) -> Sequence[Client]:
         """Return who is connected where a server drains that somebody looks at, if they are not too many."""
         if not kinds & {Kind.SERVICE, Kind.SERVER} or not snapshot.is_draining:
             return ()
@@ -150,9 +150,7 @@ class Hub:
             if topic in self._told:
                 self.fragments.observe(str(topic), snapshot.number, found)
             parts.update(found)
-        return LivePart(
-            watched=topics, since=f"{self.boot}.{snapshot.number}", parts=parts
-        )
+        return LivePart(watched=topics, since=f"{self.boot}.{snapshot.number}", parts=parts)
 
     def number_in(self, since: str) -> int:
         """Return the snapshot that a page was made from; 0 for one of another process, or none."""

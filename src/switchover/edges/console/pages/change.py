@@ -159,7 +159,9 @@ async def change_server(
     change = wanted.change()
     preview = preview_change(snapshot, change)
     if needs_care(wanted, preview) and not sure:
-        refusal = "Users would be left with nothing. Say below that you mean it, or choose otherwise."
+        refusal = (
+            "Users would be left with nothing. Say below that you mean it, or choose otherwise."
+        )
         return _page(request, person, snapshot, wanted, reason=reason, refusal=refusal)
     outcome = await revisions.change_servers(
         suite.balance,
@@ -171,7 +173,11 @@ async def change_server(
         weight=change.weight,
         reset_weight=change.state is None and change.weight is None,
     )
-    page = f"/services/{path_word(change.service)}" if change.service else f"/servers/{path_word(server)}"
+    page = (
+        f"/services/{path_word(change.service)}"
+        if change.service
+        else f"/servers/{path_word(server)}"
+    )
     return see_other(request, f"{page}?done={outcome.number if outcome.diff else 0}")
 
 

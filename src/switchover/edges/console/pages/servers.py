@@ -88,8 +88,7 @@ def _fitting(lines: tuple[ServerLine, ...], filters: Mapping[str, str]) -> list[
     return [
         line
         for line in lines
-        if part in f"{line.name} {line.address} {line.site}".casefold()
-        and state in {"", line.word}
+        if part in f"{line.name} {line.address} {line.site}".casefold() and state in {"", line.word}
     ]
 
 
@@ -125,9 +124,7 @@ async def show_server(
         raise NotFound(f"there is no server {server!r}; the list of servers has all names")
     live = await hub.show(snapshot, Topic(Kind.SERVER, server))
     try:
-        events = await history.list_events(
-            suite.balance, filters={"server": server}, limit=EVENTS
-        )
+        events = await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
     except Unavailable:
         events = None
     return render(
@@ -143,18 +140,16 @@ async def show_server(
 
 
 @router.get("/servers/{server}/connections", response_class=HTMLResponse)
-async def list_connections(
-    request: Request, suite: Suite, person: Viewer, server: str
-) -> Response:
+async def list_connections(request: Request, suite: Suite, person: Viewer, server: str) -> Response:
     """Return who is connected to a server now and for how long, the longest first, or a file of it."""
     spec = _connections_spec(server)
     query = read_query(spec, request.query_params)
     try:
         rows = [
             {
-                "client": item.source,
-                "service": item.backend.partition(".")[0],
-                "workload": item.backend.partition(".")[2],
+                "client": item.address,
+                "service": item.service,
+                "workload": item.workload,
                 "age": item.age,
                 "seconds": item.seconds,
             }

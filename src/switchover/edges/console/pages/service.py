@@ -96,9 +96,7 @@ async def get_series(
 
 
 @router.get("/services/{service}/charts", response_class=HTMLResponse)
-async def list_series(
-    request: Request, suite: Suite, person: Viewer, service: str
-) -> Response:
+async def list_series(request: Request, suite: Suite, person: Viewer, service: str) -> Response:
     """Return what the charts show as a table, the newest first, or a file of it."""
     query = read_query(_series_spec(service), request.query_params)
     _find(await require_wish(suite.board), service)
@@ -109,9 +107,7 @@ async def list_series(
     if query.form:
         return export(f"charts-{service}", query.form, _EXPORTED, rows)
     table = cut(query, rows)
-    return render(
-        request, person, "charts.html", service=service, query=query, table=table, by=by
-    )
+    return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
 
 
 def _series_spec(service: str) -> ListSpec:
