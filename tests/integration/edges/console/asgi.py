@@ -46,7 +46,10 @@ async def ask(
 ) -> Answer:
     """Send one request; underscores in names of headers are dashes."""
     path, _, query = target.partition("?")
-    named = {"host": "localhost", **{name.replace("_", "-"): text for name, text in headers.items()}}
+    named = {
+        "host": "localhost",
+        **{name.replace("_", "-"): text for name, text in headers.items()},
+    }
     if body:
         named["content-length"] = str(len(body))
         named.setdefault("content-type", "application/x-www-form-urlencoded")
@@ -60,7 +63,9 @@ async def ask(
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(name.lower().encode(), text.encode("latin-1")) for name, text in named.items()],
+        "headers": [
+            (name.lower().encode(), text.encode("latin-1")) for name, text in named.items()
+        ],
         "client": ("127.0.0.1", 40000),
         "server": ("127.0.0.1", 8440),
         "state": {},

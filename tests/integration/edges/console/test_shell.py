@@ -86,7 +86,7 @@ async def test_the_menu_has_what_the_role_opens_and_marks_where_one_is(wish: Non
 async def test_the_token_of_forms_stands_in_forms_and_for_htmx() -> None:
     page = (await ask(console(), "/help")).text
     assert page.count('name="csrf" value="secret-of-the-form"') == page.count('method="post"')
-    assert "hx-headers='{\"X-CSRF-Token\": \"secret-of-the-form\"}'" in page
+    assert 'hx-headers=\'{"X-CSRF-Token": "secret-of-the-form"}\'' in page
 
 
 async def test_nobody_who_is_not_signed_in_sees_a_page() -> None:
@@ -120,7 +120,9 @@ async def test_assets_are_kept_for_ever_because_their_names_change() -> None:
     assert small.headers["vary"] == "Accept-Encoding"
 
 
-@pytest.mark.parametrize("name", ["..%2fserver.py", "manifest.json", "console.css", "..%2f..%2fapp.py"])
+@pytest.mark.parametrize(
+    "name", ["..%2fserver.py", "manifest.json", "console.css", "..%2f..%2fapp.py"]
+)
 async def test_nothing_but_assets_comes_out_of_their_folder(name: str) -> None:
     assert (await ask(console(), f"/assets/{name}")).status == 404
 
@@ -223,7 +225,5 @@ async def test_the_theme_is_kept_in_a_cookie_and_leads_back_to_the_page(
 async def test_who_is_not_signed_in_can_not_send_a_large_form() -> None:
     body = b"x=" + b"y" * 70_000
     assert (await ask(console(None), "/theme", method="POST", body=body)).status == 413
-    larger = await ask(
-        console(), "/theme", method="POST", body=body, cookie="switchover=something"
-    )
+    larger = await ask(console(), "/theme", method="POST", body=body, cookie="switchover=something")
     assert larger.status == 422

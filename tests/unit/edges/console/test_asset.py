@@ -32,7 +32,7 @@ def test_the_squeezed_file_beside_one_is_kept_too(tmp_path: Path) -> None:
 
 
 def test_an_asset_that_was_not_built_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Corrupt, match="no asset 'map.js'"):
+    with pytest.raises(Corrupt, match=r"no asset 'map\.js'"):
         read_assets(built(tmp_path)).url("map.js")
 
 
@@ -40,5 +40,5 @@ def test_an_asset_that_was_not_built_is_named(tmp_path: Path) -> None:
 def test_assets_that_were_never_built_say_what_to_do(tmp_path: Path, manifest: str | None) -> None:
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)
-    with pytest.raises(Corrupt, match="not built .*run script/setup"):
+    with pytest.raises(Corrupt, match=r"not built .*run script/setup"):
         read_assets(tmp_path)

@@ -22,7 +22,16 @@ def test_loopback_and_addresses_are_always_ours(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a@localhost@b", "[::1", ":8440", "a b"],
+    [
+        "",
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "a@localhost@b",
+        "[::1",
+        ":8440",
+        "a b",
+    ],
 )
 def test_a_name_that_nobody_gave_us_is_not_ours(host: str) -> None:
     assert not is_our_host(host, own_names(settings()))

@@ -19,7 +19,9 @@ def test_everybody_sees_what_the_role_opens_and_nothing_above() -> None:
 
 def test_a_section_without_entries_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = tuple(
-        section for section in SECTIONS if any(entry.role is Role.ADMIN for entry in section.entries)
+        section
+        for section in SECTIONS
+        if any(entry.role is Role.ADMIN for entry in section.entries)
     )
     assert alone
     assert all(section.entries for section in menu(Role.VIEWER))

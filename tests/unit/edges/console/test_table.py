@@ -48,7 +48,12 @@ def asked(**given: str) -> ListQuery:
 
 def test_an_address_without_a_query_shows_the_list_as_it_is() -> None:
     query = asked()
-    assert (query.sort_key, query.is_descending, query.page, query.place) == ("name", False, 1, None)
+    assert (query.sort_key, query.is_descending, query.page, query.place) == (
+        "name",
+        False,
+        1,
+        None,
+    )
     assert not query.is_filtered
     assert query.get("q") is None
     assert query.link() == "/servers"
@@ -92,7 +97,9 @@ def test_what_a_list_does_not_have_is_named(given: dict[str, str], complaint: st
         read_query(SPEC, given)
 
 
-@given(st.dictionaries(st.sampled_from(["q", "state", "sort", "page", "place", "format"]), st.text()))
+@given(
+    st.dictionaries(st.sampled_from(["q", "state", "sort", "page", "place", "format"]), st.text())
+)
 def test_any_address_is_read_or_refused_and_what_is_read_comes_back(given: dict[str, str]) -> None:
     try:
         query = read_query(SPEC, given)
