@@ -1,8 +1,9 @@
 // What the console does besides HTMX: a key for the search box, the theme without a reload, words of time
 // that stay true, questions before what can not be undone. Everything works without it.
-"use strict";
 
 (() => {
+  "use strict";
+
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   // The same words as moment.py.
