@@ -1,30 +1,20 @@
-"""Lists of pages as files: all rows that fit the filters, in the order shown, as CSV or JSON."""
+"""A list that is all in memory as a file: the same rows and order as on the page, without its pages."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
-from fastapi.responses import Response
+from switchover.edges.api.listing import Format, Row, file_answer
 
-from switchover import clock
-from switchover.edges.api.spreadsheet import head_line, row_lines
-
-_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+if TYPE_CHECKING:
+    from fastapi import Response
 
 
-def export(
-    name: str, form: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]
-) -> Response:
-    """Return a file ``switchover-NAME-MOMENT`` with these columns of the rows."""
-    if form == "csv":
-        text = head_line(columns) + row_lines(columns, rows)
-    else:
-        plain = [{column: row[column] for column in columns} for row in rows]
-        text = json.dumps({name: plain}, default=str, ensure_ascii=False)
-    file = f"switchover-{name}-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
-    return Response(
-        text,
-        media_type=_TYPES[form],
-        headers={"Content-Disposition": f'attachment; filename="{file}"'},
-    )
+def export_rows(name: str, columns: Sequence[str], rows: Sequence[Row], form: str) -> Response:
+    """Return all rows as ``csv`` or ``json``; lists in the database use ``Listing.file``."""
+    return file_answer(name, columns, _one_page(rows), Format(form))
+
+
+async def _one_page(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
+    yield rows

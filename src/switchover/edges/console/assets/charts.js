@@ -1,8 +1,9 @@
 // Charts: every <div class="chart" data-url="..." data-key="..."> becomes one. Loaded only by pages that have any.
 // The same figures stand in a table that the page links to, so these are hidden from screen readers.
-"use strict";
 
 (() => {
+  "use strict";
+
   const REFRESH = 60000;
   const PALETTE = 12;
   const charts = new Map();

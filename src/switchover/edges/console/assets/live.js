@@ -1,8 +1,9 @@
 // Live pages: elements with data-live name what to watch; what the server sends replaces the contents of the
 // elements with those ids. A lost connection is told plainly and tried again until it is back.
-"use strict";
 
 (() => {
+  "use strict";
+
   const SILENT = 12000; // the server is never silent for longer than five seconds
   const HIDDEN = 30000;
   let source = null;

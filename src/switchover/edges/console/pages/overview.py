@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from switchover.balance.snapshot import ServiceLine, Word
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.export import export
+from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import render
 from switchover.edges.console.table import (
@@ -103,7 +103,7 @@ async def list_services(request: Request, suite: Suite, hub: LiveHub, person: Vi
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export("services", query.form, _EXPORTED, list(map(_exported, found)))
+        return export_rows("services", _EXPORTED, list(map(_exported, found)), query.form)
     table = cut(query, found, keys=_KEYS)
     live = await hub.show(snapshot, *_line_topics(table.rows))
     return render(

@@ -13,7 +13,7 @@ from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.export import export
+from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
@@ -65,6 +65,7 @@ _EXPORTED = (
     "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", "rate",
     "reason",
 )  # fmt: skip
+_CONNECTION = ("client", "service", "workload", "age", "seconds")
 
 
 @router.get("/servers", response_class=HTMLResponse)
@@ -76,7 +77,7 @@ async def list_servers(request: Request, suite: Suite, hub: LiveHub, person: Vie
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export("servers", query.form, _EXPORTED, list(map(_exported, found)))
+        return export_rows("servers", _EXPORTED, list(map(_exported, found)), query.form)
     table = cut(query, found, keys=_KEYS)
     topics = [Topic(Kind.SERVER_LINE, line.name) for line in table.rows]
     live = await hub.show(snapshot, *topics)
@@ -167,7 +168,7 @@ async def list_connections(request: Request, suite: Suite, person: Viewer, serve
         if part in f"{row['client']} {row['service']} {row['workload']}".casefold()
     ]
     if query.form:
-        return export(f"connections-{server}", query.form, tuple(rows[0]) if rows else (), fitting)
+        return export_rows(f"connections-{server}", _CONNECTION, fitting, query.form)
     table = cut(query, fitting)
     return render(
         request, person, "connections.html", server=server, query=query, table=table,

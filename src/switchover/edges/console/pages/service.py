@@ -14,7 +14,7 @@ from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.export import export
+from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
@@ -105,7 +105,7 @@ async def list_series(request: Request, suite: Suite, person: Viewer, service: s
     found = await history.get_series(suite.balance, service, span=span, by=by)
     rows = _rows(found, (query.get("q") or "").casefold())
     if query.form:
-        return export(f"charts-{service}", query.form, _EXPORTED, rows)
+        return export_rows(f"charts-{service}", _EXPORTED, rows, query.form)
     table = cut(query, rows)
     return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
 
