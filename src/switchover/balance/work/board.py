@@ -130,6 +130,7 @@ class Board:
     async def after(self, number: int) -> Snapshot:
         """Return the first snapshot later than ``number``; the caller is ``watching``."""
         while self._last is None or self._last.number <= number:
+            self._keep_looking()
             await self._made.wait()
         return self._last
 

@@ -213,21 +213,23 @@ class Hub:
             async with self.suite.board.watching():
                 number = 0
                 while self.watchers:
-                    with contextlib.suppress(TimeoutError):
-                        snapshot = await asyncio.wait_for(
-                            self.suite.board.after(number), BEAT_SECONDS
-                        )
-                        number = snapshot.number
-                        await self._tell(snapshot)
-        except Exception:
-            # A fault of ours: pages notice the silence and come back, and a new task is made then.
-            logger.exception("live=broken")
-            for watcher in self.watchers:
-                watcher.is_behind = True
-            raise
+                    number = await self._feed_once(number)
         finally:
             self._told.clear()
             self.fragments.forget_all_but(())
+
+    async def _feed_once(self, number: int) -> int:
+        """Wait for the snapshot after ``number``, tell what changed, and return its number."""
+        try:
+            snapshot = await asyncio.wait_for(self.suite.board.after(number), BEAT_SECONDS)
+        except TimeoutError:
+            return number
+        try:
+            await self._tell(snapshot)
+        except Exception:
+            # A fault of ours with one snapshot must not end the stream of those that follow.
+            logger.exception("live=broken snapshot=%s", snapshot.number)
+        return snapshot.number
 
     async def _tell(self, snapshot: Snapshot) -> None:
         """Give everybody what changed in the topics they watch."""
