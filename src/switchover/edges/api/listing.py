@@ -7,8 +7,10 @@ whole, and none keeps a connection to the database while a slow client reads.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
@@ -90,7 +92,7 @@ class Listing(Generic[Place]):
     ) -> Answer:
         """Return a page with the place where the next begins, null at the end; or the file."""
         if form is Format.CSV:
-            return await self._export(start, limit)
+            return await self.export(form, start=start, limit=limit)
         rows, following = await self._page(start, limit or default)
         return {**more, self.name: rows, self.cursor: following}
 
@@ -99,27 +101,49 @@ class Listing(Generic[Place]):
         shown = rows[:limit]
         return shown, self.place(shown[-1]) if len(rows) > limit else None
 
-    async def _export(self, start: Place | None, limit: int | None) -> Response:
+    async def export(
+        self, form: Format, *, start: Place | None = None, limit: int | None = None
+    ) -> Response:
+        """Return a file with all that follows ``start``, or with ``limit`` of it."""
         # The first page before the answer begins, so that what fails gets an answer of its own.
         page = await self._page(start, _at_once(limit))
-        name = f"switchover-{self.file or self.name}-{clock.now():%Y%m%dT%H%M%SZ}.csv"
+        name = f"switchover-{self.file or self.name}-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
+        pages = self._pages(page, limit)
         return StreamingResponse(
-            self._file(page, limit),
-            media_type="text/csv",
+            self._csv(pages) if form is Format.CSV else _json(pages),
+            media_type="text/csv" if form is Format.CSV else "application/json",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    async def _file(
-        self, page: tuple[list[Row], Place | None], left: int | None
-    ) -> AsyncIterator[str]:
+    async def _csv(self, pages: AsyncIterator[list[Row]]) -> AsyncIterator[str]:
         yield head_line(self.columns)
+        async for rows in pages:
+            yield row_lines(self.columns, (line for row in rows for line in self.lines(row)))
+
+    async def _pages(
+        self, page: tuple[list[Row], Place | None], left: int | None
+    ) -> AsyncIterator[list[Row]]:
         while True:
             rows, following = page
-            yield row_lines(self.columns, (line for row in rows for line in self.lines(row)))
+            yield rows
             left = None if left is None else left - len(rows)
             if following is None or left == 0:
                 return
             page = await self._page(following, _at_once(left))
+
+
+async def _json(pages: AsyncIterator[list[Row]]) -> AsyncIterator[str]:
+    """Yield one JSON array, a row on each line."""
+    before = "[\n"
+    async for rows in pages:
+        for row in rows:
+            yield before + json.dumps(row, default=_plain, ensure_ascii=False)
+            before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _at_once(left: int | None) -> int:

@@ -1,0 +1,191 @@
+"""The history: revisions, one whole, what differs between two, and the way back to one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from pydantic import AfterValidator
+
+from switchover.app import Switchover
+from switchover.balance.revision import Origin, Verb
+from switchover.balance.work import history, revisions
+from switchover.balance.work.preview import preview_rollback
+from switchover.edges.api.access import Suite
+from switchover.edges.api.listing import Format, Listing, Row
+from switchover.edges.api.revisions import REVISION
+from switchover.edges.api.shapes import one_plain_line
+from switchover.edges.console.access import Admin, Person, Viewer
+from switchover.edges.console.diff_lines import read_diff
+from switchover.edges.console.page import render, see_other
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    FilterKind,
+    ListSpec,
+    Table,
+    read_query,
+)
+from switchover.errors import Conflict, InvalidInput
+
+router = APIRouter()
+
+SPEC = ListSpec(
+    path="/history",
+    columns=(
+        Column(key="choice", title="Compare"),
+        Column(key="number", title="Revision"),
+        Column(key="created_at", title="When"),
+        Column(key="author", title="Who"),
+        Column(key="summary", title="What"),
+        Column(key="reason", title="Why"),
+    ),
+    filters=(
+        Filter(key="author", title="Who"),
+        Filter(
+            key="verb",
+            title="What",
+            kind=FilterKind.CHOICE,
+            choices=tuple((verb.value, verb.value) for verb in Verb),
+        ),
+    ),
+    rows=50,
+)
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
+
+
+@router.get("/history", response_class=HTMLResponse)
+async def show_history(request: Request, suite: Suite, person: Viewer) -> Response:
+    """Return a page of revisions, newest first, or all that fit the filters as a file."""
+    query = read_query(SPEC, request.query_params)
+    filters = {"author": query.get("author"), "verb": query.get("verb")}
+
+    async def read(start: int | None, rows: int) -> list[Row]:
+        return await history.list_revisions(
+            suite.balance, filters={**filters, "before": start}, limit=rows
+        )
+
+    if query.form:
+        listing = Listing(
+            name="revisions", columns=REVISION, read=read, place=lambda row: int(row["number"])
+        )
+        return await listing.export(Format(query.form))
+    rows = await read(_place(query.place), SPEC.rows + 1)
+    shown = rows[: SPEC.rows]
+    following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
+    table = Table(query=query, rows=shown, following=following)
+    return render(request, person, "history.html", query=query, table=table)
+
+
+@router.get("/history/difference", response_class=HTMLResponse)
+async def show_difference(
+    request: Request,
+    suite: Suite,
+    person: Viewer,
+    older: Annotated[int, Query(alias="from", ge=1, le=2**63 - 1)],
+    newer: Annotated[int, Query(alias="to", ge=1, le=2**63 - 1)],
+) -> HTMLResponse:
+    """Return what differs between two revisions, in the direction that was asked for."""
+    diff = await history.get_difference(suite.balance, older, newer)
+    return render(
+        request, person, "difference.html", older=older, newer=newer, diff=read_diff(diff)
+    )
+
+
+@router.get("/history/{number}", response_class=HTMLResponse)
+async def show_revision(
+    request: Request, suite: Suite, person: Viewer, number: Number, done: bool = False
+) -> HTMLResponse:
+    """Return one revision: who, when and why, what it changed, its files and its text."""
+    revision = await history.get_revision(suite.balance, number)
+    latest = await history.get_revision(suite.balance, 0)
+    return render(
+        request,
+        person,
+        "revision.html",
+        revision=revision,
+        latest=latest.number,
+        diff=read_diff(revision.diff),
+        wishes=sorted(revision.overrides.by_target.items()),
+        done=done,
+    )
+
+
+@router.get("/history/{number}/file", response_class=PlainTextResponse)
+async def get_file(suite: Suite, person: Viewer, number: Number) -> PlainTextResponse:  # noqa: ARG001 - names the role
+    """Return the platform file of a revision, to keep."""
+    revision = await history.get_revision(suite.balance, number)
+    name = f"platform-revision-{number}.yaml"
+    return PlainTextResponse(
+        revision.text, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.get("/history/{number}/rollback", response_class=HTMLResponse)
+async def preview(
+    request: Request, suite: Suite, person: Admin, number: Number
+) -> HTMLResponse:
+    """Return what going back would change, find and do to users; changes nothing."""
+    return await _preview(request, suite, person, number)
+
+
+@router.post("/history/{number}/rollback", response_class=HTMLResponse)
+async def roll_back(
+    request: Request,
+    suite: Suite,
+    person: Admin,
+    number: Number,
+    parent: Annotated[int, Form(ge=0, le=2**63 - 1)],
+    reason: Reason = "",
+) -> Response:
+    """Go back; when somebody changed something since the preview, show a new preview instead."""
+    try:
+        outcome = await revisions.roll_back(
+            suite.balance,
+            number,
+            intent=_intent(person, reason),
+            parent=parent,
+        )
+    except Conflict as error:
+        return await _preview(
+            request, suite, person, number, reason=reason, conflict=str(error)
+        )
+    return see_other(request, f"/history/{outcome.number}?done=true")
+
+
+def _intent(person: Person, reason: str = "") -> revisions.Intent:
+    return revisions.Intent(actor=person.actor, origin=Origin.ROLLBACK, reason=reason)
+
+
+async def _preview(
+    request: Request,
+    suite: Switchover,
+    person: Person,
+    number: int,
+    *,
+    reason: str = "",
+    conflict: str = "",
+) -> HTMLResponse:
+    revision = await history.get_revision(suite.balance, number)
+    found = await preview_rollback(suite.balance, number, intent=_intent(person))
+    return render(
+        request,
+        person,
+        "rollback.html",
+        status=409 if conflict else 200,
+        revision=revision,
+        preview=found,
+        diff=read_diff(found.outcome.diff),
+        reason=reason,
+        conflict=conflict,
+    )
+
+
+def _place(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidInput(f"{text[:20]!r} is no revision to go on after; begin at the newest")
+    return int(text)
