@@ -17,7 +17,7 @@ from switchover.edges.api.listing import Format, Listing, Row
 from switchover.edges.api.revisions import REVISION
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Admin, Person, Viewer
-from switchover.edges.console.diff_lines import read_diff
+from switchover.edges.console.numbered_diff import read_diff
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
     Column,

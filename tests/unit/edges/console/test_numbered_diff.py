@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.edges.console.diff_lines import DiffLine, Mark, read_diff
+from switchover.edges.console.numbered_diff import DiffLine, Mark, read_diff
 
 LINES = st.lists(st.sampled_from(["a", "b", "--- c", "+++ d", "@@ e", "", " f"]), max_size=20)
 
