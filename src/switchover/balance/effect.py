@@ -99,9 +99,7 @@ def _changed(
         if name in was and (felt := _compared(was[name], row)):
             alike.setdefault(felt, []).append(name)
     for (feeling, sentence), names in alike.items():
-        yield Effect(
-            service=new.name, workloads=tuple(names), feeling=feeling, sentence=sentence
-        )
+        yield Effect(service=new.name, workloads=tuple(names), feeling=feeling, sentence=sentence)
 
 
 def _mine(overrides: Overrides, service: str) -> dict[object, object]:
@@ -111,7 +109,9 @@ def _mine(overrides: Overrides, service: str) -> dict[object, object]:
 def _moved(old: VirtualService, new: VirtualService) -> Iterator[Effect]:
     """Yield what changes about where and how clients connect."""
     if _places(old) != _places(new):
-        sentence = f"It moves from {_places(old)} to {_places(new)}: who goes on asking there is refused."
+        sentence = (
+            f"It moves from {_places(old)} to {_places(new)}: who goes on asking there is refused."
+        )
         yield Effect(service=new.name, workloads=(), feeling=Feeling.WORSE, sentence=sentence)
     if lost := [name for name in _names(old) if name not in _names(new)]:
         sentence = f"It no longer knows the name {', '.join(lost)}."

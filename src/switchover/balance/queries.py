@@ -264,7 +264,7 @@ async def list_events(
             where {clauses}
             order by at desc, id desc
             limit %(limit)s
-            """,
+            """,  # noqa: S608 - the clauses are those above; values are parameters
             {**values, "limit": limit},
             prepare=False,
         )

@@ -53,9 +53,7 @@ def test_the_first_revision_adds_everything() -> None:
 
 
 def test_a_drain_of_one_of_two_servers_costs_half_of_the_capacity() -> None:
-    effect = only(
-        find_effects(side(service_of()), side(service_of(), cas1=AdminState.DRAIN))
-    )
+    effect = only(find_effects(side(service_of()), side(service_of(), cas1=AdminState.DRAIN)))
     assert (effect.feeling, effect.workloads) == (Feeling.WORSE, ("owa", "ecp"))
     assert effect.sentence.startswith("1 server with 50 % of the capacity instead of 100 %.")
     back = only(find_effects(side(service_of(), cas1=AdminState.DRAIN), side(service_of())))

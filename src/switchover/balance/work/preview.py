@@ -11,9 +11,9 @@ from switchover.balance.effect import Effect, Side, find_effects
 from switchover.balance.outage import Outage, broken_in, parse_outage
 from switchover.balance.overrides import Overrides
 from switchover.balance.resolve import resolve
+from switchover.balance.what_if import ServiceReport, report_service
 from switchover.balance.work.revisions import Intent, Outcome, current_wish, roll_back
 from switchover.balance.work.views import load_wish
-from switchover.balance.what_if import ServiceReport, report_service
 from switchover.errors import Conflict, InvalidInput
 from switchover.model.platform_file.read import read_platform_file
 
@@ -96,9 +96,7 @@ async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePre
     )
 
 
-def _reports(
-    balance: Balance, outage: Outage, overrides: Overrides
-) -> tuple[ServiceReport, ...]:
+def _reports(balance: Balance, outage: Outage, overrides: Overrides) -> tuple[ServiceReport, ...]:
     """Return the reports of the services in which something is broken: the others would all say the same."""
     broken = outage.broken
     return tuple(
@@ -111,6 +109,8 @@ def _reports(
 def _of(overrides: Overrides, service: str) -> Overrides:
     return Overrides(
         by_target={
-            target: wish for target, wish in overrides.by_target.items() if target.service == service
+            target: wish
+            for target, wish in overrides.by_target.items()
+            if target.service == service
         }
     )

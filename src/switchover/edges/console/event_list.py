@@ -107,6 +107,8 @@ def _moment(text: str | None, zone: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))).astimezone(
+            UTC
+        )
     except (ValueError, OverflowError):
         raise InvalidInput(f"{text!r} is no time; write it as 2026-01-31T08:00") from None

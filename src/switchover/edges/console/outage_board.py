@@ -140,9 +140,7 @@ def _value(balance: Balance, server: Server, template: str, name: str) -> str:
 
 def _labels(columns: list[Carried]) -> tuple[str, ...]:
     names = Counter(name for _, name in columns)
-    return tuple(
-        f"{template}/{name}" if names[name] > 1 else name for template, name in columns
-    )
+    return tuple(f"{template}/{name}" if names[name] > 1 else name for template, name in columns)
 
 
 def _switches(rows: Iterable[ServerRow]) -> Iterator[Switch]:

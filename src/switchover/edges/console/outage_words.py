@@ -83,9 +83,7 @@ class ToldService:
 
 def tell(report: ServiceReport) -> ToldService:
     """Return a service's report in words."""
-    lines = tuple(
-        _line(report, position) for position in range(len(report.current.workloads))
-    )
+    lines = tuple(_line(report, position) for position in range(len(report.current.workloads)))
     levels = {line.level for line in lines}
     level = next((one for one in ("bad", "warning") if one in levels), "ok")
     return ToldService(
@@ -123,7 +121,11 @@ def _line(report: ServiceReport, position: int) -> WorkloadLine:
         answering=tuple(name for name in row.remaining if name in row.answering),
         standby=row.standby,
         taken_out=tuple(
-            [f"{name}: broken, and gets requests" for name in row.remaining if name not in row.answering]
+            [
+                f"{name}: broken, and gets requests"
+                for name in row.remaining
+                if name not in row.answering
+            ]
             + [describe_taken_out(item, row.workload) for item in row.taken_out]
         ),
         level=LEVELS[row.outcome],

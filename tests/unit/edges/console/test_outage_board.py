@@ -100,6 +100,4 @@ def test_every_switch_says_what_the_outage_reader_understands() -> None:
 
 
 def values_of(board: Board) -> list[str]:
-    return [
-        switch.value for one in board.rows for switch in (one.server, *one.workloads) if switch
-    ]
+    return [switch.value for one in board.rows for switch in (one.server, *one.workloads) if switch]

@@ -13,6 +13,7 @@ from switchover.balance.drift import DriftKind
 from switchover.balance.revision import Origin
 from switchover.balance.work import drift
 from switchover.balance.work.revisions import Intent
+from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Operator, Person, Viewer
@@ -44,12 +45,12 @@ async def repair(
     suite: Suite,
     person: Operator,
     reason: Reason = "",
-    stop_engine: Annotated[bool, Form()] = False,
+    stop_engine: Annotated[str, Form(max_length=5)] = "",
 ) -> Response:
     """Put every difference right."""
     try:
         repaired = await suite.cycle.repair(
-            author=person.actor.name, reason=reason, stop_engine=stop_engine
+            author=person.actor.name, reason=reason, stop_engine=stop_engine == "true"
         )
     except Conflict as error:
         return _page(request, suite, person, conflict=str(error))
@@ -57,9 +58,7 @@ async def repair(
 
 
 @router.post("/drift/accept", response_class=HTMLResponse)
-async def accept(
-    request: Request, suite: Suite, person: Operator, reason: Reason = ""
-) -> Response:
+async def accept(request: Request, suite: Suite, person: Operator, reason: Reason = "") -> Response:
     """Make every difference the wish, where that can be done."""
     intent = Intent(actor=person.actor, origin=Origin.DRIFT, reason=reason or "drift accepted")
     try:
@@ -84,6 +83,8 @@ def _page(
         # Only an engine that nobody ordered has neither revision nor repair.
         is_unordered=bool(drifts) and report is not None and report.revision is None,
         can_accept=any(item.kind in _ACCEPTABLE for item in drifts),
+        may_change=person.actor.role.includes(Role.OPERATOR),
+        seconds=f"{suite.settings.cycle_seconds:g}",
         told=told,
         conflict=conflict,
     )

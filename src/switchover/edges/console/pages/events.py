@@ -31,9 +31,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
         )
 
     if query.form:
-        listing = Listing(
-            name="events", columns=EVENT, read=read, place=lambda row: int(row["id"])
-        )
+        listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
         return await listing.export(Format(query.form))
     rows = await read(read_id(query.place), SPEC.rows + 1)
     shown = [tell(row) for row in rows[: SPEC.rows]]
@@ -44,8 +42,9 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
     )
     is_live = query.place is None and filters["until"] is None
     newest = max((event.id for event in shown), default=0)
+    news = query.link(seen=newest or "0").replace(SPEC.path, f"{SPEC.path}/news", 1)
     return render(
-        request, person, "events.html", query=query, table=table, is_live=is_live, newest=newest
+        request, person, "events.html", query=query, table=table, news=news if is_live else None
     )
 
 

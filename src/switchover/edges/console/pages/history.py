@@ -12,6 +12,7 @@ from switchover.app import Switchover
 from switchover.balance.revision import Origin, Verb
 from switchover.balance.work import history, revisions
 from switchover.balance.work.preview import preview_rollback
+from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.api.listing import Format, Listing, Row
 from switchover.edges.api.revisions import REVISION
@@ -52,7 +53,18 @@ SPEC = ListSpec(
     ),
     rows=50,
 )
+_DOORS = {
+    Origin.FILE: "platform file",
+    Origin.API: "API",
+    Origin.CONSOLE: "console",
+    Origin.CLI: "command line",
+    Origin.DRIFT: "accepted drift",
+    Origin.ROLLBACK: "rollback",
+}
+MOST_TEXT = 100_000
+"""Characters of a platform file on a page; the whole can be fetched."""
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Word = Annotated[str, Query(max_length=10)]
 Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 
 
@@ -75,8 +87,18 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
     rows = await read(_place(query.place), SPEC.rows + 1)
     shown = rows[: SPEC.rows]
     following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
-    table = Table(query=query, rows=shown, following=following)
-    return render(request, person, "history.html", query=query, table=table)
+    numbers = [row["number"] for row in shown]
+    return render(
+        request,
+        person,
+        "history.html",
+        query=query,
+        table=Table(query=query, rows=shown, following=following),
+        # What most people want to see: the last change.
+        to_number=numbers[0] if numbers else None,
+        from_number=numbers[min(1, len(numbers) - 1)] if numbers else None,
+        origins=_DOORS,
+    )
 
 
 @router.get("/history/difference", response_class=HTMLResponse)
@@ -96,7 +118,7 @@ async def show_difference(
 
 @router.get("/history/{number}", response_class=HTMLResponse)
 async def show_revision(
-    request: Request, suite: Suite, person: Viewer, number: Number, done: bool = False
+    request: Request, suite: Suite, person: Viewer, number: Number, done: Word = ""
 ) -> HTMLResponse:
     """Return one revision: who, when and why, what it changed, its files and its text."""
     revision = await history.get_revision(suite.balance, number)
@@ -109,7 +131,11 @@ async def show_revision(
         latest=latest.number,
         diff=read_diff(revision.diff),
         wishes=sorted(revision.overrides.by_target.items()),
-        done=done,
+        text=revision.text[:MOST_TEXT],
+        is_cut=len(revision.text) > MOST_TEXT,
+        may_roll_back=person.actor.role.includes(Role.ADMIN),
+        origins=_DOORS,
+        done=done == "true",
     )
 
 
@@ -124,9 +150,7 @@ async def get_file(suite: Suite, person: Viewer, number: Number) -> PlainTextRes
 
 
 @router.get("/history/{number}/rollback", response_class=HTMLResponse)
-async def preview(
-    request: Request, suite: Suite, person: Admin, number: Number
-) -> HTMLResponse:
+async def preview(request: Request, suite: Suite, person: Admin, number: Number) -> HTMLResponse:
     """Return what going back would change, find and do to users; changes nothing."""
     return await _preview(request, suite, person, number)
 
@@ -149,9 +173,7 @@ async def roll_back(
             parent=parent,
         )
     except Conflict as error:
-        return await _preview(
-            request, suite, person, number, reason=reason, conflict=str(error)
-        )
+        return await _preview(request, suite, person, number, reason=reason, conflict=str(error))
     return see_other(request, f"/history/{outcome.number}?done=true")
 
 
