@@ -249,10 +249,14 @@ async def list_events(
 ) -> list[dict[str, Any]]:
     """Return events, newest first; ``filters`` may hold the keys of _EVENT_FILTERS.
 
-    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen.
+    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen. A list
+    of names instead of one means any of them.
     """
     values = {key: filters[key] for key in _EVENT_FILTERS if filters.get(key) is not None}
-    clauses = "\n  and ".join(_EVENT_FILTERS[key] for key in values) or "true"
+    clauses = "\n  and ".join(
+        f"{key} = any(%({key})s)" if isinstance(value, list) else _EVENT_FILTERS[key]
+        for key, value in values.items()
+    )
     async with connection.cursor(row_factory=dict_row) as cursor:
         # Never prepared: which index is best depends on how common the values are. Only the clauses that
         # are asked for stand in the statement, because the planner does not see through "null or".
@@ -261,7 +265,7 @@ async def list_events(
             -- events page; no lock
             select id, at, kind, severity, service, workload, server, cause, detail
             from event
-            where {clauses}
+            where {clauses or "true"}
             order by at desc, id desc
             limit %(limit)s
             """,  # noqa: S608 - the clauses are those above; values are parameters

@@ -15,7 +15,12 @@ from switchover.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("service", "workload", "server", "kind", "severity")
+    from switchover.balance.virtual_service import Balance
+
+MOST_HINTS = 300
+"""Names offered while a filter is written; more would weigh more than the page."""
+MOST_NAMES = 50
+"""Names that a part of a name may stand for."""
 SPEC = ListSpec(
     path="/events",
     columns=(
@@ -84,13 +89,54 @@ def tell(row: Mapping[str, Any]) -> ToldEvent:
     )
 
 
-def read_filters(query: ListQuery, zone: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNames:
+    """The names of the platform file as it is; events may be older and name others."""
+
+    service: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
+
+    def hints(self) -> dict[str, tuple[str, ...]]:
+        """Return what to offer while a filter is written; nothing of what is too long to offer."""
+        found = {"service": self.service, "workload": self.workload, "server": self.server}
+        return {key: names if len(names) <= MOST_HINTS else () for key, names in found.items()}
+
+
+def known_names(balance: Balance | None) -> KnownNames:
+    """Return the names of a platform file; none before there is one."""
+    if balance is None:
+        return KnownNames()
+    workloads = (item.name for service in balance.services for item in service.workloads)
+    return KnownNames(
+        service=tuple(service.name for service in balance.services),
+        workload=tuple(dict.fromkeys(workloads)),
+        server=tuple(balance.servers),
+    )
+
+
+def read_filters(query: ListQuery, zone: str, known: KnownNames) -> dict[str, object]:
     """Return what the database is asked for; moments are read in the zone of who asks."""
     return {
-        **{name: query.get(name) for name in NAMES},
+        "service": _names(query.get("service"), known.service),
+        "workload": _names(query.get("workload"), known.workload),
+        "server": _names(query.get("server"), known.server),
+        "kind": query.get("kind"),
+        "severity": query.get("severity"),
         "since": _moment(query.get("since"), zone),
         "until": _moment(query.get("until"), zone),
     }
+
+
+def _names(text: str | None, known: tuple[str, ...]) -> str | list[str] | None:
+    """Return the name, or the known names with that part in them: people write as little as they can."""
+    if text is None or text in known:
+        return text
+    part = text.casefold()
+    found = [name for name in known if part in name.casefold()]
+    if not found:
+        return text
+    return found[0] if len(found) == 1 else found[:MOST_NAMES]
 
 
 def read_id(text: str | None) -> int | None:

@@ -64,6 +64,8 @@ _DOORS = {
 MOST_TEXT = 100_000
 """Characters of a platform file on a page; the whole can be fetched."""
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Older = Annotated[int | None, Query(alias="from", ge=1, le=2**63 - 1)]
+Newer = Annotated[int | None, Query(alias="to", ge=1, le=2**63 - 1)]
 Word = Annotated[str, Query(max_length=10)]
 Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 
@@ -103,16 +105,14 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
 
 @router.get("/history/difference", response_class=HTMLResponse)
 async def show_difference(
-    request: Request,
-    suite: Suite,
-    person: Viewer,
-    older: Annotated[int, Query(alias="from", ge=1, le=2**63 - 1)],
-    newer: Annotated[int, Query(alias="to", ge=1, le=2**63 - 1)],
+    request: Request, suite: Suite, person: Viewer, older: Older = None, newer: Newer = None
 ) -> HTMLResponse:
-    """Return what differs between two revisions, in the direction that was asked for."""
-    diff = await history.get_difference(suite.balance, older, newer)
+    """Return what differs between two revisions, in the direction that was asked for; else the last change."""
+    after = newer or (await history.get_revision(suite.balance, 0)).number
+    before = older or max(1, after - 1)
+    diff = await history.get_difference(suite.balance, before, after)
     return render(
-        request, person, "difference.html", older=older, newer=newer, diff=read_diff(diff)
+        request, person, "difference.html", older=before, newer=after, diff=read_diff(diff)
     )
 
 
@@ -150,9 +150,31 @@ async def get_file(suite: Suite, person: Viewer, number: Number) -> PlainTextRes
 
 
 @router.get("/history/{number}/rollback", response_class=HTMLResponse)
-async def preview(request: Request, suite: Suite, person: Admin, number: Number) -> HTMLResponse:
+async def show_rollback(
+    request: Request, suite: Suite, person: Admin, number: Number
+) -> HTMLResponse:
+    """Return what would change; what it does to users is worked out by the preview, which takes longer."""
+    latest = await history.get_revision(suite.balance, 0)
+    diff = await history.get_difference(suite.balance, latest.number, number)
+    return render(
+        request,
+        person,
+        "rollback.html",
+        revision=await history.get_revision(suite.balance, number),
+        latest=latest.number,
+        diff=read_diff(diff),
+        preview=None,
+        reason="",
+        conflict="",
+    )
+
+
+@router.post("/history/{number}/preview", response_class=HTMLResponse)
+async def preview(
+    request: Request, suite: Suite, person: Admin, number: Number, reason: Reason = ""
+) -> HTMLResponse:
     """Return what going back would change, find and do to users; changes nothing."""
-    return await _preview(request, suite, person, number)
+    return await _preview(request, suite, person, number, reason=reason)
 
 
 @router.post("/history/{number}/rollback", response_class=HTMLResponse)
@@ -165,20 +187,12 @@ async def roll_back(
     reason: Reason = "",
 ) -> Response:
     """Go back; when somebody changed something since the preview, show a new preview instead."""
+    intent = revisions.Intent(actor=person.actor, origin=Origin.ROLLBACK, reason=reason)
     try:
-        outcome = await revisions.roll_back(
-            suite.balance,
-            number,
-            intent=_intent(person, reason),
-            parent=parent,
-        )
+        outcome = await revisions.roll_back(suite.balance, number, intent=intent, parent=parent)
     except Conflict as error:
         return await _preview(request, suite, person, number, reason=reason, conflict=str(error))
     return see_other(request, f"/history/{outcome.number}?done=true")
-
-
-def _intent(person: Person, reason: str = "") -> revisions.Intent:
-    return revisions.Intent(actor=person.actor, origin=Origin.ROLLBACK, reason=reason)
 
 
 async def _preview(
@@ -190,16 +204,17 @@ async def _preview(
     reason: str = "",
     conflict: str = "",
 ) -> HTMLResponse:
-    revision = await history.get_revision(suite.balance, number)
-    found = await preview_rollback(suite.balance, number, intent=_intent(person))
+    intent = revisions.Intent(actor=person.actor, origin=Origin.ROLLBACK)
+    found = await preview_rollback(suite.balance, number, intent=intent)
     return render(
         request,
         person,
         "rollback.html",
         status=409 if conflict else 200,
-        revision=revision,
-        preview=found,
+        revision=await history.get_revision(suite.balance, number),
+        latest=found.latest,
         diff=read_diff(found.outcome.diff),
+        preview=found,
         reason=reason,
         conflict=conflict,
     )
