@@ -42,6 +42,7 @@ class OutagePreview:
     """
 
     balance: Balance
+    overrides: Overrides
     outage: Outage
     reports: tuple[ServiceReport, ...]
     calm: tuple[str, ...]
@@ -89,6 +90,7 @@ async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePre
     touched = {report.service.name for report in reports}
     return OutagePreview(
         balance=balance,
+        overrides=wish.overrides,
         outage=outage,
         reports=reports,
         calm=tuple(item.name for item in balance.services if item.name not in touched),

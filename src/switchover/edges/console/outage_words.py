@@ -10,6 +10,7 @@ from switchover.balance.what_if_view import describe_taken_out
 
 if TYPE_CHECKING:
     from switchover.balance.prediction import WorkloadPrediction
+    from switchover.balance.single_failures import SingleFailure
     from switchover.balance.what_if import LayoutReport, ServiceReport
 
 LEVELS = {
@@ -79,6 +80,26 @@ class ToldService:
     recommendation: str
     is_change: bool
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What the loss of one server alone would do, in a few words."""
+
+    level: str
+    word: str
+    sentence: str
+
+
+def tell_alone(failure: SingleFailure) -> Alone:
+    """Return a single failure in words."""
+    where = "; ".join(f"{service}: {', '.join(names)}" for service, names in failure.felt)
+    if failure.outcome is Outcome.WORKS:
+        return Alone(level="ok", word="nobody notices", sentence="")
+    if failure.outcome is Outcome.REDUCED:
+        word = f"{percent(failure.share)} of the capacity left"
+        return Alone(level="warning", word=word, sentence=where)
+    return Alone(level="bad", word=failure.outcome.value, sentence=where)
 
 
 def tell(report: ServiceReport) -> ToldService:

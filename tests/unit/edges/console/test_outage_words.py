@@ -6,8 +6,9 @@ from tests.unit.balance.outage_farm import service_of
 
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
 from switchover.balance.prediction import Outcome
+from switchover.balance.single_failures import SingleFailure
 from switchover.balance.what_if import report_service
-from switchover.edges.console.outage_words import LEVELS, ToldService, tell
+from switchover.edges.console.outage_words import LEVELS, Alone, ToldService, tell, tell_alone
 from switchover.model.platform_file.spec import Layout
 
 
@@ -64,3 +65,16 @@ def test_what_operators_took_out_is_told() -> None:
     service = told("cas1/ecp", layout=Layout.L7, overrides=overrides)
     assert service.lines[0].taken_out == ("cas2: drained",)
     assert service.left_out == ()
+
+
+def test_a_single_failure_is_told_in_a_few_words() -> None:
+    def alone(outcome: Outcome, share: float) -> Alone:
+        felt = (("mail", ("owa", "ecp")),)
+        return tell_alone(SingleFailure(server="cas1", outcome=outcome, felt=felt, share=share))
+
+    assert alone(Outcome.WORKS, 1.0).word == "nobody notices"
+    half = alone(Outcome.REDUCED, 0.5)
+    assert (half.level, half.word) == ("warning", "50 % of the capacity left")
+    gone = alone(Outcome.CLOSED, 0.0)
+    assert (gone.level, gone.word) == ("bad", "connection closed")
+    assert gone.sentence == "mail: owa, ecp"

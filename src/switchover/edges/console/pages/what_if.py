@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import StringConstraints
 
-from switchover.balance.work.preview import preview_outage
+from switchover.balance.single_failures import single_failures
+from switchover.balance.work.preview import OutagePreview, preview_outage
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.outage_board import lay_out
-from switchover.edges.console.outage_words import tell
+from switchover.edges.console.outage_board import Board, lay_out
+from switchover.edges.console.outage_words import Alone, tell, tell_alone
 from switchover.edges.console.page import render
 from switchover.errors import InvalidInput
 
@@ -45,12 +46,14 @@ async def show_what_if(
         words += [pair for pair in kept.items() if pair[1]]
         return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
 
+    board = lay_out(preview.balance, known, service=service, containing=q)
     return render(
         request,
         person,
         "what_if.html",
         preview=preview,
-        board=lay_out(preview.balance, known, service=service, containing=q),
+        board=board,
+        alone={} if known else _alone(preview, board),
         answers=[tell(report) for report in preview.reports],
         services=[(item.name, item.title) for item in preview.balance.services],
         down=known,
@@ -58,3 +61,10 @@ async def show_what_if(
         containing=q,
         link=link,
     )
+
+
+def _alone(preview: OutagePreview, board: Board) -> dict[str, Alone]:
+    """Return what the loss of each server on the board would do by itself."""
+    names = {row.server.value for row in board.rows}
+    found = single_failures(preview.balance, preview.overrides, names)
+    return {name: tell_alone(failure) for name, failure in found.items()}
