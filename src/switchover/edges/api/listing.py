@@ -8,7 +8,7 @@ whole, and none keeps a connection to the database while a slow client reads.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,7 +76,7 @@ class Listing(Generic[Place]):
 
     ``read`` returns up to so many rows after a place, None for the beginning; ``place`` is the place
     after a row, in an answer under the name ``cursor``. ``lines`` spreads a row that holds others over
-    several lines. ``file`` is a word for the file's name where the list's own does not say enough.
+    several lines. ``file_name`` is a word for the file's name where the list's own does not say enough.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Listing(Generic[Place]):
     read: Callable[[Place | None, int], Awaitable[list[Row]]]
     place: Callable[[Row], Place]
     cursor: str = "after"
-    file: str = ""
+    file_name: str = ""
     lines: Callable[[Row], Iterable[Row]] = _as_it_is
 
     async def answer(
@@ -92,7 +92,7 @@ class Listing(Generic[Place]):
     ) -> Answer:
         """Return a page with the place where the next begins, null at the end; or the file."""
         if form is Format.CSV:
-            return await self.export(form, start=start, limit=limit)
+            return await self.file(form, start=start, limit=limit)
         rows, following = await self._page(start, limit or default)
         return {**more, self.name: rows, self.cursor: following}
 
@@ -101,24 +101,15 @@ class Listing(Generic[Place]):
         shown = rows[:limit]
         return shown, self.place(shown[-1]) if len(rows) > limit else None
 
-    async def export(
+    async def file(
         self, form: Format, *, start: Place | None = None, limit: int | None = None
     ) -> Response:
-        """Return a file with all that follows ``start``, or with ``limit`` of it."""
+        """Return the list from a place on as a file, sent while it is read."""
         # The first page before the answer begins, so that what fails gets an answer of its own.
         page = await self._page(start, _at_once(limit))
-        name = f"switchover-{self.file or self.name}-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
-        pages = self._pages(page, limit)
-        return StreamingResponse(
-            self._csv(pages) if form is Format.CSV else _json(pages),
-            media_type="text/csv" if form is Format.CSV else "application/json",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        return file_answer(
+            self.file_name or self.name, self.columns, self._pages(page, limit), form, self.lines
         )
-
-    async def _csv(self, pages: AsyncIterator[list[Row]]) -> AsyncIterator[str]:
-        yield head_line(self.columns)
-        async for rows in pages:
-            yield row_lines(self.columns, (line for row in rows for line in self.lines(row)))
 
     async def _pages(
         self, page: tuple[list[Row], Place | None], left: int | None
@@ -132,17 +123,43 @@ class Listing(Generic[Place]):
             page = await self._page(following, _at_once(left))
 
 
-async def _json(pages: AsyncIterator[list[Row]]) -> AsyncIterator[str]:
-    """Yield one JSON array, a row on each line."""
-    before = "[\n"
+def file_answer(
+    name: str,
+    columns: Sequence[str],
+    pages: AsyncIterator[Sequence[Row]],
+    form: Format,
+    lines: Callable[[Row], Iterable[Row]] = _as_it_is,
+) -> Response:
+    """Return rows as a file to keep, named after its list and this moment."""
+    file = f"switchover-{name}-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
+    return StreamingResponse(
+        _csv(columns, pages, lines) if form is Format.CSV else _json(pages),
+        media_type="text/csv" if form is Format.CSV else "application/json",
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
+    )
+
+
+async def _csv(
+    columns: Sequence[str],
+    pages: AsyncIterator[Sequence[Row]],
+    lines: Callable[[Row], Iterable[Row]],
+) -> AsyncIterator[str]:
+    yield head_line(columns)
     async for rows in pages:
-        for row in rows:
-            yield before + json.dumps(row, default=_plain, ensure_ascii=False)
-            before = ",\n"
-    yield "[]\n" if before == "[\n" else "\n]\n"
+        yield row_lines(columns, (line for row in rows for line in lines(row)))
 
 
-def _plain(value: object) -> str:
+async def _json(pages: AsyncIterator[Sequence[Row]]) -> AsyncIterator[str]:
+    start = "[\n"
+    async for rows in pages:
+        if rows:
+            written = (json.dumps(row, default=_json_value, ensure_ascii=False) for row in rows)
+            yield start + ",\n".join(written)
+            start = ",\n"
+    yield "[]\n" if start == "[\n" else "\n]\n"
+
+
+def _json_value(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

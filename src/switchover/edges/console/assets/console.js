@@ -1,8 +1,9 @@
 // What the console does besides HTMX: a key for the search box, the theme without a reload, words of time
 // that stay true, questions before what can not be undone. Everything works without it.
-"use strict";
 
 (() => {
+  "use strict";
+
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   // The same words as moment.py.
@@ -34,6 +35,21 @@
     event.preventDefault();
     box.focus();
     box.select();
+  });
+
+  // Arrows walk through what the search box suggests; Escape closes it.
+  document.addEventListener("keydown", (event) => {
+    const box = document.querySelector(".search");
+    if (!box || !box.contains(event.target)) return;
+    if (event.key === "Escape") {
+      document.getElementById("suggestions").replaceChildren();
+      box.querySelector("input").focus();
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const stops = [box.querySelector("input"), ...box.querySelectorAll(".suggestions a")];
+    event.preventDefault();
+    stops[(stops.indexOf(event.target) + step + stops.length) % stops.length].focus();
   });
 
   // The cookie is set by the server; the page only does not wait for it.

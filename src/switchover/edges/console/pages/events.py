@@ -41,7 +41,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
 
     if query.form:
         listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
-        return await listing.export(Format(query.form))
+        return await listing.file(Format(query.form))
     rows = await read(read_id(query.place), SPEC.rows + 1)
     shown = [tell(row) for row in rows[: SPEC.rows]]
     table = Table(

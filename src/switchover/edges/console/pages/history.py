@@ -85,7 +85,7 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
         listing = Listing(
             name="revisions", columns=REVISION, read=read, place=lambda row: int(row["number"])
         )
-        return await listing.export(Format(query.form))
+        return await listing.file(Format(query.form))
     rows = await read(_place(query.place), SPEC.rows + 1)
     shown = rows[: SPEC.rows]
     following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
