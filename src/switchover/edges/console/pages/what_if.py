@@ -16,7 +16,7 @@ from switchover.edges.console.access import Viewer
 from switchover.edges.console.outage_board import Board, lay_out
 from switchover.edges.console.outage_words import Alone, tell, tell_alone
 from switchover.edges.console.page import render
-from switchover.errors import InvalidInput
+from switchover.errors import InvalidInput, NotFound
 
 router = APIRouter()
 MOST_DOWN = 500
@@ -36,7 +36,10 @@ async def show_what_if(
     """Return the board with ``down`` off, and what that does to each service in each layout."""
     if len(down) > MOST_DOWN:
         raise InvalidInput(f"{len(down)} things at once; more than {MOST_DOWN} can not be off here")
-    preview = await preview_outage(suite.balance, down)
+    try:
+        preview = await preview_outage(suite.balance, down)
+    except NotFound:
+        return render(request, person, "what_if.html", preview=None)
     known = [item.text for item in preview.outage.items]
     kept = {"service": service, "q": q}
 
