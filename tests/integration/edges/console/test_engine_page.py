@@ -42,7 +42,13 @@ def application(tmp_path: Path, *, text: str | None = TEXT, **changes: Any) -> F
         "settings": Settings(data_dir=tmp_path, user_id=1000),
         "balance": SimpleNamespace(engine=engine),
         "cycle": SimpleNamespace(state=SimpleNamespace(info=parse_info(INFO)), report=report),
-        "engine_version": EngineVersion(text="2.8.25-x", tls_library="OpenSSL 3.0.15"),
+        "engine_version": EngineVersion(
+            haproxy=(2, 8, 25),
+            text="2.8.25-x",
+            tls_library="OpenSSL 3.0.15",
+            tls_version=(3, 0, 15),
+            branch_end="Q2 2028",
+        ),
         "engine_path": Path("/usr/sbin/haproxy"),
         "database": SimpleNamespace(is_answering=True),
     }
@@ -51,7 +57,14 @@ def application(tmp_path: Path, *, text: str | None = TEXT, **changes: Any) -> F
 
 async def test_the_page_tells_versions_the_cycle_and_limits(tmp_path: Path) -> None:
     text = (await ask(application(tmp_path), "/engine")).text
-    for told in ("2.8.25-x", "OpenSSL 3.0.15", "revision 4: in order", "process 41", "1 h 1 min"):
+    for told in (
+        "2.8.25-x",
+        "until Q2 2028",
+        "OpenSSL 3.0.15",
+        "revision 4: in order",
+        "process 41",
+        "1 h 1 min",
+    ):
         assert told in text
     assert "12 of 7\N{NARROW NO-BREAK SPACE}500" in text
     assert "&lt;check&gt;" in text
