@@ -146,7 +146,9 @@ def _licences(work: Path, packages: list[str]) -> str:
             (file.read_text("utf-8") for name in _LICENCE_NAMES if (file := home / name).is_file()),
             "",
         )
-        told.append(f"{about['name']} {about['version']}, {about.get('license', 'licence below')}\n\n{text}")
+        told.append(
+            f"{about['name']} {about['version']}, {about.get('license', 'licence below')}\n\n{text}"
+        )
     return "\n----\n".join(told)
 
 

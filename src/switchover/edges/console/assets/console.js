@@ -68,6 +68,12 @@
     if (answer.type !== "opaqueredirect" && !answer.ok) window.location.reload();
   }, true);
 
+  // An address holds only what was chosen.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches(".filters, .search")) return;
+    for (const [key, value] of [...event.formData]) if (value === "") event.formData.delete(key);
+  });
+
   setInterval(freshen, 5000);
   document.addEventListener("htmx:afterSettle", freshen);
 })();
