@@ -60,15 +60,12 @@ def test_a_drain_of_one_of_two_servers_costs_half_of_the_capacity() -> None:
     assert back.feeling is Feeling.BETTER
 
 
-def test_taking_the_last_server_out_says_what_users_meet() -> None:
-    effect = only(
-        find_effects(
-            side(service_of(servers=["cas1"])),
-            side(service_of(servers=["cas1"]), cas1=AdminState.MAINTENANCE),
-        )
-    )
-    assert effect.feeling is Feeling.WORSE
-    assert effect.sentence.startswith("A user can not use")
+def test_taking_the_last_server_out_says_what_users_of_each_workload_meet() -> None:
+    alone = service_of(servers=["cas1"])
+    owa, ecp = find_effects(side(alone), side(alone, cas1=AdminState.MAINTENANCE))
+    assert (owa.workloads, owa.feeling) == (("owa",), Feeling.WORSE)
+    assert owa.sentence.startswith("A user can not use owa; the sorry page answers")
+    assert ecp.sentence.startswith("A user can not use ecp")
 
 
 def test_a_server_less_in_the_file_is_told_with_what_is_left() -> None:

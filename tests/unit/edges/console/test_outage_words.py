@@ -33,8 +33,13 @@ def test_a_broken_workload_takes_the_others_along_in_one_layout_and_not_in_anoth
     assert (best.label, best.lost) == ("l7", "")
     assert service.is_change
     ecp = service.lines[1]
-    assert [cell.word for cell in ecp.cells] == ["less capacity", "works", "works", "works"]
-    assert [cell.lost for cell in ecp.cells] == [1, 0, 0, 0]
+    assert [cell.word for cell in ecp.cells] == [
+        "less capacity",
+        "less capacity",
+        "works",
+        "works",
+    ]
+    assert [cell.lost for cell in ecp.cells] == [1, 1, 0, 0]
     assert ecp.taken_out == ("cas1: shares the verdict on owa",)
     assert ecp.answering == ("cas2",)
     assert (service.level, service.word) == ("warning", "less capacity")
