@@ -20,6 +20,7 @@ from switchover.model.platform_file.read import read_platform_file
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from switchover.balance.outage import OutageItem
     from switchover.balance.revision import Revision
     from switchover.balance.virtual_service import Balance
     from switchover.balance.work.parts import BalancerParts
@@ -79,7 +80,8 @@ async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePre
     """
     wish = await load_wish(parts)
     balance = wish.balance
-    items, unknown = [], []
+    items: list[OutageItem] = []
+    unknown: list[str] = []
     for text in dict.fromkeys(down):
         try:
             items += parse_outage(balance, (text,)).items
