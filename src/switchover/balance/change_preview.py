@@ -111,8 +111,8 @@ def _down_now(snapshot: Snapshot, service: VirtualService) -> list[tuple[str, st
     """Return the pairs of server and workload that health checks have taken out."""
     return [
         (cell.view.server, item.name)
-        for pool in service.pools()
-        for cell in snapshot.pool_cells(service, pool)
+        for pool, cells in snapshot.pool_cells(service.name)
+        for cell in cells
         if not cell.serves and not cell.is_ordered_out
         for item in pool.workloads
     ]

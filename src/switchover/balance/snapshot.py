@@ -11,15 +11,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from switchover.balance.overrides import AdminState, Overrides
+from switchover.balance.overrides import AdminState, Override, Overrides
 from switchover.balance.status_words import (
     LEVELS,
     RANKS,
-    Condition,
+    TAKES_TRAFFIC,
     Level,
     ServerView,
+    row_condition,
     server_view,
 )
 from switchover.balance.unserved import closed_frontends, is_closed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 """Proxy and name of a row: ``("mail.owa", "cas1")``."""
 
+NO_ORDER = Override()
 SAME_MOMENT_SECONDS = 2
 """The engine tells whole seconds since a change: what they point at wanders by one, and by one more
 with the time the answer takes."""
@@ -89,8 +91,49 @@ class GridCell:
     @property
     def is_ordered_out(self) -> bool:
         """True when an operator took it out: drained, in maintenance, or of no weight."""
-        wanted = self.view.wanted != AdminState.READY
-        return wanted or (self.view.takes_traffic and self.view.weight == 0)
+        if self.view.takes_traffic:
+            return self.view.weight == 0
+        return self.view.wanted != AdminState.READY
+
+
+class Tally(NamedTuple):
+    """How many servers of some pools there are, are not in the engine, serve, were taken out, waver."""
+
+    total: int
+    absent: int
+    up: int
+    out: int
+    uneasy: int
+
+    @property
+    def word(self) -> Word:
+        """The state of them together."""
+        if self.absent == self.total:
+            return Word.UNKNOWN
+        if self.up == 0:
+            return Word.TAKEN_OUT if self.out == self.total else Word.DOWN
+        if self.up + self.out < self.total or self.uneasy:
+            return Word.DEGRADED
+        return Word.REDUCED if self.out else Word.UP
+
+
+class Place(NamedTuple):
+    """A server in a pool, with the key of its row."""
+
+    service: VirtualService
+    pool: Pool
+    server: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """Who is where, in the order of the platform file: worked out once for each of its revisions."""
+
+    by_service: Mapping[str, tuple[tuple[Pool, tuple[Place, ...]], ...]] = field(
+        default_factory=dict
+    )
+    by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +220,7 @@ class Snapshot:
     rows: Mapping[Key, Row] = field(default_factory=dict)
     rates: Mapping[Key, float] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
-    membership: Mapping[str, tuple[tuple[VirtualService, Pool], ...]] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
     revision: int | None = None
     warnings: tuple[str, ...] = ()
@@ -213,34 +256,73 @@ class Snapshot:
         """Return the service of that name, None when there is none."""
         return self.balance.find_service(name) if self.balance else None
 
-    def cell(self, pool: Pool, server: str) -> GridCell:
+    @cached_property
+    def _orders(self) -> dict[Key, Override]:
+        """What operators changed, by the key of the row."""
+        return {
+            (f"{target.service}.{target.pool}", target.server): override
+            for target, override in self.overrides.by_target.items()
+        }
+
+    def cell(self, place: Place) -> GridCell:
         """Return a server in a pool as it is now."""
-        key = (pool.backend, server)
-        row = self.rows.get(key)
-        wanted = self.overrides.get(pool.service, pool.label, server)
+        row = self.rows.get(place.key)
         return GridCell(
-            view=server_view(pool.service, pool.label, server, row, wanted),
-            since=self.since.get(key, 0),
-            rate=self.rates.get(key),
+            view=server_view(
+                place.service.name,
+                place.pool.label,
+                place.server,
+                row,
+                self._orders.get(place.key, NO_ORDER),
+            ),
+            since=self.since.get(place.key, 0),
+            rate=self.rates.get(place.key),
         )
 
-    def pool_cells(self, service: VirtualService, pool: Pool) -> tuple[GridCell, ...]:
-        """Return every server of a pool, in the order of the platform file."""
-        return tuple(self.cell(pool, real.name) for real in service.servers)
+    def pool_cells(self, service: str) -> tuple[tuple[Pool, tuple[GridCell, ...]], ...]:
+        """Return the pools of a service with every server, in the order of the platform file."""
+        return tuple(
+            (pool, tuple(map(self.cell, places)))
+            for pool, places in self.roster.by_service.get(service, ())
+        )
 
     def server_cells(self, server: str) -> tuple[GridCell, ...]:
         """Return a server in each pool it is in, in the order of the platform file."""
-        return tuple(self.cell(pool, server) for _, pool in self.membership.get(server, ()))
+        return tuple(map(self.cell, self.roster.by_server.get(server, ())))
+
+    def _tally(self, places: Iterable[Place]) -> Tally:
+        """Count how servers are; thousands of them in each look, so no cells are made for it."""
+        rows, orders = self.rows, self._orders
+        total = absent = up = out = uneasy = 0
+        for place in places:
+            total += 1
+            row = rows.get(place.key)
+            if row is None:
+                absent += 1
+                continue
+            condition = row_condition(row)
+            order = orders.get(place.key)
+            takes = condition in TAKES_TRAFFIC
+            if takes and row.weight > 0:
+                up += 1
+            elif takes or (order is not None and order.state is not AdminState.READY):
+                out += 1
+            uneasy += LEVELS[condition] is Level.WARNING
+        return Tally(total, absent, up, out, uneasy)
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
         pools = []
-        for pool in service.pools():
-            cells = self.pool_cells(service, pool)
-            up, out = _count(cells)
-            word = _word(cells, up, out)
+        for pool, places in self.roster.by_service.get(service.name, ()):
+            tally = self._tally(places)
             pools.append(
-                PoolLine(label=pool.label, word=word, up=up, total=len(cells), ordered_out=out)
+                PoolLine(
+                    label=pool.label,
+                    word=tally.word,
+                    up=tally.up,
+                    total=tally.total,
+                    ordered_out=tally.out,
+                )
             )
         front = self.rows.get((service.name, "FRONTEND"))
         return ServiceLine(
@@ -271,21 +353,23 @@ class Snapshot:
 
     def server_line(self, server: Server) -> ServerLine:
         """Return a server in one line."""
-        cells = self.server_cells(server.name)
-        up, out = _count(cells)
-        rates = [cell.rate for cell in cells if cell.rate is not None]
+        places = self.roster.by_server.get(server.name, ())
+        tally = self._tally(places)
+        rows = [row for place in places if (row := self.rows.get(place.key)) is not None]
+        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
+        is_well = tally.up + tally.out == tally.total and not tally.uneasy
         return ServerLine(
             name=server.name,
             address=server.address,
             site=server.site or "",
             runs=server.runs,
-            word=_word(cells, up, out) if cells else Word.UNUSED,
-            up=up,
-            total=len(cells),
-            ordered_out=out,
-            connections=sum(cell.view.connections for cell in cells),
+            word=tally.word if places else Word.UNUSED,
+            up=tally.up,
+            total=tally.total,
+            ordered_out=tally.out,
+            connections=sum(row.sessions_now for row in rows),
             rate=sum(rates) if rates else None,
-            reason=_first_reason(cells),
+            reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
 
     @cached_property
@@ -294,24 +378,33 @@ class Snapshot:
         return tuple(self.server_line(server) for server in self.servers.values())
 
 
-def memberships(
-    balance: Balance,
-) -> dict[str, tuple[tuple[VirtualService, Pool], ...]]:
-    """Return the pools of each server, with their services."""
-    found: defaultdict[str, list[tuple[VirtualService, Pool]]] = defaultdict(list)
+def make_roster(balance: Balance) -> Roster:
+    """Return who is where."""
+    by_service = {}
+    by_server: defaultdict[str, list[Place]] = defaultdict(list)
     for service in balance.services:
-        pools = service.pools()
-        for real in service.servers:
-            found[real.name].extend((service, pool) for pool in pools)
-    return {name: tuple(pools) for name, pools in found.items()}
+        pools = []
+        for pool in service.pools():
+            places = tuple(
+                Place(service, pool, real.name, (pool.backend, real.name))
+                for real in service.servers
+            )
+            pools.append((pool, places))
+            for place in places:
+                by_server[place.server].append(place)
+        by_service[service.name] = tuple(pools)
+    return Roster(
+        by_service=by_service,
+        by_server={name: tuple(places) for name, places in by_server.items()},
+    )
 
 
-def counts_of(rows: Iterable[Row]) -> dict[Key, int]:
+def counts_of(rows: Mapping[Key, Row]) -> dict[Key, int]:
     """Return what each frontend and server has counted so far: requests, or where there are none, sessions."""
     return {
-        row.key: row.counters.requests or row.counters.sessions
-        for row in rows
-        if row.kind in {RowKind.FRONTEND, RowKind.SERVER}
+        key: row.counters.requests or row.counters.sessions
+        for key, row in rows.items()
+        if row.kind is RowKind.SERVER or row.kind is RowKind.FRONTEND
     }
 
 
@@ -328,36 +421,18 @@ def rates_between(
     }
 
 
-def moments_of(rows: Iterable[Row], earlier: Mapping[Key, int], *, epoch: float) -> dict[Key, int]:
-    """Return since when each row is in its state, in seconds of the epoch; ``earlier`` steadies them."""
+def moments_of(
+    rows: Mapping[Key, Row], earlier: Mapping[Key, int], *, epoch: float
+) -> dict[Key, int]:
+    """Return since when each server is in its state, in seconds of the epoch; ``earlier`` steadies them."""
     found = {}
     now = round(epoch)
-    for row in rows:
-        if row.kind is not RowKind.SERVER:
-            continue
-        moment = now - row.changed_seconds_ago
-        before = earlier.get(row.key, 0)
-        found[row.key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
+    for key, row in rows.items():
+        if row.kind is RowKind.SERVER:
+            moment = now - row.changed_seconds_ago
+            before = earlier.get(key, 0)
+            found[key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
     return found
-
-
-def _count(cells: Iterable[GridCell]) -> tuple[int, int]:
-    """Return how many serve, and how many an operator took out."""
-    up = out = 0
-    for cell in cells:
-        up += cell.serves
-        out += cell.is_ordered_out and not cell.serves
-    return up, out
-
-
-def _word(cells: tuple[GridCell, ...], up: int, out: int) -> Word:
-    if all(cell.view.condition is Condition.ABSENT for cell in cells):
-        return Word.UNKNOWN
-    if up == 0:
-        return Word.TAKEN_OUT if out == len(cells) else Word.DOWN
-    if up + out < len(cells) or any(cell.level is Level.WARNING for cell in cells):
-        return Word.DEGRADED
-    return Word.REDUCED if out else Word.UP
 
 
 def _first_reason(cells: Iterable[GridCell]) -> str:

@@ -109,6 +109,7 @@ async def test_rates_are_measured_from_one_look_to_another(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
+    desk.board.observation.sampled = (0.0, ())
     monkeypatch.setattr(module.clock, "monotonic", lambda: now)
     await desk.board.look()
     now += 4.0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Snapshot, memberships, moments_of
+from switchover.balance.snapshot import Roster, Snapshot, make_roster, moments_of
 from switchover.balance.virtual_service import Balance
 from switchover.wire.haproxy.statistics import NOTHING, Row, RowKind
 
@@ -41,16 +41,16 @@ def snapshot_of(
     number: int = 1,
     **values: Any,
 ) -> Snapshot:
-    listed = list(rows)
+    by_key = {one.key: one for one in rows}
     return Snapshot(
         **{
             "number": number,
             "at": NOON,
             "balance": balance,
             "overrides": overrides or Overrides(),
-            "rows": {one.key: one for one in listed},
-            "since": moments_of(listed, {}, epoch=NOON.timestamp()),
-            "membership": memberships(balance) if balance else {},
+            "rows": by_key,
+            "since": moments_of(by_key, {}, epoch=NOON.timestamp()),
+            "roster": make_roster(balance) if balance else Roster(),
             "sentence": "revision 3: in order",
             **values,
         }

@@ -11,12 +11,12 @@ from switchover.balance.snapshot import (
     SAME_MOMENT_SECONDS,
     Word,
     counts_of,
-    memberships,
+    make_roster,
     moments_of,
     rates_between,
 )
 from switchover.balance.status_words import LEVELS, RANKS, Condition, Level
-from switchover.balance.virtual_service import Balance
+from switchover.wire.haproxy.statistics import Row
 
 FARM = farm(
     {"web": http_service(), "imap": mail_service()},
@@ -114,11 +114,13 @@ def test_a_server_that_somebody_took_out_everywhere_is_no_worry() -> None:
     everywhere = Overrides().changed(
         [
             Target(service=service.name, pool=pool.label, server="cas1")
-            for service, pool in memberships(FARM)["cas1"]
+            for service, pool, _, _ in make_roster(FARM).by_server["cas1"]
         ],
         state=AdminState.DRAIN,
     )
-    rows = [row(pool.backend, "cas1", "DRAIN") for _, pool in memberships(FARM)["cas1"]]
+    rows = [
+        row(pool.backend, "cas1", "DRAIN") for _, pool, _, _ in make_roster(FARM).by_server["cas1"]
+    ]
     found = snapshot_of(FARM, rows, overrides=everywhere)
     line = found.server_line(FARM.servers["cas1"])
     assert (line.word, line.level) == (Word.TAKEN_OUT, Level.OFF)
@@ -130,13 +132,12 @@ def test_a_cell_tells_state_reason_since_when_and_what_was_ordered() -> None:
         [row("web.owa", "cas1", "DOWN", check="L7STS", check_code=503, changed_seconds_ago=60)],
         overrides=ordered("cas1", state=AdminState.DRAIN),
     )
-    cell = found.cell(FARM.services[0].pools()[0], "cas1")
+    cell, absent = found.pool_cells("web")[0][1]
     assert (cell.view.condition, cell.level) == (Condition.DOWN, Level.BAD)
     assert (cell.view.reason, cell.view.wanted) == ("wrong status 503", "drain")
     assert cell.since == NOON.timestamp() - 60
     assert cell.rate is None
     assert not cell.serves
-    absent = found.cell(FARM.services[0].pools()[0], "cas2")
     assert (absent.view.condition, absent.since) == (Condition.ABSENT, 0)
 
 
@@ -165,7 +166,10 @@ def test_requests_are_counted_where_there_are_any_else_sessions() -> None:
         row("imap.imaps", "cas1", counted={"sessions": 3}),
         row("web.owa", "BACKEND", counted={"requests": 9}),
     ]
-    assert counts_of(rows) == {("web.owa", "cas1"): 5, ("imap.imaps", "cas1"): 3}
+    assert counts_of({one.key: one for one in rows}) == {
+        ("web.owa", "cas1"): 5,
+        ("imap.imaps", "cas1"): 3,
+    }
 
 
 def test_a_rate_is_what_was_counted_per_second_also_by_a_worker_that_began_anew() -> None:
@@ -175,14 +179,18 @@ def test_a_rate_is_what_was_counted_per_second_also_by_a_worker_that_began_anew(
     assert rates_between(before, now, seconds=0) == {}
 
 
+def keyed(*rows: Row) -> dict[tuple[str, str], Row]:
+    return {one.key: one for one in rows}
+
+
 def test_the_moment_of_a_change_does_not_wander_with_whole_seconds() -> None:
     one = row("web.owa", "cas1", changed_seconds_ago=10)
-    first = moments_of([one, row("web.owa", "BACKEND")], {}, epoch=1000.4)
+    first = moments_of(keyed(one, row("web.owa", "BACKEND")), {}, epoch=1000.4)
     assert first == {("web.owa", "cas1"): 990}
-    again = moments_of([one], first, epoch=1000.4 + SAME_MOMENT_SECONDS)
+    again = moments_of(keyed(one), first, epoch=1000.4 + SAME_MOMENT_SECONDS)
     assert again == first
     changed = row("web.owa", "cas1", "DOWN", changed_seconds_ago=0)
-    assert moments_of([changed], first, epoch=1003)[changed.key] == 1003
+    assert moments_of(keyed(changed), first, epoch=1003)[changed.key] == 1003
 
 
 def test_every_condition_has_a_level_and_the_worst_level_ranks_first() -> None:
@@ -190,11 +198,12 @@ def test_every_condition_has_a_level_and_the_worst_level_ranks_first() -> None:
     assert min(Level, key=lambda level: RANKS[level]) is Level.BAD
 
 
-def test_members_stand_in_the_order_of_the_file() -> None:
-    balance: Balance = FARM
-    assert [(service.name, pool.label) for service, pool in memberships(balance)["cas2"]] == [
+def test_places_stand_in_the_order_of_the_file() -> None:
+    roster = make_roster(FARM)
+    assert [(place.service.name, place.pool.label) for place in roster.by_server["cas2"]] == [
         ("web", "owa"),
         ("web", "activesync"),
         ("imap", "imaps"),
     ]
-    assert "spare" not in memberships(balance)
+    assert "spare" not in roster.by_server
+    assert [pool.label for pool, _ in roster.by_service["web"]] == ["owa", "activesync"]

@@ -19,9 +19,10 @@ from switchover.balance.drain import DrainStart
 from switchover.balance.overrides import Overrides
 from switchover.balance.snapshot import (
     Key,
+    Roster,
     Snapshot,
     counts_of,
-    memberships,
+    make_roster,
     moments_of,
     rates_between,
 )
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from switchover.balance.event import Event
     from switchover.balance.overrides import Target
-    from switchover.balance.virtual_service import Pool, VirtualService
     from switchover.balance.work.cycle import Cycle
     from switchover.balance.work.observation import Observation
     from switchover.balance.work.parts import BalancerParts
@@ -78,7 +78,7 @@ class Board:
     """Grows with each sign that something is different; a snapshot is fresh if begun after the last."""
     _seen: int = -1
     _wish: Wish | None = None
-    _membership: dict[str, tuple[tuple[VirtualService, Pool], ...]] = field(default_factory=dict)
+    _roster: Roster = field(default_factory=Roster)
     _past: deque[tuple[float, dict[Key, int]]] = field(default_factory=deque)
     _since: dict[Key, int] = field(default_factory=dict)
     _watchers: int = 0
@@ -208,21 +208,22 @@ class Board:
 
     def _put_together(self, wish: Wish | None, rows: tuple[Row, ...], *, answers: bool) -> Snapshot:
         at = clock.now()
+        by_key = {row.key: row for row in rows}
         if wish is not self._wish:
-            self._membership = memberships(wish.balance) if wish else {}
+            self._roster = make_roster(wish.balance) if wish else Roster()
             self._wish = wish
         if answers:
-            self._since = moments_of(rows, self._since, epoch=at.timestamp())
+            self._since = moments_of(by_key, self._since, epoch=at.timestamp())
         report = self.cycle.report
         return Snapshot(
             number=self._last.number + 1 if self._last else 1,
             at=at,
             balance=wish.balance if wish else None,
             overrides=wish.overrides if wish else Overrides(),
-            rows={row.key: row for row in rows},
-            rates=self._rates(rows) if answers else {},
+            rows=by_key,
+            rates=self._rates(by_key) if answers else {},
             since=self._since,
-            membership=self._membership,
+            roster=self._roster,
             sentence=report.sentence if report else "no cycle yet",
             revision=report.revision if report else None,
             warnings=(
@@ -237,7 +238,7 @@ class Board:
             and (report is None or report.database_answers),
         )
 
-    def _rates(self, rows: tuple[Row, ...]) -> dict[Key, float]:
+    def _rates(self, rows: dict[Key, Row]) -> dict[Key, float]:
         now = clock.monotonic()
         counts = counts_of(rows)
         while len(self._past) > 1 and now - self._past[1][0] >= RATE_SECONDS:
@@ -246,7 +247,7 @@ class Board:
             self._past.clear()  # nobody looked for a while: that would be no "now"
         sampled_at, sampled = self.observation.sampled
         if not self._past and now - sampled_at < SAMPLE_SECONDS:
-            self._past.append((sampled_at, counts_of(sampled)))
+            self._past.append((sampled_at, counts_of({row.key: row for row in sampled})))
         found: dict[Key, float] = {}
         if self._past:
             then, before = self._past[0]

@@ -177,7 +177,7 @@ def _service(topic: Topic, view: View) -> dict[str, Part]:
     if service is None:
         return {}
     line = snapshot.service_line(service)
-    cells = [cell for pool in service.pools() for cell in snapshot.pool_cells(service, pool)]
+    cells = [cell for _, found in snapshot.pool_cells(service.name) for cell in found]
     return {
         **_head(topic, line),
         **_grid(cells),

@@ -127,6 +127,8 @@ class Desk:
                 for pool in service.pools():
                     for real in service.servers:
                         self.engine.rows.append(row(pool.backend, real.name))
+            # So that rates are known from the first snapshot on.
+            self.board.observation.sampled = (clock.monotonic() - 5, tuple(self.engine.rows))
 
 
 class _Recent:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from switchover.edges.console import live
 from switchover.edges.console.pages import (
     change,
+    drift,
+    engine,
+    events,
     help_page,
+    history,
     overview,
     search,
     servers,
     service,
     theme,
+    what_if,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +29,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     servers.router,
     service.router,
     live.router,
+    what_if.router,
+    events.router,
+    history.router,
+    drift.router,
+    engine.router,
     search.router,
     help_page.router,
     theme.router,

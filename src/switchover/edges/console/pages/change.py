@@ -134,9 +134,9 @@ def _page(
 def _places(snapshot: Snapshot, server: str) -> list[tuple[str, str]]:
     """Return where a change can apply: everywhere, in a service, in one workload of it."""
     found: dict[str, str] = {"": "everywhere"}
-    for service, pool in snapshot.membership.get(server, ()):
+    for service, pool, _, _ in snapshot.roster.by_server.get(server, ()):
         found.setdefault(service.name, f"{service.name}: all workloads")
-        if len(service.pools()) > 1:
+        if len(snapshot.roster.by_service[service.name]) > 1:
             found[f"{service.name}/{pool.label}"] = f"{service.name}: only {pool.label}"
     return list(found.items())
 
