@@ -25,3 +25,4 @@ class AccessParts:
     hashing: Hashing = field(default_factory=Hashing)
     throttle: Throttle = field(default_factory=Throttle)
     first_code: FirstCode = field(default_factory=FirstCode)
+    is_claimed: bool = False

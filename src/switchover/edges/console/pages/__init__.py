@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchover.edges.console.pages import help_page, search, theme
+from switchover.edges.console.pages import (
+    account,
+    accounts,
+    first_run,
+    help_page,
+    search,
+    sign_in,
+    theme,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -13,4 +22,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     help_page.router,
     theme.router,
+    sign_in.router,
+    first_run.router,
+    account.router,
+    accounts.router,
+    tokens.router,
 )

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from switchover.store.pool import Connection
 
 
-async def has_accounts(parts: AccessParts) -> bool:
-    """True when somebody claimed the console."""
-    async with parts.database.transaction() as connection:
-        return await queries.has_accounts(connection)
+async def is_claimed(parts: AccessParts) -> bool:
+    """True when there is an account. Remembered: the last administrator can not be removed."""
+    if not parts.is_claimed:
+        async with parts.database.transaction() as connection:
+            parts.is_claimed = await queries.has_accounts(connection)
+    return parts.is_claimed
 
 
 async def get_account(parts: AccessParts, name: str) -> Account:
