@@ -200,7 +200,9 @@ async def test_the_search_box_suggests_while_somebody_types(wish: None) -> None:
     part = (await ask(console(balance=None), "/search?q=cas", **keys)).text
     assert 'href="/servers/cas1"' in part
     assert "<h1>" not in part
-    assert "suggestions" not in (await ask(console(balance=None), "/search?q=")).text.split("<main")[1]
+    assert (
+        "suggestions" not in (await ask(console(balance=None), "/search?q=")).text.split("<main")[1]
+    )
 
 
 async def test_there_is_nothing_to_find_before_the_first_revision(
