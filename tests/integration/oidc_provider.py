@@ -99,9 +99,7 @@ async def pass_provider(session: aiohttp.ClientSession, address: str, login: str
     own = issuer[0]
     method, data = "GET", None
     for _ in range(12):
-        async with session.request(
-            method, address, data=data, allow_redirects=False
-        ) as answer:
+        async with session.request(method, address, data=data, allow_redirects=False) as answer:
             text = await answer.text()
             where = answer.headers.get("Location")
         if where is not None:
@@ -113,7 +111,9 @@ async def pass_provider(session: aiohttp.ClientSession, address: str, login: str
         form = re.search(r'<form[^>]*action="([^"]+)"', text)
         assert form is not None, text[:2000]
         address = urljoin(address, unescape(form[1]))
-        hidden = re.findall(r'<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"', text)
+        hidden = re.findall(
+            r'<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"', text
+        )
         method, data = "POST", {name: unescape(value) for name, value in hidden}
         if data.get("prompt") == "login":
             data |= {"login": login, "password": "any"}

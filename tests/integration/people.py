@@ -99,7 +99,9 @@ class Browser:
         await self.session.close()
 
     async def get(self, path: str, **headers: str) -> Page:
-        return await self.ask("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        return await self.ask(
+            "GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()}
+        )
 
     async def post(self, path: str, **fields: str) -> Page:
         """Send a form as the last page with a token had it."""

@@ -83,10 +83,11 @@ def test_a_public_url_is_scheme_name_and_port(text: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["mail", "ftp://x", "https://", "https://x/path", "https://a:b@x", "https://x y", "https://[x"]
+    "text",
+    ["mail", "ftp://x", "https://", "https://x/path", "https://a:b@x", "https://x y", "https://[x"],
 )
 def test_anything_else_is_no_public_url(text: str) -> None:
-    with pytest.raises(InvalidInput, match="SWITCHOVER_PUBLIC_URL: .* is no address"):
+    with pytest.raises(InvalidInput, match=r"SWITCHOVER_PUBLIC_URL: .* is no address"):
         read({"SWITCHOVER_PUBLIC_URL": text})
 
 
@@ -102,7 +103,9 @@ def test_anything_else_is_no_public_url(text: str) -> None:
         ("0.0.0.0:8440", "off", False),
     ],
 )
-def test_tls_is_on_unless_only_this_machine_can_connect(api: str, tls: str, *, has_tls: bool) -> None:
+def test_tls_is_on_unless_only_this_machine_can_connect(
+    api: str, tls: str, *, has_tls: bool
+) -> None:
     assert read({"SWITCHOVER_TLS": tls}, api=api).has_tls is has_tls
 
 

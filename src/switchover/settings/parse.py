@@ -203,7 +203,9 @@ def parse_words(separator: str) -> Callable[[str], tuple[str, ...]]:
     def parse(text: str) -> tuple[str, ...]:
         words = tuple(word.strip() for word in text.split(separator) if word.strip())
         if not words or not all(word.isprintable() for word in words):
-            raise ValueError(f"{text[:100]!r} is no list; write items with {separator!r} between them")
+            raise ValueError(
+                f"{text[:100]!r} is no list; write items with {separator!r} between them"
+            )
         return words
 
     return parse

@@ -38,7 +38,9 @@ class Double:
     nonce: str = ""
     document: dict[str, Any] = field(default_factory=dict)
     keys: list[RSAKey] = field(default_factory=lambda: [KEY])
-    token: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode({"alg": "RS256", "kid": "one"}, claims, KEY)
+    token: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, claims, KEY
+    )
     user_info: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     padding: int = 0
@@ -124,7 +126,9 @@ LIES: dict[str, Callable[[dict[str, Any]], str]] = {
         {"alg": "HS256", "kid": "one"}, claims, OctKey.import_key(KEY.as_pem(private=False))
     ),
     "HS256 with the client id": lambda claims: jwt.encode(
-        {"alg": "HS256", "kid": "one"}, claims, OctKey.import_key("switchover-switchover-switchover")
+        {"alg": "HS256", "kid": "one"},
+        claims,
+        OctKey.import_key("switchover-switchover-switchover"),
     ),
     "another issuer": lambda claims: jwt.encode(
         {"alg": "RS256", "kid": "one"}, {**claims, "iss": "https://evil.example"}, KEY
@@ -163,7 +167,9 @@ async def test_new_keys_are_fetched_when_a_token_names_one(double: Double, tmp_p
     double.keys, double.nonce = [NEWER], ""
     double.token = lambda claims: jwt.encode({"alg": "RS256", "kid": "two"}, claims, NEWER)
     with pytest.raises(Refused, match="does not publish"):
-        await enter(provider, double)  # fetched a moment ago: strangers do not make us fetch at will
+        await enter(
+            provider, double
+        )  # fetched a moment ago: strangers do not make us fetch at will
     provider._keys_at -= 31.0
     double.nonce = ""
     assert (await enter(provider, double)).subject == "ada-1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,11 @@ pytestmark = pytest.mark.xdist_group("edges")
 
 
 @pytest.fixture
-async def ada(running: Suite) -> AsyncIterator[str]:
+async def ada(running: Suite) -> str:
     """The only administrator; returns a cookie of hers."""
     await query(running, "delete from account")
     account = await add_person(running, "ada", Role.ADMIN)
-    yield await open_session(running, account)
+    return await open_session(running, account)
 
 
 async def test_an_administrator_makes_changes_and_removes_accounts_by_pages(
@@ -30,7 +29,9 @@ async def test_an_administrator_makes_changes_and_removes_accounts_by_pages(
         form = {"name": "bob@contoso.example", "role": "viewer", "password": PASSWORD}
         made = await page.post("/accounts", **form, again=PASSWORD)
         assert (made.status, made.location) == (303, "/accounts/bob%40contoso.example")
-        again = await page.post("/accounts", **{**form, "name": "BOB@contoso.example"}, again=PASSWORD)
+        again = await page.post(
+            "/accounts", **{**form, "name": "BOB@contoso.example"}, again=PASSWORD
+        )
         assert (again.status, "there is an account" in again.text) == (422, True)
         other = await page.post("/accounts", **{**form, "name": "carl"}, again="x")
         assert (other.status, "not the same" in other.text) == (422, True)
@@ -80,7 +81,15 @@ async def test_an_account_is_made_listed_and_removed_by_command(
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")
     made = await running.cli(
-        "account", "create", "carl", "--role", "operator", "--password-file", str(file), "-o", "json"
+        "account",
+        "create",
+        "carl",
+        "--role",
+        "operator",
+        "--password-file",
+        str(file),
+        "-o",
+        "json",
     )
     assert (made.json["name"], made.json["role"]) == ("carl", "operator")
     assert "carl" in (await running.cli("account", "list")).out
@@ -135,5 +144,7 @@ async def test_a_token_is_made_shown_once_and_ended_on_its_page(running: Suite, 
 async def test_times_stand_in_the_zone_of_the_account(running: Suite, ada: str) -> None:
     async with browser(running, ada) as page:
         assert (await page.post("/account/zone", zone="Mars/Olympus")).status == 422
-        assert (await page.post("/account/zone", zone="Asia/Tokyo")).location == "/account?done=zone"
+        assert (
+            await page.post("/account/zone", zone="Asia/Tokyo")
+        ).location == "/account?done=zone"
         assert 'data-zone="Asia/Tokyo"' in (await page.get("/account")).text

@@ -45,7 +45,9 @@ async def test_only_the_code_from_the_log_makes_the_first_account(fresh: Suite) 
 async def test_the_local_command_line_claims_a_console_too(fresh: Suite, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD)
-    made = await fresh.cli("account", "create", "ada", "--role", "admin", "--password-file", str(file))
+    made = await fresh.cli(
+        "account", "create", "ada", "--role", "admin", "--password-file", str(file)
+    )
     assert made.code == 0, made.err
     async with browser(fresh) as page:
         assert (await page.get("/first-run")).location == "/sign-in"

@@ -89,7 +89,9 @@ async def test_a_group_gives_a_role_and_the_account_is_that_of_the_subject(both:
         assert 'id="old"' not in shown.text
     async with browser(at) as page:
         assert (await come_back(page, "olga")).status == 303
-    found = await query(at, "select name, role, issuer, subject from account where issuer is not null order by name")
+    found = await query(
+        at, "select name, role, issuer, subject from account where issuer is not null order by name"
+    )
     assert found == [
         ("ada", "admin", both.provider.issuer, "ada"),
         ("olga", "operator", both.provider.issuer, "olga"),
@@ -172,7 +174,13 @@ async def test_an_answer_is_good_only_in_the_browser_that_asked(both: Both) -> N
 
 @pytest.mark.parametrize(
     "change",
-    [{"state": "another"}, {"state": None}, {"code": None}, {"iss": "https://evil.example"}, {"iss": None}],
+    [
+        {"state": "another"},
+        {"state": None},
+        {"code": None},
+        {"iss": "https://evil.example"},
+        {"iss": None},
+    ],
 )
 async def test_a_changed_answer_is_refused(both: Both, change: dict[str, str | None]) -> None:
     async with browser(both.suite) as page:
@@ -202,11 +210,17 @@ async def test_groups_may_stand_only_at_the_user_info(
 ) -> None:
     address = f"{loopback()}:8440"
     with (
-        real_provider(tmp_path, f"http://{address}", PEOPLE, groups_only_at_userinfo=True) as provider,
+        real_provider(
+            tmp_path, f"http://{address}", PEOPLE, groups_only_at_userinfo=True
+        ) as provider,
         lent_database(postgres) as database,
     ):
         async with suite(
-            "--api", address, database=database, oidc_admin_groups="mail-admins", **provider.settings
+            "--api",
+            address,
+            database=database,
+            oidc_admin_groups="mail-admins",
+            **provider.settings,
         ) as at:
             await add_person(at, "root", Role.ADMIN)
             async with browser(at) as page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 
@@ -30,9 +31,7 @@ async def test_a_browser_without_a_session_is_led_to_sign_in_and_back(running: S
         page = await ada.get(page.location)
         assert page.status == 200
         assert 'name="next" value="/account?done=zone"' in page.text
-        page = await ada.post(
-            "/sign-in", name="ADA", password=PASSWORD, next="/account?done=zone"
-        )
+        page = await ada.post("/sign-in", name="ADA", password=PASSWORD, next="/account?done=zone")
         assert (page.status, page.location) == (303, "/account?done=zone")
         assert (await ada.get("/account")).status == 200
         assert (await ada.get("/sign-in")).location == "/"
@@ -234,8 +233,6 @@ async def enrol(running: Suite, name: str) -> tuple[bytes, list[str]]:
 
 
 def decode(spelled: str) -> bytes:
-    import base64
-
     return base64.b32decode(spelled.replace(" ", ""))
 
 
@@ -276,7 +273,7 @@ async def test_a_second_factor_is_asked_for_and_no_code_works_twice(running: Sui
 
 async def test_a_code_needs_the_session_that_waits_for_it(running: Suite) -> None:
     await add_person(running, "tess", Role.VIEWER)
-    secret, codes = await enrol(running, "tess")
+    _, codes = await enrol(running, "tess")
     async with browser(running) as page:
         await page.sign_in("tess")
         await page.get("/sign-in/code")

@@ -22,8 +22,7 @@ from switchover.directory.access.role import Role
 from switchover.directory.access.session.session import form_token
 from switchover.edges.api import server
 from switchover.edges.api.access import least_role
-from switchover.edges.api.server import create_app, list_routes
-from switchover.edges.readers import is_for_programs
+from switchover.edges.api.server import OPEN_PATHS, create_app, list_routes
 from switchover.edges.readers import is_for_programs
 from switchover.errors import Corrupt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -71,8 +72,6 @@ async def test_a_generated_certificate_is_trusted_by_the_local_command_line_alon
 
 
 async def _verified(at: Suite) -> None:
-    import asyncio
-
     parts = urlsplit(at.url)
     await asyncio.open_connection(
         parts.hostname, parts.port, ssl=ssl.create_default_context(), server_hostname="127.0.0.1"

@@ -35,6 +35,7 @@ class TokenBody(BaseModel):
 
 def token_body(token: Token) -> dict[str, Any]:
     """Return a token as lists show it."""
+
     def moment(value: Any) -> str | None:
         return value.isoformat() if value else None
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
 
-def open_connection(
-    url: str, pin: Path | None, *, timeout: float
-) -> http.client.HTTPConnection:
+def open_connection(url: str, pin: Path | None, *, timeout: float) -> http.client.HTTPConnection:
     """Return a connection that opens with its first request."""
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -43,9 +43,7 @@ _HOST_PREFIX = "__Host-"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD"})
-_STRANGE = (
-    "this request does not come from a page of this console: open the page again and repeat it there"
-)
+_STRANGE = "this request does not come from a page of this console: open the page again and repeat it there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ def test_names_of_people_are_usable(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ada", "ada ", "x" * 64, "a/b", "<b>", "a\n", "a\0b", "-ada", "Ádám", "ada\u202eb"]
+    "name",
+    ["", " ada", "ada ", "x" * 64, "a/b", "<b>", "a\n", "a\0b", "-ada", "Ádám", "ada\u202eb"],
 )
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="not a usable account name"):

@@ -71,7 +71,9 @@ def test_only_a_hash_of_a_cookie_is_kept() -> None:
     assert kept != secret_hash(new_secret())
 
 
-@pytest.mark.parametrize("text", ["", "short", "x" * 44, "ä" * 43, "'; drop table session; --" + "x" * 18])
+@pytest.mark.parametrize(
+    "text", ["", "short", "x" * 44, "ä" * 43, "'; drop table session; --" + "x" * 18]
+)
 def test_what_can_not_be_a_cookie_of_ours_is_not_looked_up(text: str) -> None:
     assert secret_hash(text) is None
 

@@ -100,7 +100,9 @@ def provided_name(wanted: str, taken: Container[str]) -> str:
     stands for one person in the history, and a provider must not be able to borrow a local one.
     """
     plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode("ascii")
-    stem = _NO_NAME_PART.sub("-", plain).strip("@._- ")[: LONGEST_NAME - 4].rstrip("@ ") or "somebody"
+    stem = (
+        _NO_NAME_PART.sub("-", plain).strip("@._- ")[: LONGEST_NAME - 4].rstrip("@ ") or "somebody"
+    )
     number, name = 1, stem
     while name.lower() in taken:
         number += 1

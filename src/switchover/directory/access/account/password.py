@@ -71,7 +71,9 @@ def is_password(kept: str, password: str) -> bool:
     except VerificationError:
         return False
     except InvalidHashError:
-        raise Corrupt("the password of this account can not be read; set a new one with: switchover account password") from None
+        raise Corrupt(
+            "the password of this account can not be read; set a new one with: switchover account password"
+        ) from None
 
 
 def is_outdated(kept: str) -> bool:

@@ -248,7 +248,9 @@ async def delete_account(connection: AsyncConnection[Any], account_id: str) -> N
     )
 
 
-async def set_draft(connection: AsyncConnection[Any], account_id: str, sealed: bytes | None) -> None:
+async def set_draft(
+    connection: AsyncConnection[Any], account_id: str, sealed: bytes | None
+) -> None:
     """Keep a second factor that is not in force yet."""
     await connection.execute(
         "-- second factor to confirm; row lock\nupdate account set totp_draft = %s where id = %s",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 LONGEST = timedelta(minutes=10)
 """For how long somebody may be at the provider."""
-ANEW = "This answer does not belong to a sign-in of this browser, or it took too long. Sign in anew."
+ANEW = (
+    "This answer does not belong to a sign-in of this browser, or it took too long. Sign in anew."
+)
 _LONGEST_WORDS = 200
 
 
@@ -46,7 +48,9 @@ class Attempt:
         return cls(
             state=clock.new_secret(),
             nonce=clock.new_secret(),
-            verifier=clock.new_secret(size_bytes=48),  # 64 characters (RFC 7636 section 4.1: 43 to 128)
+            verifier=clock.new_secret(
+                size_bytes=48
+            ),  # 64 characters (RFC 7636 section 4.1: 43 to 128)
             back=back,
             made_at=now.timestamp(),
         )
@@ -90,7 +94,9 @@ class Attempt:
         issuer = answer.get("iss")
         if issuer != provider.issuer and (issuer is not None or provider.names_itself):
             # Two providers mixed up, RFC 9207 section 2.4.
-            raise Refused("The answer comes from another identity provider than the one that was asked.")
+            raise Refused(
+                "The answer comes from another identity provider than the one that was asked."
+            )
         if "error" in answer:
             words = answer.get("error_description") or answer["error"]
             raise Refused(f"The identity provider refused: {_plain(words)}")

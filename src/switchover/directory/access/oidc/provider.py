@@ -12,7 +12,18 @@ from switchover.settings.parse import is_loopback_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
+ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+)
 """Signatures with a key that only the provider has. No ``none``, and no HS*: those are made with a secret
 that we know too, and a public key passed off as one has fooled many."""
 

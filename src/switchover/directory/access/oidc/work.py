@@ -145,7 +145,10 @@ class IdentityProvider:
             known = self._keys
             if known is not None and clock.monotonic() - self._keys_at < older_than:
                 return known
-            self._keys, self._keys_at = read_keys(await self._get(provider.jwks_uri)), clock.monotonic()
+            self._keys, self._keys_at = (
+                read_keys(await self._get(provider.jwks_uri)),
+                clock.monotonic(),
+            )
             return self._keys
 
     async def _exchange(self, provider: Provider, attempt: Attempt, code: str) -> dict[str, Any]:
@@ -163,7 +166,9 @@ class IdentityProvider:
             headers["Authorization"] = _basic(self.settings.client_id, secret.reveal())
         else:
             form |= {"client_id": self.settings.client_id, "client_secret": secret.reveal()}
-        async with self._asking("POST", provider.token_endpoint, data=form, headers=headers) as said:
+        async with self._asking(
+            "POST", provider.token_endpoint, data=form, headers=headers
+        ) as said:
             status, body = said
         if status != 200:
             words = body.get("error_description") or body.get("error") or f"status {status}"
@@ -175,7 +180,9 @@ class IdentityProvider:
     ) -> dict[str, Any]:
         token = tokens.get("id_token")
         if not isinstance(token, str):
-            raise Refused("The identity provider sent no ID token; is the scope openid allowed there?")
+            raise Refused(
+                "The identity provider sent no ID token; is the scope openid allowed there?"
+            )
         expected = Expected(
             issuer=provider.issuer,
             client_id=self.settings.client_id,
@@ -189,7 +196,9 @@ class IdentityProvider:
             )
             if claims is not None:
                 return claims
-        raise Refused("The identity provider's answer is signed with a key that it does not publish.")
+        raise Refused(
+            "The identity provider's answer is signed with a key that it does not publish."
+        )
 
     async def _user_info(self, url: str, access_token: str) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {access_token}"}
@@ -197,9 +206,14 @@ class IdentityProvider:
             return body if status == 200 else {}
 
     async def _get(self, url: str) -> dict[str, Any]:
-        async with self._asking("GET", url, headers={"Accept": "application/json"}) as (status, body):
+        async with self._asking("GET", url, headers={"Accept": "application/json"}) as (
+            status,
+            body,
+        ):
             if status != 200:
-                raise Unavailable(f"the identity provider answers {status} at {url}; try again later")
+                raise Unavailable(
+                    f"the identity provider answers {status} at {url}; try again later"
+                )
             return body
 
     @asynccontextmanager

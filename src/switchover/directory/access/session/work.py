@@ -97,9 +97,7 @@ async def end_session(
 ) -> None:
     """End one session of an account; raises NotFound when there is none such that is open."""
     async with parts.database.transaction() as connection:
-        if not await queries.end_session(
-            connection, account.id, session_id, because, clock.now()
-        ):
+        if not await queries.end_session(connection, account.id, session_id, because, clock.now()):
             raise NotFound("there is no such open session; it may have ended")
 
 

@@ -34,7 +34,11 @@ class Pace:
     def pause(self, failures: int) -> float:
         """Return how long to wait after so many failures."""
         over = failures - self.free
-        return 0.0 if over < 0 else min(self.longest_seconds, self.first_seconds * 2.0 ** min(over, 20))
+        return (
+            0.0
+            if over < 0
+            else min(self.longest_seconds, self.first_seconds * 2.0 ** min(over, 20))
+        )
 
 
 class Kind(Enum):

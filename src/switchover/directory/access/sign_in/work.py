@@ -88,9 +88,7 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
 async def sign_out(parts: AccessParts, account: Account, session: Session) -> None:
     """End the session somebody asks from; nothing happens when it has ended meanwhile."""
     async with parts.database.transaction() as connection:
-        await sessions.end_session(
-            connection, account.id, session.id, "signed out", clock.now()
-        )
+        await sessions.end_session(connection, account.id, session.id, "signed out", clock.now())
 
 
 async def _look_up(
@@ -153,9 +151,7 @@ async def _finish(
     if not await sessions.end_session(connection, account.id, session.id, "code given", now):
         return Denied(sentence=TOO_LATE, reason="the session that awaited the code has ended")
     await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
-    return Opened(
-        new=await open_session(connection, account, Method.PASSWORD_AND_CODE, visitor)
-    )
+    return Opened(new=await open_session(connection, account, Method.PASSWORD_AND_CODE, visitor))
 
 
 def _awaits(parts: AccessParts, session: Session, account: Account) -> bool:

@@ -53,8 +53,7 @@ async def change_password(
 ) -> Response:
     """Change the password; every other session of the account ends."""
     try:
-        if new != again:
-            raise InvalidInput("the two new passwords are not the same; type them again")
+        require_same(new, again)
         await proof.change_own_password(
             suite.access, person.account, old=old, new=new, keep_session=person.session.id
         )
@@ -117,9 +116,7 @@ async def remove_second_factor(
 @router.post("/account/sessions/{session}/end")
 async def end_session(request: Request, suite: Suite, person: Viewer, session: str) -> Response:
     """End one of one's own sessions."""
-    await sessions.end_session(
-        suite.access, person.account, session, because="ended by its person"
-    )
+    await sessions.end_session(suite.access, person.account, session, because="ended by its person")
     return see_other(request, "/account#sessions")
 
 
@@ -128,6 +125,12 @@ async def end_other_sessions(request: Request, suite: Suite, person: Viewer) -> 
     """End every session but this one."""
     await sessions.end_others(suite.access, person.account, person.session.id)
     return see_other(request, "/account#sessions")
+
+
+def require_same(password: str, again: str) -> None:
+    """Raise InvalidInput unless a new password was typed twice alike."""
+    if password != again:
+        raise InvalidInput("the two passwords are not the same; type them again")
 
 
 async def _page(

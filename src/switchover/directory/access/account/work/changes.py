@@ -60,7 +60,9 @@ async def create_first_account(
     async with parts.database.transaction() as connection:
         await queries.lock_accounts(connection)
         if await queries.has_accounts(connection):
-            raise Conflict("this console has accounts by now: sign in with one, or ask who made them")
+            raise Conflict(
+                "this console has accounts by now: sign in with one, or ask who made them"
+            )
         return await _insert(connection, name, Role.ADMIN, digest, FIRST)
 
 
