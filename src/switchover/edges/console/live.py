@@ -26,7 +26,7 @@ from switchover.app import Switchover
 from switchover.balance.client import Client
 from switchover.balance.recent import Recent
 from switchover.balance.snapshot import Snapshot
-from switchover.edges.console.access import Viewer
+from switchover.edges.console.access import Watcher
 from switchover.edges.console.cells import View, parts_of
 from switchover.edges.console.fragments import Fragments, Part
 from switchover.edges.console.page import environment
@@ -59,7 +59,7 @@ def render_part(part: Part) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class Watcher:
+class Watching:
     """One open stream: what it watches, up to which snapshot it was told, and what waits to be sent."""
 
     topics: tuple[Topic, ...]
@@ -109,7 +109,7 @@ class Hub:
     fragments: Fragments = field(default_factory=lambda: Fragments(render=render_part))
     boot: str = field(default_factory=lambda: clock.new_id()[:8])
     """Names this process: another one numbers its snapshots anew."""
-    watchers: set[Watcher] = field(default_factory=set)
+    watchers: set[Watching] = field(default_factory=set)
     _feeding: asyncio.Task[None] | None = None
     _told: dict[Topic, int] = field(default_factory=dict)
     _is_closed: bool = False
@@ -160,7 +160,7 @@ class Hub:
 
     async def stream(self, topics: tuple[Topic, ...], since: int) -> AsyncIterator[bytes]:
         """Yield messages for as long as a stream may last."""
-        watcher = Watcher(topics, since)
+        watcher = Watching(topics, since)
         ends_at = clock.monotonic() + STREAM_SECONDS
         try:
             yield b"retry: 1000\n\n" + await self._welcome(watcher)
@@ -170,7 +170,7 @@ class Hub:
         finally:
             self.watchers.discard(watcher)
 
-    async def _welcome(self, watcher: Watcher) -> bytes:
+    async def _welcome(self, watcher: Watching) -> bytes:
         """Let a watcher in, and return what changed since its page was made."""
         snapshot = await self.suite.board.look()
         view = await self.view(snapshot, watcher.topics)
@@ -194,7 +194,7 @@ class Hub:
         place = f"{self.boot}.{number}"
         return f"event: mark\nid: {place}\ndata: {place}\n\n".encode()
 
-    async def _next(self, watcher: Watcher) -> bytes:
+    async def _next(self, watcher: Watching) -> bytes:
         if watcher.is_behind:
             watcher.is_behind = False
             while not watcher.waiting.empty():
@@ -287,7 +287,7 @@ LiveHub = Annotated[Hub, Depends(find_hub)]
 @router.get("/live")
 async def watch(
     hub: LiveHub,
-    person: Viewer,  # noqa: ARG001 - names the role
+    person: Watcher,  # noqa: ARG001 - names the role
     topics: Annotated[str, Query(max_length=20_000)],
     since: Annotated[str, Query(max_length=100)] = "",
     last_event_id: Annotated[str, Header(max_length=100)] = "",

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING
 
 from switchover.edges.console import live
 from switchover.edges.console.pages import (
+    account,
+    accounts,
     change,
     drift,
     engine,
     events,
+    first_run,
     help_page,
     history,
     overview,
     search,
     servers,
     service,
+    sign_in,
     theme,
+    tokens,
     what_if,
 )
 
@@ -37,4 +42,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     help_page.router,
     theme.router,
+    sign_in.router,
+    first_run.router,
+    account.router,
+    accounts.router,
+    tokens.router,
 )
