@@ -36,7 +36,9 @@ class Answer:
 def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
     """Return the application as somebody of this role sees it, None for who is not signed in."""
     settings = SimpleNamespace(api=ListenAddress(host="127.0.0.1", port=8440))
-    app = create_app(cast("Switchover", SimpleNamespace(**{"settings": settings, **parts})))
+    # Enough to tell who shows no cookie that they are not signed in.
+    bare = {"settings": settings, "balance": SimpleNamespace(is_prepared=True), "access": None}
+    app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))
     if role is not None:
         person = signed_in(role)
         for needed in (access.VIEWER, access.WATCHER, access.OPERATOR, access.ADMIN):
