@@ -86,6 +86,8 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         access_log=False,
         lifespan="off",
         server_header=False,
+        # An address that a header claims must not stand in the audit log.
+        proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
     server = _Server(config)

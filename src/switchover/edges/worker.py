@@ -27,6 +27,7 @@ FLUSH_SECONDS = 1.0
 ROLL_UP_SECONDS = 300.0
 UPKEEP_SECONDS = 3600.0
 PREPARE_SECONDS = 2.0
+REFUSALS_SECONDS = 60.0
 YOUNG_OBJECTS = 20_000
 
 
@@ -46,6 +47,7 @@ async def run_worker(switchover: Switchover) -> None:
         group.create_task(
             _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
         )
+        group.create_task(_repeat("refusals", REFUSALS_SECONDS, switchover.refusals.flush))
         group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
 
 

@@ -134,6 +134,11 @@ class Settings:
         return self.data_dir / "secret.key"
 
     @property
+    def audit_head_file(self) -> Path:
+        """File (0600) that says where the audit log ended, outside the database."""
+        return self.data_dir / "audit.head"
+
+    @property
     def lock_file(self) -> Path:
         """File whose lock says that a process serves this data directory."""
         return self.data_dir / "switchover.lock"

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
+    audit,
     engine,
     events,
     revisions,
@@ -33,7 +34,7 @@ OPEN_PATHS = frozenset({"/api/v1/health"})
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
         ("/api/v1", module.router)
-        for module in (engine, services, servers, statistics, revisions, events, tokens)
+        for module in (engine, services, servers, statistics, revisions, events, tokens, audit)
     ),
     ("", engine.metrics_router),
 )

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "statistics": ("statistics",),
     "servers": ("server",),
     "tokens": ("token",),
+    "audit": ("audit",),
     "copy": ("copy",),
     "verify": ("verify",),
     "probe": ("probe-endpoint",),
