@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from switchover.directory.access.role import Actor, Door
 from switchover.model.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from switchover.directory.access.role import Actor, Door
 
 MAX_WORDS = 500
 MAX_DETAIL_BYTES = 64 * 1024
