@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -37,6 +38,11 @@ def test_the_wheel_installs_into_an_empty_environment_and_works(tmp_path: Path) 
     assert any(name.endswith("v0001_foundation.sql") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "bench/")) for name in names)
+    static = [name for name in names if name.startswith("switchover/edges/console/static/")]
+    for asset in (r"console\.\w{12}\.css", r"console\.\w{12}\.js", r"third-party\.\w{12}\.txt"):
+        assert any(re.fullmatch(f".*/{asset}", name) for name in static), static
+    assert "switchover/edges/console/templates/frame.html" in names
+    assert not any("node_modules" in name for name in names)
 
     run(UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv", cwd=tmp_path)
     locked = ROOT / "requirements" / "run.txt"
