@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from switchover.app import Switchover
 from switchover.directory.access.role import Door
 from switchover.directory.audit import work
 from switchover.directory.audit.chain import parse_head
@@ -86,19 +87,25 @@ async def list_entries(
         "until": until,
     }
 
+    listing = audit_listing(suite, filters)
+    return await listing.answer(form, start=before, limit=limit, default=100)
+
+
+def audit_listing(suite: Switchover, filters: Mapping[str, object]) -> Listing[int]:
+    """Return the list of entries that fit these filters, newest first."""
+
     async def read(start: int | None, rows: int) -> list[Row]:
         return await work.list_entries(
             suite.database, filters={**filters, "before": start}, limit=rows
         )
 
-    listing = Listing(
+    return Listing(
         name="audit",
         columns=COLUMNS,
         read=read,
         place=lambda row: int(row["number"]),
         cursor="before",
     )
-    return await listing.answer(form, start=before, limit=limit, default=100)
 
 
 @router.get("/audit/verify", response_model=dict[str, Any])

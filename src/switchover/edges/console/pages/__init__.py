@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchover.edges.console.pages import help_page, search, theme
+from switchover.edges.console.pages import audit, help_page, search, theme
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
     search.router,
+    audit.router,
     help_page.router,
     theme.router,
 )
