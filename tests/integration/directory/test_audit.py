@@ -340,10 +340,13 @@ async def test_a_slow_change_holds_nobody_up_before_it_is_recorded(log: Database
 async def test_what_is_rolled_back_leaves_neither_entry_nor_head(
     log: Database, notary: Notary
 ) -> None:
-    with pytest.raises(Conflict):
+    async def fail() -> None:
         async with log.transaction() as connection:
             await work.record(connection, Entry.by(ADA, "revision.apply", "revision 5"))
             raise Conflict("the engine refuses it")
+
+    with pytest.raises(Conflict):
+        await fail()
     head = notary.find_head()
     assert head is not None
     assert head.number == 9

@@ -14,6 +14,7 @@ from switchover.store.pool import Database
 TABLES = {
     "api_token",
     "asset",
+    "audit",
     "copy_folder",
     "copy_pair",
     "document",

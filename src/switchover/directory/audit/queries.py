@@ -159,24 +159,6 @@ async def list_from(connection: AsyncConnection[Any], *, after: int, limit: int)
         return await cursor.fetchall()
 
 
-async def list_actions(connection: AsyncConnection[Any]) -> list[str]:
-    """Return every action that there is, in the order of the alphabet."""
-    cursor = await connection.execute(
-        """
-        -- actions of the audit log, each found by one step in its index; no lock
-        with recursive step as (
-            (select action from audit order by action limit 1)
-            union all
-            select (select a.action from audit a where a.action > step.action order by a.action limit 1)
-            from step
-            where step.action is not null
-        )
-        select action from step where action is not null
-        """
-    )
-    return [row[0] for row in await cursor.fetchall()]
-
-
 async def find_rights(connection: AsyncConnection[Any]) -> Rights:
     """Return what this session may do to the audit log."""
     cursor = await connection.execute(

@@ -138,12 +138,6 @@ async def get_entry(database: Database, number: int) -> dict[str, Any]:
     return link_body(found)
 
 
-async def list_actions(database: Database) -> list[str]:
-    """Return every action that was ever recorded."""
-    async with database.transaction() as connection:
-        return await queries.list_actions(connection)
-
-
 async def verify(database: Database, *, noted: Head | None = None) -> Verdict:
     """Read the whole log and say what is wrong with it; ``noted`` is an end that somebody wrote down.
 
