@@ -62,36 +62,40 @@ begin
     then
         return;
     end if;
-    for one in
-        select tablename as name
-        from pg_tables
-        where schemaname = current_schema()
-          and tableowner = current_user
-          and tablename <> 'audit'
-          and not has_table_privilege(app, format('%I.%I', schemaname, tablename), 'UPDATE')
-    loop
-        execute format(
-            'grant select, insert, update, delete, truncate on %I to %I', one.name, app
-        );
-    end loop;
-    -- Copies give the room of finished batches back, which only an owner may.
-    if exists (
-        select from pg_tables
-        where schemaname = current_schema() and tablename = 'ledger_intent' and tableowner = current_user
-    ) then
-        execute format('grant create on schema %I to %I', current_schema(), app);
-        execute format('alter table ledger_intent owner to %I', app);
-        execute format('revoke create on schema %I from %I', current_schema(), app);
-    end if;
-    if not has_table_privilege(app, 'audit', 'INSERT') then
-        execute format('grant usage on schema %I to %I', current_schema(), app);
-        execute format('grant usage on all sequences in schema %I to %I', current_schema(), app);
-        execute format(
-            'alter default privileges in schema %I '
-            'grant select, insert, update, delete, truncate on tables to %I', current_schema(), app
-        );
-        execute format('grant select, insert on audit to %I', app);
-    end if;
+    begin
+        for one in
+            select tablename as name
+            from pg_tables
+            where schemaname = current_schema()
+              and tableowner = current_user
+              and tablename <> 'audit'
+              and not has_table_privilege(app, format('%I.%I', schemaname, tablename), 'UPDATE')
+        loop
+            execute format(
+                'grant select, insert, update, delete, truncate on %I to %I', one.name, app
+            );
+        end loop;
+        -- Copies give the room of finished batches back, which only an owner may.
+        if exists (
+            select from pg_tables
+            where schemaname = current_schema() and tablename = 'ledger_intent' and tableowner = current_user
+        ) then
+            execute format('grant create on schema %I to %I', current_schema(), app);
+            execute format('alter table ledger_intent owner to %I', app);
+            execute format('revoke create on schema %I from %I', current_schema(), app);
+        end if;
+        if not has_table_privilege(app, 'audit', 'INSERT') then
+            execute format('grant usage on schema %I to %I', current_schema(), app);
+            execute format('grant usage on all sequences in schema %I to %I', current_schema(), app);
+            execute format(
+                'alter default privileges in schema %I '
+                'grant select, insert, update, delete, truncate on tables to %I', current_schema(), app
+            );
+            execute format('grant select, insert on audit to %I', app);
+        end if;
+    exception when insufficient_privilege then
+        null;  -- the schema belongs to somebody else, who gives rights to nobody through us
+    end;
 end
 $$
 """  # noqa: S608 - constant names

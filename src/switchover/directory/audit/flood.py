@@ -64,6 +64,11 @@ class Flood:
             source = Source(name=OTHERS, is_known=source.is_known)
         self._excess[source] += 1
 
+    def keep(self, excess: Excess) -> None:
+        """Count again what was settled and could not be told."""
+        self.since = excess.since
+        self._excess[excess.source] += excess.count
+
     def settle(self, now: datetime) -> tuple[Excess, ...]:
         """Return what a span that is over had beyond, and begin a new one; nothing while it lasts."""
         if self.since is None or now - self.since < SPAN:

@@ -97,6 +97,7 @@ class Inspection:
 
     heads: tuple[Head, ...] = ()
     needs_head: bool = False
+    is_head_damaged: bool = False
     is_ours: Callable[[str, str], bool | None] | None = None
     count: int = 0
     first_at: datetime | None = None
@@ -131,7 +132,7 @@ class Inspection:
 
     def finish(self) -> tuple[Fault, ...]:
         """Look at the end and return the faults that nobody accepted."""
-        if self.needs_head and self.count:
+        if self.is_head_damaged or (self.needs_head and self.count):
             self._add(FaultKind.HEAD, self.last + 1)
         farthest = max((head.number for head in self.heads), default=0)
         if farthest > self.last:

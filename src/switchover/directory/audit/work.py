@@ -14,7 +14,7 @@ from switchover.directory.audit.chain import ACCEPT, link_body, new_link
 from switchover.directory.audit.entry import Entry, Outcome
 from switchover.directory.audit.flood import Flood, source_of
 from switchover.directory.audit.inspection import Fault, Head, Inspection
-from switchover.errors import Conflict, Corrupt, NotFound, Unavailable
+from switchover.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from switchover.store.notary import Note
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ async def verify(database: Database, *, noted: Head | None = None) -> Verdict:
     inspection = Inspection(
         heads=tuple(one for one in (head, noted) if one is not None),
         needs_head=notary is not None and head is None,
+        is_head_damaged=bool(trouble),
         is_ours=notary.is_ours if notary else None,
     )
     async with database.snapshot(statement_seconds=READ_SECONDS) as connection:
@@ -205,7 +206,7 @@ async def accept(database: Database, *, actor: Actor, reason: str) -> Verdict:
     if not verdict.faults:
         raise Conflict("the audit log is in order; there is nothing to accept")
     if not reason.strip():
-        raise Conflict("say why the log is as it is; nobody can ask you later (--reason)")
+        raise InvalidInput("say why the log is as it is: nobody can tell later (--reason)")
     entry = Entry.by(
         actor,
         ACCEPT,
@@ -268,9 +269,11 @@ class Refusals:
     async def flush(self) -> None:
         """Record how many attempts went beyond the share of their source, once a span is over."""
         for excess in self._flood.settle(clock.now()):
-            await record_alone(
-                self._database, _summary(excess.source.name, excess.count, excess.since)
-            )
+            entry = _summary(excess.source.name, excess.count, excess.since)
+            try:
+                await record_alone(self._database, entry)
+            except Unavailable:
+                self._flood.keep(excess)
 
 
 def _summary(name: str, count: int, since: datetime) -> Entry:

@@ -32,6 +32,16 @@ def test_the_first_attempts_of_a_source_are_written_down_and_the_others_counted(
     assert flood.admit(attacker, NOW + SPAN)
 
 
+def test_what_could_not_be_told_is_told_with_the_next() -> None:
+    flood = Flood()
+    attacker = source_of("", "192.0.2.7")
+    for _ in range(EACH + 5):
+        flood.admit(attacker, NOW)
+    (excess,) = flood.settle(NOW + SPAN)
+    flood.keep(excess)
+    assert flood.settle(NOW + SPAN) == (excess,)
+
+
 def test_many_sources_together_are_bounded_and_do_not_hide_who_is_signed_in() -> None:
     flood = Flood()
     strangers = [source_of("", f"192.0.{n // 250}.{n % 250}") for n in range(1000)]

@@ -132,6 +132,10 @@ def test_where_a_head_must_be_its_absence_is_a_fault_unless_there_is_no_entry() 
         assert [fault.kind for fault in inspection.finish()] == kinds
 
 
+def test_a_head_that_can_not_be_used_is_a_fault_of_an_empty_log_too() -> None:
+    assert [one.kind for one in Inspection(is_head_damaged=True).finish()] == [FaultKind.HEAD]
+
+
 def test_what_an_administrator_accepted_is_no_fault_any_more_but_stays_visible() -> None:
     links = [*LINKS[:4], *LINKS[5:]]
     accepted = new_link(entry(action=ACCEPT), number=10, at=AT, previous=LINKS[-1].hash)
