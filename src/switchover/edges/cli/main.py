@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "seeing": ("status", "events", "terminations", "service"),
     "statistics": ("statistics",),
     "servers": ("server",),
+    "accounts": ("account",),
     "tokens": ("token",),
     "audit": ("audit",),
     "copy": ("copy",),

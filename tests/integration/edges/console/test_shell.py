@@ -195,6 +195,16 @@ async def test_the_search_finds_services_and_servers_by_part_of_their_name(wish:
     assert (await ask(app, "/search?q=%00")).status == 422
 
 
+async def test_the_search_box_suggests_while_somebody_types(wish: None) -> None:
+    keys = {"hx_request": "true", "hx_target": "suggestions"}
+    part = (await ask(console(balance=None), "/search?q=cas", **keys)).text
+    assert 'href="/servers/cas1"' in part
+    assert "<h1>" not in part
+    assert (
+        "suggestions" not in (await ask(console(balance=None), "/search?q=")).text.split("<main")[1]
+    )
+
+
 async def test_there_is_nothing_to_find_before_the_first_revision(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

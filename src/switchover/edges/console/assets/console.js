@@ -36,6 +36,21 @@
     box.select();
   });
 
+  // Arrows walk through what the search box suggests; Escape closes it.
+  document.addEventListener("keydown", (event) => {
+    const box = document.querySelector(".search");
+    if (!box || !box.contains(event.target)) return;
+    if (event.key === "Escape") {
+      document.getElementById("suggestions").replaceChildren();
+      box.querySelector("input").focus();
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const stops = [box.querySelector("input"), ...box.querySelectorAll(".suggestions a")];
+    event.preventDefault();
+    stops[(stops.indexOf(event.target) + step + stops.length) % stops.length].focus();
+  });
+
   // The cookie is set by the server; the page only does not wait for it.
   document.addEventListener("submit", async (event) => {
     const form = event.target;

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchover.edges.console.pages import audit, help_page, search, theme
+from switchover.edges.console.pages import (
+    account,
+    accounts,
+    audit,
+    first_run,
+    help_page,
+    search,
+    sign_in,
+    theme,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -14,4 +24,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     help_page.router,
     theme.router,
+    sign_in.router,
+    first_run.router,
+    account.router,
+    accounts.router,
+    tokens.router,
 )
