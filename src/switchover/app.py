@@ -341,7 +341,7 @@ async def prepare_database(switchover: Switchover) -> None:
     if switchover.superuser_dsn is not None:
         await ensure_application_role(switchover.superuser_dsn)
     await migrate(switchover.dsn.reveal())
-    await audit.catch_up(switchover.database)
+    await look_at_audit(switchover)
     await renew_local_token(switchover)
     await _tell_first_code(switchover.access)
     switchover.balance.is_prepared = True
@@ -357,6 +357,14 @@ async def _tell_first_code(access: AccessParts) -> None:
         "NAME --role admin",
         access.first_code.text,
     )
+
+
+async def look_at_audit(switchover: Switchover) -> None:
+    """See that the audit log goes on where it ended, and make it an event when it does not."""
+    trouble = await audit.catch_up(switchover.database)
+    if trouble:
+        logger.error("audit=broken reason=%s", trouble)
+        switchover.events.add(Event(kind="audit-broken", severity=Severity.ERROR, cause=trouble))
 
 
 async def renew_local_token(switchover: Switchover) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAGE_LINKS = 500
+LATE_LINKS = 10_000
+"""More than a process can add before it notes one of them."""
 READ_SECONDS = 30.0
 
 
@@ -69,7 +71,7 @@ async def _add(connection: Connection, entry: Entry, *, is_new_beginning: bool) 
     await queries.insert_link(connection, link)
     fits = notary is None or is_new_beginning or _fits(tip, head, trouble)
     if not fits:
-        logger.error("audit=%d state=broken %s", link.number, _advice(tip, head, trouble))
+        logger.error("audit=%d state=broken reason=%s", link.number, _advice(tip, head, trouble))
     elif notary is not None and head is None:
         # Before the commit, so that even after a crash right behind it the log has had a head.
         notary.note_head(Note(number=tip.number, digest=tip.hash))
@@ -90,8 +92,10 @@ def _fits(tip: Tip, head: Note | None, trouble: str) -> bool:
 
 
 def _advice(tip: Tip, head: Note | None, trouble: str) -> str:
-    told = trouble or (f"head={head.number}" if head else "head=missing")
-    return f"{told} end={tip.number}; look at: switchover audit verify"
+    where = (
+        f"its head outside the database stands at {head.number}" if head else "its head is missing"
+    )
+    return f"the audit log ends at {tip.number} and {trouble or where}; look at: switchover audit verify"
 
 
 def _find_head(notary: Notary | None) -> tuple[Note | None, str]:
@@ -225,24 +229,32 @@ async def accept(database: Database, *, actor: Actor, reason: str) -> Verdict:
     return await verify(database)
 
 
-async def catch_up(database: Database) -> None:
-    """Bring the head to the end of the log after a crash right behind a commit; logs what does not fit."""
+async def catch_up(database: Database) -> str:
+    """Bring the head to the end of the log after a crash right behind a commit.
+
+    Return what does not fit, "" when all is well; then the head stays where it is.
+    """
     notary = database.notary
     note, trouble = _find_head(notary)
     async with database.transaction() as connection:
         tip = await queries.lock_tip(connection, at=note.number if note else 0)
-        if not _fits(tip, note, trouble):
-            logger.error("audit=%d state=broken %s", tip.number, _advice(tip, note, trouble))
-            return
-        if notary is None or note is None or tip.number == note.number:
-            return
-        late = await queries.list_from(connection, after=note.number, limit=PAGE_LINKS)
+        if notary is None or _is_at_end(tip, note):
+            return ""
+        late = await queries.list_from(connection, after=tip.number - LATE_LINKS, limit=LATE_LINKS)
+    if note is None or not _fits(tip, note, trouble):
+        return _advice(tip, note, trouble)
     inspection = Inspection(is_ours=notary.is_ours, last=note.number, previous=note.digest)
-    _take(inspection, late)
+    _take(inspection, [link for link in late if link.number > note.number])
     if inspection.finish():
-        logger.error("audit=%d state=broken look at: switchover audit verify", inspection.last)
-        return
-    notary.note_head(Note(number=late[-1].number, digest=late[-1].hash))
+        return _advice(tip, note, inspection.faults[0].sentence)
+    notary.note_head(Note(number=tip.number, digest=tip.hash))
+    return ""
+
+
+def _is_at_end(tip: Tip, note: Note | None) -> bool:
+    if note is None:
+        return tip.number == 0
+    return (tip.number, tip.hash) == (note.number, note.digest)
 
 
 class Refusals:
