@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 PAGE_LINKS = 500
 LATE_LINKS = 10_000
-"""More than a process can add before it notes one of them."""
+"""Read at once behind a head that lags; what is left is for the next look."""
 READ_SECONDS = 30.0
 
 
@@ -240,14 +240,15 @@ async def catch_up(database: Database) -> str:
         tip = await queries.lock_tip(connection, at=note.number if note else 0)
         if notary is None or _is_at_end(tip, note):
             return ""
-        late = await queries.list_from(connection, after=tip.number - LATE_LINKS, limit=LATE_LINKS)
+        start = note.number if note else 0
+        late = await queries.list_from(connection, after=start, limit=LATE_LINKS)
     if note is None or not _fits(tip, note, trouble):
         return _advice(tip, note, trouble)
     inspection = Inspection(is_ours=notary.is_ours, last=note.number, previous=note.digest)
-    _take(inspection, [link for link in late if link.number > note.number])
+    _take(inspection, late)
     if inspection.finish():
         return _advice(tip, note, inspection.faults[0].sentence)
-    notary.note_head(Note(number=tip.number, digest=tip.hash))
+    notary.note_head(Note(number=inspection.last, digest=inspection.previous))
     return ""
 
 
