@@ -238,7 +238,7 @@ async def catch_up(database: Database) -> str:
     note, trouble = _find_head(notary)
     async with database.transaction() as connection:
         tip = await queries.lock_tip(connection, at=note.number if note else 0)
-        if notary is None or _is_at_end(tip, note):
+        if notary is None or (not trouble and _is_at_end(tip, note)):
             return ""
         start = note.number if note else 0
         late = await queries.list_from(connection, after=start, limit=LATE_LINKS)
