@@ -131,7 +131,9 @@ def _changed_targets(old: Overrides | None, new: Overrides) -> list[Target]:
 
 def _states(overrides: Overrides | None, targets: Sequence[Target]) -> dict[str, object]:
     known = overrides.by_target if overrides else {}
-    shown = {str(target): _state(known.get(target, Override())) for target in targets[:MAX_NAMED]}
+    shown: dict[str, object] = {
+        str(target): _state(known.get(target, Override())) for target in targets[:MAX_NAMED]
+    }
     return shown if len(targets) <= MAX_NAMED else {**shown, "more": len(targets) - MAX_NAMED}
 
 
