@@ -1,8 +1,9 @@
 // What the console does besides HTMX: a key for the search box, the theme without a reload, words of time
 // that stay true, questions before what can not be undone. Everything works without it.
-"use strict";
 
 (() => {
+  "use strict";
+
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   // The same words as moment.py.
@@ -66,6 +67,12 @@
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
     if (answer.type !== "opaqueredirect" && !answer.ok) window.location.reload();
   }, true);
+
+  // An address holds only what was chosen.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches(".filters, .search")) return;
+    for (const [key, value] of [...event.formData]) if (value === "") event.formData.delete(key);
+  });
 
   setInterval(freshen, 5000);
   document.addEventListener("htmx:afterSettle", freshen);
