@@ -31,10 +31,10 @@ from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
 from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.oidc.work import IdentityProvider
-from switchover.directory.access.parts import AccessParts
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits
 from switchover.directory.access.work import (

@@ -87,7 +87,7 @@ def test_a_public_url_is_scheme_name_and_port(text: str, url: str) -> None:
     ["mail", "ftp://x", "https://", "https://x/path", "https://a:b@x", "https://x y", "https://[x"],
 )
 def test_anything_else_is_no_public_url(text: str) -> None:
-    with pytest.raises(InvalidInput, match="SWITCHOVER_PUBLIC_URL: .* is no address"):
+    with pytest.raises(InvalidInput, match=r"SWITCHOVER_PUBLIC_URL: .* is no address"):
         read({"SWITCHOVER_PUBLIC_URL": text})
 
 

@@ -43,6 +43,8 @@ _SUN_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME_BYTES = 40
 LONGEST_DATA_PATH_BYTES = _SUN_PATH_BYTES - 1 - _LONGEST_SOCKET_NAME_BYTES - len("/run")
 
+_LOOPBACK = ListenAddress(host="127.0.0.1", port=8440)
+
 # libpq reads a comma in a socket directory as a list and HAProxy reads "@", "$" and blanks its own
 # way, so any other character sends the sockets to the short directory under /tmp.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
@@ -60,7 +62,7 @@ class Settings:
     user_id: int
     database_url: Secret | None = None
     haproxy: Path | None = None
-    api: ListenAddress = ListenAddress(host="127.0.0.1", port=8440)
+    api: ListenAddress = _LOOPBACK
     public_url: str | None = None
     tls: Tls = Tls.AUTO
     tls_certificate: Path | None = None

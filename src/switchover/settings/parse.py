@@ -150,9 +150,10 @@ def _split(text: str, advice: str) -> SplitResult:
         raise ValueError(advice)
     try:
         parts = urlsplit(text)
-        is_usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        port = parts.port
     except ValueError:
-        is_usable = False
+        raise ValueError(advice) from None
+    is_usable = parts.scheme in {"http", "https"} and parts.hostname and port != 0
     if not is_usable or parts.username is not None:
         raise ValueError(advice)
     return parts

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 SECRET_BYTES = 20  # RFC 4226 section 4, R6: 160 bits are recommended
 STEP_SECONDS = 30

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchover.directory.access.role import Role
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from switchover.directory.access.role import Role
 
 MOST_GROUPS = 5000
 

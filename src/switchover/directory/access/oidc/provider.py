@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from switchover.errors import Refused
+from switchover.settings.parse import is_loopback_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,6 @@ ALGORITHMS = (
 )
 """Signatures with a key that only the provider has. No ``none``, and no HS*: those are made with a secret
 that we know too, and a public key passed off as one has fooled many."""
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def is_usable_url(url: object, issuer: str) -> bool:
         return False
     if parts.scheme == "https":
         return True
-    is_local = parts.hostname in LOOPBACK and own.hostname in LOOPBACK
+    is_local = is_loopback_name(parts.hostname) and is_loopback_name(own.hostname or "")
     return parts.scheme == "http" and own.scheme == "http" and is_local
 
 

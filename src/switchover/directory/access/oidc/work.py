@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from joserfc.jwk import KeySet
 
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.directory.access.session.session import Visitor
     from switchover.settings import OidcSettings
     from switchover.store.pool import Connection
@@ -232,7 +232,7 @@ class IdentityProvider:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(
-                f"the identity provider does not answer at {url} ({error or type(error).__name__}); "
+                f"the identity provider does not answer at {url} ({str(error) or type(error).__name__}); "
                 "sign in with a local account, or try again later"
             ) from error
         yield status, _parse(content)

@@ -18,7 +18,7 @@ from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.store.pool import Connection, Database
 
 KEPT = timedelta(days=30)

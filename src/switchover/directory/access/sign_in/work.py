@@ -31,7 +31,7 @@ from switchover.directory.access.sign_in.throttle import Kind, code_keys, keys_o
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account, Credentials
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.store.pool import Connection
 
 

@@ -53,8 +53,7 @@ async def change_password(
 ) -> Response:
     """Change the password; every other session of the account ends."""
     try:
-        if new != again:
-            raise InvalidInput("the two new passwords are not the same; type them again")
+        require_same(new, again)
         await proof.change_own_password(
             suite.access, person.account, old=old, new=new, keep_session=person.session.id
         )
@@ -126,6 +125,12 @@ async def end_other_sessions(request: Request, suite: Suite, person: Viewer) -> 
     """End every session but this one."""
     await sessions.end_others(suite.access, person.account, person.session.id)
     return see_other(request, "/account#sessions")
+
+
+def require_same(password: str, again: str) -> None:
+    """Raise InvalidInput unless a new password was typed twice alike."""
+    if password != again:
+        raise InvalidInput("the two passwords are not the same; type them again")
 
 
 async def _page(

@@ -17,6 +17,7 @@ from switchover.edges.api.accounts import COLUMNS, account_body
 from switchover.edges.console.access import Admin, Person
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import path_word, render, see_other
+from switchover.edges.console.pages.account import require_same
 from switchover.edges.console.table import (
     Column,
     Filter,
@@ -72,7 +73,7 @@ async def create_account(
 ) -> Response:
     """Make a local account."""
     try:
-        _require_same(password, again)
+        require_same(password, again)
         made = await changes.create_account(
             suite.access, name.strip(), role, password, actor=person.actor
         )
@@ -107,7 +108,7 @@ async def set_password(
 ) -> Response:
     """Give somebody another password; their sessions end."""
     try:
-        _require_same(password, again)
+        require_same(password, again)
         await changes.set_password(suite.access, name, password, actor=person.actor)
     except InvalidInput as error:
         return await _account_page(request, suite, person, name, error=error)
@@ -220,11 +221,6 @@ def _fits(account: Account, query: ListQuery) -> bool:
     state, kind = query.get("state"), query.get("kind")
     is_state = state is None or account.is_enabled is (state == "enabled")
     return is_state and (kind is None or account.is_local is (kind == "local"))
-
-
-def _require_same(password: str, again: str) -> None:
-    if password != again:
-        raise InvalidInput("the two passwords are not the same; type them again")
 
 
 def _back(request: Request, name: str) -> Response:

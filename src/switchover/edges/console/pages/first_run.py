@@ -19,6 +19,7 @@ from switchover.directory.access.sign_in.throttle import pair_key
 from switchover.edges.api.access import Suite, require_prepared
 from switchover.edges.console.access import require_own_form, visitor_of
 from switchover.edges.console.page import render, see_other
+from switchover.edges.console.pages.account import require_same
 from switchover.edges.console.pages.sign_in import give_visitor, open_browser, visitor_secret
 from switchover.errors import Conflict, InvalidInput, Refused
 
@@ -59,7 +60,7 @@ async def claim(
         error = f"Too many tries. Try again in {math.ceil(wait)} s."
         return _page(request, name=name, error=error, status=429)
     try:
-        _require_same(password, again)
+        require_same(password, again)
         account = await create_first_account(suite.access, name.strip(), password, code=code)
     except (InvalidInput, Refused, Conflict) as error:
         return _page(request, name=name, error=str(error), status=422)
@@ -72,11 +73,6 @@ async def _enter(request: Request, suite: Switchover, name: str, password: str) 
     if isinstance(outcome, Opened):
         return open_browser(request, outcome.new, AFTERWARDS)
     return see_other(request, "/sign-in")
-
-
-def _require_same(password: str, again: str) -> None:
-    if password != again:
-        raise InvalidInput("the two passwords are not the same; type them again")
 
 
 def _page(

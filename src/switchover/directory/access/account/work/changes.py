@@ -19,7 +19,7 @@ from switchover.directory.access.session import queries as sessions
 from switchover.errors import Conflict, Refused
 
 if TYPE_CHECKING:
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.store.pool import Connection
 
 FIRST = Actor(name="first run", role=Role.ADMIN)

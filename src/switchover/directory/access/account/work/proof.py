@@ -15,7 +15,7 @@ from switchover.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
 
 
 async def require_password(parts: AccessParts, account: Account, password: str) -> None:

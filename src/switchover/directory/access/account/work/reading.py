@@ -9,7 +9,7 @@ from switchover.errors import NotFound
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.directory.access.role import Role
     from switchover.store.pool import Connection
 

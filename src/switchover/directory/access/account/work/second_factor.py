@@ -16,7 +16,7 @@ from switchover.errors import Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account, Credentials
-    from switchover.directory.access.parts import AccessParts
+    from switchover.directory.access.account.work.parts import AccessParts
     from switchover.directory.access.role import Actor
     from switchover.store.pool import Connection
 
