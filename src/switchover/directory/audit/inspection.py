@@ -148,7 +148,8 @@ class Inspection:
         if digest_of(link) == link.hash:
             return link.number
         if len(self.faults) >= MOST_FAULTS:
-            return None  # looking around costs milliseconds, and there may be a million such entries
+            # Looking around costs milliseconds, and there may be a million such entries.
+            return None
         for distance in range(1, FARTHEST + 1):
             for number in (link.number + distance, link.number - distance):
                 if number > 0 and digest_of(link, number=number) == link.hash:
