@@ -42,24 +42,14 @@ class Rights:
 async def lock_tip(connection: AsyncConnection[Any], *, at: int) -> Tip:
     """Keep others from adding until this transaction ends; return where the log ends.
 
-    Two statements: one alone would read what was there before it waited for the lock.
+    The hash at ``at`` comes with it.
     """
-    async with connection.pipeline():
-        await connection.execute(
-            "-- one entry at a time; advisory lock until the end of the transaction\n"
-            "select pg_advisory_xact_lock(7230002)"
-        )
-        cursor = await connection.execute(
-            """
-            -- where the audit log ends; no lock
-            select number, hash, (select o.hash from audit o where o.number = %s)
-            from audit
-            order by number desc
-            limit 1
-            """,
-            (at,),
-        )
-        row = await cursor.fetchone()
+    cursor = await connection.execute(
+        "-- where the audit log ends; advisory lock until the end of the transaction\n"
+        "select last_number, last_hash, other_hash from audit_lock_end(%s)",
+        (at,),
+    )
+    row = await cursor.fetchone()
     if row is None:
         return Tip(number=0, hash=START, hash_at=START if at == 0 else None)
     return Tip(number=row[0], hash=row[1], hash_at=START if at == 0 else row[2])

@@ -40,3 +40,18 @@ $$;
 create trigger audit_is_only_added_to
     before update or delete or truncate on audit
     for each statement execute function audit_refuses();
+
+-- Keeps others from adding until the transaction ends (advisory lock), and returns where the log ends and the
+-- hash of one more entry. Volatile: its second statement sees what was committed while the first one waited.
+create function audit_lock_end(other bigint)
+    returns table (last_number bigint, last_hash text, other_hash text)
+    language plpgsql volatile as $$
+begin
+    perform pg_advisory_xact_lock(7230002);
+    return query
+    select a.number, a.hash, (select o.hash from audit o where o.number = other)
+    from audit a
+    order by a.number desc
+    limit 1;
+end
+$$;
