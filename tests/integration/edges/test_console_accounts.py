@@ -15,17 +15,17 @@ pytestmark = pytest.mark.xdist_group("edges")
 
 
 @pytest.fixture
-async def ada(running: Suite) -> str:
+async def ada(home: Suite) -> str:
     """The only administrator; returns a cookie of hers."""
-    await query(running, "delete from account")
-    account = await add_person(running, "ada", Role.ADMIN)
-    return await open_session(running, account)
+    await query(home, "delete from account")
+    account = await add_person(home, "ada", Role.ADMIN)
+    return await open_session(home, account)
 
 
 async def test_an_administrator_makes_changes_and_removes_accounts_by_pages(
-    running: Suite, ada: str
+    home: Suite, ada: str
 ) -> None:
-    async with browser(running, ada) as page:
+    async with browser(home, ada) as page:
         form = {"name": "bob@contoso.example", "role": "viewer", "password": PASSWORD}
         made = await page.post("/accounts", **form, again=PASSWORD)
         assert (made.status, made.location) == (303, "/accounts/bob%40contoso.example")
@@ -48,39 +48,39 @@ async def test_an_administrator_makes_changes_and_removes_accounts_by_pages(
         assert (await page.get(at)).status == 404
 
 
-async def test_accounts_are_exported_as_they_are_listed(running: Suite, ada: str) -> None:
-    await add_person(running, "=cmd", Role.VIEWER)
-    async with browser(running, ada) as page:
+async def test_accounts_are_exported_as_they_are_listed(home: Suite, ada: str) -> None:
+    await add_person(home, "=cmd", Role.VIEWER)
+    async with browser(home, ada) as page:
         lines = (await page.get("/accounts?format=csv")).text.splitlines()
         assert lines[0].startswith("name,role,state,kind")
         assert [line.split(",")[0] for line in lines[1:]] == ["'=cmd", "ada"]
         assert "ada" in (await page.get("/accounts?format=json&role=admin")).text
-    csv = (await running.api("GET", "/accounts", format="csv")).body
+    csv = (await home.api("GET", "/accounts", format="csv")).body
     assert csv.splitlines()[0] == lines[0]
 
 
-async def test_the_last_administrator_can_not_be_lost(running: Suite, ada: str) -> None:
+async def test_the_last_administrator_can_not_be_lost(home: Suite, ada: str) -> None:
     for method, path, body in (
         ("POST", "/accounts/ada/disable", {}),
         ("DELETE", "/accounts/ada", None),
         ("PUT", "/accounts/ada/role", {"role": "operator"}),
     ):
-        answer = await running.api(method, path, body)
+        answer = await home.api(method, path, body)
         assert answer.status == 409, path
         assert "the last local account" in answer.body["detail"]
-    await add_person(running, "bob", Role.ADMIN)
-    (await running.api("POST", "/accounts/bob/disable", {})).good()
-    assert (await running.api("DELETE", "/accounts/ada")).status == 409
-    (await running.api("POST", "/accounts/bob/enable", {})).good()
-    (await running.api("DELETE", "/accounts/ada")).good()
+    await add_person(home, "bob", Role.ADMIN)
+    (await home.api("POST", "/accounts/bob/disable", {})).good()
+    assert (await home.api("DELETE", "/accounts/ada")).status == 409
+    (await home.api("POST", "/accounts/bob/enable", {})).good()
+    (await home.api("DELETE", "/accounts/ada")).good()
 
 
 async def test_an_account_is_made_listed_and_removed_by_command(
-    running: Suite, ada: str, tmp_path: Path
+    home: Suite, ada: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")
-    made = await running.cli(
+    made = await home.cli(
         "account",
         "create",
         "carl",
@@ -92,57 +92,57 @@ async def test_an_account_is_made_listed_and_removed_by_command(
         "json",
     )
     assert (made.json["name"], made.json["role"]) == ("carl", "operator")
-    assert "carl" in (await running.cli("account", "list")).out
-    assert "operator" in (await running.cli("account", "show", "carl")).out
+    assert "carl" in (await home.cli("account", "list")).out
+    assert "operator" in (await home.cli("account", "show", "carl")).out
     for arguments in (("role", "carl", "viewer"), ("disable", "carl"), ("enable", "carl")):
-        assert (await running.cli("account", *arguments)).code == 0
+        assert (await home.cli("account", *arguments)).code == 0
     for command in ("totp-reset", "sign-out"):
-        assert (await running.cli("account", command, "carl", "-o", "json")).code == 0
-    changed = await running.cli("account", "password", "carl", "--password-file", str(file))
+        assert (await home.cli("account", command, "carl", "-o", "json")).code == 0
+    changed = await home.cli("account", "password", "carl", "--password-file", str(file))
     assert "another password" in changed.out
-    assert (await running.cli("account", "remove", "carl")).code == 2
-    assert (await running.cli("account", "remove", "carl", "--yes")).code == 0
-    assert (await running.cli("account", "show", "carl")).code == 3
-    assert (await running.cli("account", "disable", "ada")).code == 4
+    assert (await home.cli("account", "remove", "carl")).code == 2
+    assert (await home.cli("account", "remove", "carl", "--yes")).code == 0
+    assert (await home.cli("account", "show", "carl")).code == 3
+    assert (await home.cli("account", "disable", "ada")).code == 4
 
 
 async def test_a_password_never_comes_from_an_argument_nor_goes_to_the_log(
-    running: Suite, ada: str, tmp_path: Path
+    home: Suite, ada: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "password"
     file.write_text("two\nlines\n")
-    wrong = await running.cli("account", "create", "carl", "--password-file", str(file))
+    wrong = await home.cli("account", "create", "carl", "--password-file", str(file))
     assert (wrong.code, "one line" in wrong.err) == (2, True)
-    asked = await running.cli("account", "create", "carl")
+    asked = await home.cli("account", "create", "carl")
     assert (asked.code, "--password-file" in asked.err) == (2, True)
-    short = await running.api(
+    short = await home.api(
         "POST", "/accounts", {"name": "carl", "role": "viewer", "password": "Tr0ub4dor&3"}
     )
     assert short.status == 422
     assert "Tr0ub4dor" not in str(short.body)
-    assert "Tr0ub4dor" not in running.log.read_text()
-    help_text = (await running.cli("account", "create", "--help")).out
+    assert "Tr0ub4dor" not in home.log.read_text()
+    help_text = (await home.cli("account", "create", "--help")).out
     assert not re.search(r"--password\s", help_text)
 
 
-async def test_a_token_is_made_shown_once_and_ended_on_its_page(running: Suite, ada: str) -> None:
-    async with browser(running, ada) as page:
+async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada: str) -> None:
+    async with browser(home, ada) as page:
         made = await page.post("/tokens", name="from a page", role="viewer", days="2")
         found = re.search(r"swo_[A-Za-z0-9_-]{43}", made.text)
         assert found is not None
-        assert (await running.api("GET", "/services", token=found[0])).status == 200
+        assert (await home.api("GET", "/status", token=found[0])).status == 200
         listed = await page.get("/tokens?state=valid&q=from+a+page")
         assert found[0] not in listed.text
         action = re.search(r'action="(/tokens/[^"]+/revoke)"', listed.text)
         assert action is not None
         assert (await page.post(action[1])).location == "/tokens"
-        assert (await running.api("GET", "/services", token=found[0])).status == 401
+        assert (await home.api("GET", "/status", token=found[0])).status == 401
         wrong = await page.post("/tokens", name="<b>", role="viewer", days="2")
         assert (wrong.status, "not a usable token name" in wrong.words) == (422, True)
 
 
-async def test_times_stand_in_the_zone_of_the_account(running: Suite, ada: str) -> None:
-    async with browser(running, ada) as page:
+async def test_times_stand_in_the_zone_of_the_account(home: Suite, ada: str) -> None:
+    async with browser(home, ada) as page:
         assert (await page.post("/account/zone", zone="Mars/Olympus")).status == 422
         assert (
             await page.post("/account/zone", zone="Asia/Tokyo")

@@ -25,7 +25,7 @@ async def test_only_the_code_from_the_log_makes_the_first_account(fresh: Suite) 
     assert told is not None
     form = {"name": "ada", "password": PASSWORD, "again": PASSWORD}
     async with browser(fresh) as page:
-        assert (await page.get("/")).location == "/sign-in"
+        assert (await page.get("/account")).location == "/sign-in?next=%2Faccount"
         assert (await page.get("/sign-in")).location == "/first-run"
         assert "no account yet" in (await page.get("/first-run")).words
         wrong = await page.post("/first-run", **form, code="AAAA-BBBB")

@@ -8,18 +8,28 @@ from switchover.edges.console.pages import (
     account,
     accounts,
     audit,
+    drift,
+    engine,
+    events,
     first_run,
     help_page,
+    history,
     search,
     sign_in,
     theme,
     tokens,
+    what_if,
 )
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
+    what_if.router,
+    events.router,
+    history.router,
+    drift.router,
+    engine.router,
     search.router,
     audit.router,
     help_page.router,
