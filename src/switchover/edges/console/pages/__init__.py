@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.edges.console import live
 from switchover.edges.console.pages import (
     account,
     accounts,
     audit,
+    change,
     drift,
     engine,
     events,
     first_run,
     help_page,
     history,
+    overview,
     search,
+    servers,
+    service,
     sign_in,
     theme,
     tokens,
@@ -25,6 +30,11 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
+    overview.router,
+    change.router,
+    servers.router,
+    service.router,
+    live.router,
     what_if.router,
     events.router,
     history.router,
