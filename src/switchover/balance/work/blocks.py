@@ -1,0 +1,61 @@
+"""Changes of one server or service: the same revisions as a whole file makes, by the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from switchover.balance.work import revisions
+from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, put_block, remove_block
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.balance.overrides import Overrides
+    from switchover.balance.work.parts import BalancerParts
+    from switchover.balance.work.revisions import Intent, Outcome
+
+Change = PutBlock | RemoveBlock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockOutcome:
+    """What a change of one block did, and the comments of the file that it could not keep."""
+
+    outcome: Outcome
+    lost_comments: tuple[str, ...]
+
+
+async def change_block(
+    parts: BalancerParts,
+    change: Change,
+    files: Mapping[str, bytes],
+    *,
+    intent: Intent,
+    parent: int | None = None,
+    dry_run: bool = False,
+) -> BlockOutcome:
+    """Add, change or remove a server or service in the latest platform file and apply that.
+
+    Everything else in the file stays as it is written. ``files``, ``parent`` and ``dry_run`` are those of
+    ``revisions.apply``. Raises InvalidInput, NotFound or Conflict where the change can not be made; then
+    nothing is changed. Drains and weights follow a block that gets another name.
+    """
+    lost: list[str] = []
+
+    def edit(text: str, overrides: Overrides) -> tuple[str, Overrides]:
+        written = put_block(text, change) if isinstance(change, PutBlock) else remove_block(text, change)
+        lost.extend(written.lost_comments)
+        return written.text, _following(overrides, change)
+
+    outcome = await revisions.apply_edit(
+        parts, edit, files, intent=intent, parent=parent, dry_run=dry_run
+    )
+    return BlockOutcome(outcome=outcome, lost_comments=tuple(lost))
+
+
+def _following(overrides: Overrides, change: Change) -> Overrides:
+    if isinstance(change, RemoveBlock) or change.old_name is None:
+        return overrides
+    key = "service" if change.section is Section.SERVICES else "server"
+    return overrides.renamed(key, change.old_name, change.name)
