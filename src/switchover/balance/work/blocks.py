@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from switchover.balance import queries
 from switchover.balance.work import revisions
-from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, put_block, remove_block
+from switchover.model.platform_file.edit import (
+    PutBlock,
+    RemoveBlock,
+    Section,
+    put_block,
+    remove_block,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchover.balance.overrides import Overrides
     from switchover.balance.work.parts import BalancerParts
-    from switchover.balance.work.revisions import Intent, Outcome
+    from switchover.balance.work.revisions import Intent, Outcome, Wish
 
 Change = PutBlock | RemoveBlock
 
@@ -24,6 +31,35 @@ class BlockOutcome:
 
     outcome: Outcome
     lost_comments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a change would be made to: the latest revision, 0 and nothing before the first."""
+
+    number: int = 0
+    text: str = ""
+    wish: Wish | None = None
+
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """The plain values of the platform file."""
+        return self.wish.file.tree.value if self.wish else {}
+
+    def find_block(self, section: Section, name: str) -> Mapping[str, Any] | None:
+        """Return a server's or service's plain values, None when there is none."""
+        found: Mapping[str, Any] | None = (self.plain.get(section) or {}).get(name)
+        return found
+
+
+async def load_basis(parts: BalancerParts) -> Basis:
+    """Return the latest revision with what it means; an empty one before the first."""
+    async with parts.database.transaction() as connection:
+        latest = await queries.find_latest(connection)
+        if latest is None:
+            return Basis()
+        wish = await revisions.current_wish(parts, connection, latest)
+        return Basis(number=latest.number, text=latest.text, wish=wish)
 
 
 async def change_block(
@@ -44,7 +80,9 @@ async def change_block(
     lost: list[str] = []
 
     def edit(text: str, overrides: Overrides) -> tuple[str, Overrides]:
-        written = put_block(text, change) if isinstance(change, PutBlock) else remove_block(text, change)
+        written = (
+            put_block(text, change) if isinstance(change, PutBlock) else remove_block(text, change)
+        )
         lost.extend(written.lost_comments)
         return written.text, _following(overrides, change)
 

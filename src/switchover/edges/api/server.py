@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
+    blocks,
     engine,
     events,
     revisions,
@@ -36,7 +37,16 @@ OPEN_PATHS = frozenset({"/api/v1/health"}) | console_access.OPEN_PATHS
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
         ("/api/v1", module.router)
-        for module in (engine, services, servers, statistics, revisions, events, tokens)
+        for module in (
+            engine,
+            services,
+            servers,
+            blocks,
+            statistics,
+            revisions,
+            events,
+            tokens,
+        )
     ),
     ("", engine.metrics_router),
 )
@@ -74,7 +84,9 @@ def create_app(switchover: Switchover) -> FastAPI:
     for_programs = (*ROUTERS, ("/api/v1", _document_router(app)))
     app.state.routers = (*for_programs, *console_routers())
     for prefix, router in app.state.routers:
-        app.include_router(router, prefix=prefix, include_in_schema=(prefix, router) in for_programs)
+        app.include_router(
+            router, prefix=prefix, include_in_schema=(prefix, router) in for_programs
+        )
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -124,7 +124,9 @@ def read_query(spec: ListSpec, given: Mapping[str, str]) -> ListQuery:
         raise InvalidInput(f"this list can not be sorted by {sort!r}; use the heads of its columns")
     form = _text(given, "format")
     if form and form not in spec.exports:
-        raise InvalidInput(f"this list can not be had as {form!r}, only as {', '.join(spec.exports)}")
+        raise InvalidInput(
+            f"this list can not be had as {form!r}, only as {', '.join(spec.exports)}"
+        )
     return ListQuery(
         spec=spec,
         filters={item.key: _filter(item, given) for item in spec.filters},
@@ -138,7 +140,9 @@ def read_query(spec: ListSpec, given: Mapping[str, str]) -> ListQuery:
 def _text(given: Mapping[str, str], key: str, *, longest: int = _LONGEST) -> str:
     text = given.get(key, "").strip()
     if len(text) > longest or not text.isprintable():
-        raise InvalidInput(f"{key!r} is longer than {longest} characters or holds control characters")
+        raise InvalidInput(
+            f"{key!r} is longer than {longest} characters or holds control characters"
+        )
     return text
 
 

@@ -6,7 +6,6 @@ asked to, mentions of one that is removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from switchover.model.platform_file.spelling import keep_spelling
 from switchover.model.platform_file.tree import read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from switchover.model.platform_file.spec import ServerSpec, ServiceSpec
     from switchover.model.platform_file.tree import Path

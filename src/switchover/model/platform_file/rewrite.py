@@ -161,7 +161,9 @@ class _Rewriter:
 
     def _go_on(self, node: Node, old: Any, new: Any, path: Path) -> bool:
         """Change a collection entry by entry; False when nothing of it stays."""
-        plan = self._plan_mapping(node, new, path) if isinstance(new, dict) else _plan_list(old, new)
+        plan = (
+            self._plan_mapping(node, new, path) if isinstance(new, dict) else _plan_list(old, new)
+        )
         if not plan.kept:
             return False
         for position, value in plan.kept.items():

@@ -20,7 +20,9 @@ _LARGEST_WHOLE = 1e15
 def flow(value: Any) -> str:
     """Return a value on one line: ``{name: cas1, weight: 50}``, ``[owa, ews]``, ``443``."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{key_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(flow(item) for item in value) + "]"
     return scalar_text(value)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchover.edges.console.pages import help_page, search, theme
+from switchover.edges.console.pages import (
+    help_page,
+    platform_file,
+    search,
+    server_form,
+    service_form,
+    start,
+    theme,
+)
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -13,4 +21,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     help_page.router,
     theme.router,
+    service_form.router,
+    server_form.router,
+    platform_file.router,
+    start.router,
 )
