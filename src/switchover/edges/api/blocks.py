@@ -72,6 +72,7 @@ async def delete_service(
     suite: Suite,
     actor: Admin,
     service: BlockName,
+    *,
     reason: Annotated[Reason, Query()] = "",
     parent: Parent = None,
     everywhere: Annotated[
@@ -89,6 +90,7 @@ async def delete_server(
     suite: Suite,
     actor: Admin,
     server: BlockName,
+    *,
     reason: Annotated[Reason, Query()] = "",
     parent: Parent = None,
     everywhere: Annotated[bool, Query(description="Take it out of services as well.")] = False,

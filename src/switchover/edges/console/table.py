@@ -204,17 +204,22 @@ class Table:
         return None
 
 
-def cut(
-    query: ListQuery, rows: Iterable[Any], *, keys: Mapping[str, Callable[[Any], Any]] | None = None
-) -> Table:
-    """Sort rows that are all in memory by the query's column and return the page asked for.
+Keys = Mapping[str, Callable[[Any], Any]]
+"""The value of a row by column, for those whose rows are no mapping with that column."""
 
-    ``keys`` gives the value of a row by column, for those whose rows are no mapping with it.
-    """
+
+def in_order(query: ListQuery, rows: Iterable[Any], keys: Keys | None = None) -> list[Any]:
+    """Return rows that are all in memory sorted by the query's column; as they come without one."""
     found = list(rows)
     if query.sort_key:
         key = (keys or {}).get(query.sort_key, lambda row: row[query.sort_key])
         found.sort(key=lambda row: _comparable(key(row)), reverse=query.is_descending)
+    return found
+
+
+def cut(query: ListQuery, rows: Iterable[Any], *, keys: Keys | None = None) -> Table:
+    """Return the page asked for of rows that are all in memory, in the order asked for."""
+    found = in_order(query, rows, keys)
     start = (query.page - 1) * query.spec.rows
     return Table(query=query, rows=found[start : start + query.spec.rows], total=len(found))
 

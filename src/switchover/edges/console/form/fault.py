@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from switchover.errors import Problem
 
 _OF_A_SERVER = frozenset({"weight", "max_connections", "backup"})
+_WHOLE = frozenset(
+    {"workloads", "allow", "deny", "allow_restricted", "ports", "runs", "proxy_protocol"}
+)
+_FIRST_OF = {"persistence": "persistence.kind", "tls": "tls.certificate", "sorry": "sorry.page"}
+"""Where a fault of a whole section is told."""
 _MISSING = "the key "
 
 
@@ -37,37 +42,32 @@ def field_of(path: str, section: str, name: str, value: Mapping[str, Any]) -> st
     if not path.startswith(f"{below}."):
         return ""
     parts = path.removeprefix(f"{below}.").split(".")
-    if section == "servers":
-        return "ports" if parts[0] == "ports" else parts[0]
-    match parts:
-        case ["servers", position, key] if key in _OF_A_SERVER:
-            return f"{key}.{_server_at(value, position)}"
-        case ["names", workload, "address"]:
-            return f"own_address.{workload}"
-        case ["names", workload, *_] if isinstance(value.get("names"), dict):
-            return f"host.{workload}"
-        case [
-            "names" | "workloads" | "servers" | "allow" | "deny" | "allow_restricted" as first,
-            *_,
-        ]:
-            return first
-        case ["health", "workloads", *_] | ["timeouts", *_]:
-            return "more"
-        case ["persistence"]:
-            return "persistence.kind"
-        case ["tls"]:
-            return "tls.certificate"
-        case ["sorry"]:
-            return "sorry.page"
-        case _:
-            return ".".join(part for part in parts if not part.isdigit())
+    if parts[0] in _WHOLE:
+        return parts[0]
+    if parts[0] == "timeouts" or parts[:2] == ["health", "workloads"]:
+        return "more"
+    if section == "services" and parts[0] in {"servers", "names"}:
+        return _field_of_entry(parts, value)
+    key = ".".join(part for part in parts if not part.isdigit())
+    return _FIRST_OF.get(key, key)
+
+
+def _field_of_entry(parts: list[str], value: Mapping[str, Any]) -> str:
+    """Return the field of what is listed: one server's weight, one workload's name."""
+    first, entry, key = [*parts, "", ""][:3]
+    if first == "servers":
+        return f"{key}.{_server_at(value, entry)}" if key in _OF_A_SERVER else first
+    if not isinstance(value.get("names"), dict) or not entry:
+        return first
+    return f"own_address.{entry}" if key == "address" else f"host.{entry}"
 
 
 def without_doubles(faults: Iterable[FieldFault]) -> list[FieldFault]:
     """Return faults without those that say again, in the file's words, that something is missing."""
     found: list[FieldFault] = []
-    needed = {fault.field for fault in (faults := list(faults)) if fault.message == "is needed"}
-    for fault in faults:
+    listed = list(faults)
+    needed = {fault.field for fault in listed if fault.message == "is needed"}
+    for fault in listed:
         is_again = fault.field == "name" and fault.message.startswith(_MISSING)
         is_again |= fault.field in needed and fault.message != "is needed"
         if not is_again and fault not in found:

@@ -80,9 +80,7 @@ def read_server(values: Values) -> ReadBlock:
     ports, more = _read_ports(values.get("ports"))
     if ports:
         block["ports"] = ports
-    return ReadBlock(
-        name=values.get("name").strip(), value=block, faults=tuple([*faults, *more])
-    )  # fmt: skip
+    return ReadBlock(name=values.get("name").strip(), value=block, faults=(*faults, *more))
 
 
 def show_server(name: str, block: Mapping[str, Any]) -> Values:
