@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from switchover.balance.virtual_service import Balance, VirtualService
     from switchover.balance.what_if import ServiceReport
 
+SKETCH = "draft"
 ANY_ADDRESS = "192.0.2.1"
 """Stands where a draft has no address yet; nothing is opened by it."""
 
@@ -52,7 +53,7 @@ def read_draft(
     try:
         service = _resolve(balance, name, value)
     except InvalidInput as error:
-        return Draft(name=name, service=_sketch(balance, name, value), problems=error.problems)
+        return Draft(name=name, service=_sketch(balance, value), problems=error.problems)
     others = [item for item in balance.services if item.name not in {name, old_name}]
     return Draft(name=name, service=service, problems=tuple(_taken(service, others)))
 
@@ -82,25 +83,34 @@ def _resolve(balance: Balance, name: str, value: Mapping[str, Any]) -> VirtualSe
     return service
 
 
-def _sketch(balance: Balance, name: str, value: Mapping[str, Any]) -> VirtualService | None:
+def _sketch(balance: Balance, value: Mapping[str, Any]) -> VirtualService | None:
     """Return the service that a faulty draft hints at, in the layout that asks for least."""
     named = value.get("names")
     workloads = value.get("workloads") or (list(named) if isinstance(named, dict) else [])
     servers = value.get("servers")
-    if not workloads or not servers:
+    if not isinstance(workloads, list) or not isinstance(servers, list) or not workloads:
         return None
     sketch = {
         "address": ANY_ADDRESS,
         "port": 443,
         "layout": "l4",
         "workloads": workloads,
-        "servers": servers,
+        "servers": [_sketched_server(item) for item in servers],
         "health": {"workload": str(workloads[0]).rpartition("/")[2]},
     }
     try:
-        return _resolve(balance, name, sketch)
+        return _resolve(balance, SKETCH, sketch)
     except InvalidInput:
         return None
+
+
+def _sketched_server(item: Any) -> Any:
+    """Return a server with its weight, unless that is what is wrong."""
+    if not isinstance(item, dict):
+        return item
+    weight = item.get("weight")
+    is_weight = isinstance(weight, int) and not isinstance(weight, bool) and 0 <= weight <= 256
+    return {"name": item.get("name"), "weight": weight if is_weight else None}
 
 
 def _taken(service: VirtualService, others: list[VirtualService]) -> Iterator[Problem]:

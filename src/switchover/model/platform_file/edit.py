@@ -147,7 +147,7 @@ def _plain_root(text: str) -> Plain:
     if root is None:
         return {}
     if not isinstance(root, dict):
-        raise InvalidInput("the platform file must be a mapping of keys")
+        raise InvalidInput("the file must be a mapping of keys")
     return root
 
 

@@ -71,6 +71,8 @@ def rewrite(
     body = text.removeprefix(BYTE_ORDER_MARK)
     found = read_tree(body).value
     old = {} if found is None else found
+    if not isinstance(old, dict):
+        raise InvalidInput("the file must be a mapping of keys")
     if same(old, wanted):
         return Rewritten(text=text)
     root = read_syntax(body)
