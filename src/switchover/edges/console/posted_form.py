@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from switchover.edges.console.form.field import FieldFault, words
+from switchover.edges.console.form.field import FieldFault, entries
 from switchover.edges.console.form.upload import MAX_FILE_BYTES, Uploads, describe, file_name
 from switchover.edges.console.form.values import Values
 
@@ -63,7 +63,7 @@ async def read_posted(request: Request, person: Person, fields: Iterable[FormFie
 def _keep(
     uploads: Uploads, person: Person, values: Values, field: FormField, sent: str, content: bytes
 ) -> Values:
-    named = [] if field.takes == ANY_FILE else words(values.get(field.name))
+    named = [] if field.takes == ANY_FILE else entries(field, values.get(field.name))
     # Who typed a name wants the file under that name; who did not, under its own.
     name = named[0] if len(named) == 1 else file_name(sent)
     key = uploads.keep(person.actor.name, name, content)

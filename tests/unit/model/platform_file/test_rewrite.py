@@ -280,7 +280,7 @@ def test_truths_are_no_numbers() -> None:
 BLOCKS = st.sampled_from(SECTIONS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_changed_block_leaves_every_other_line_as_it_was(data: st.DataObject) -> None:
     platform = as_read(data.draw(platforms()))
@@ -298,7 +298,7 @@ def test_a_changed_block_leaves_every_other_line_as_it_was(data: st.DataObject) 
     assert len(result) >= len(before) + len(after)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_new_block_is_only_inserted(data: st.DataObject) -> None:
     platform = as_read(data.draw(platforms()))
@@ -317,7 +317,7 @@ def test_a_new_block_is_only_inserted(data: st.DataObject) -> None:
     assert removed.rstrip("\r\n") == file.text.rstrip("\r\n")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_removed_block_leaves_every_other_line_as_it_was(data: st.DataObject) -> None:
     platform = as_read(data.draw(platforms()))

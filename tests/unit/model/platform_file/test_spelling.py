@@ -43,9 +43,9 @@ def test_each_server_stays_as_it_was_written_wherever_it_stands_now() -> None:
 
 
 def test_a_default_that_was_said_aloud_stays() -> None:
-    old = {"tls": {"verify": True, "minimum": 1.2}, "log": "errors"}
+    old = {"tls": {"verify": True, "minimum": "1.2"}, "log": "errors"}
     assert spelled(old, {"tls": {"server_ca": "ca.pem"}}) == {
-        "tls": {"server_ca": "ca.pem", "verify": True, "minimum": 1.2}, "log": "errors",
+        "tls": {"server_ca": "ca.pem", "verify": True, "minimum": "1.2"}, "log": "errors",
     }  # fmt: skip
 
 

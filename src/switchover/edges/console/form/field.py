@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Plain = dict[str, Any]
 _WHOLE = re.compile(r"[0-9]{1,18}\Z")
 _BETWEEN = re.compile(r"[\s,;]+")
+_BETWEEN_FILES = re.compile(r"[\n,;]+")
 
 
 class Kind(StrEnum):
@@ -28,6 +29,8 @@ class Kind(StrEnum):
     NUMBER = "number"
     DURATION = "duration"
     LIST = "list"
+    FILES = "files"
+    """File names, which may hold blanks."""
     CHOICE = "choice"
     SWITCH = "switch"
     """Off unless the file says so."""
@@ -35,6 +38,9 @@ class Kind(StrEnum):
     """On unless the file says otherwise."""
     THREE_WAY = "three-way"
     """Yes, no, or as switchover decides."""
+
+
+_LISTS = frozenset({Kind.LIST, Kind.FILES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +91,8 @@ def read_field(field: FormField, values: Values) -> Any:
     text = values.get(field.name).strip()
     if not text:
         return None
-    if field.kind is Kind.LIST:
-        return words(text)
+    if field.kind in _LISTS:
+        return entries(field, text)
     if field.kind is Kind.THREE_WAY:
         return {"yes": True, "no": False}.get(text)
     if field.kind in {Kind.NUMBER, Kind.DURATION}:
@@ -104,7 +110,7 @@ def show_field(field: FormField, value: Any) -> tuple[str, ...]:
         return ()
     if field.kind is Kind.THREE_WAY:
         return ("yes" if value else "no",)
-    if field.kind is Kind.LIST:
+    if field.kind in _LISTS:
         listed = value if isinstance(value, list) else [value]
         return ("\n".join(shown(item) for item in listed),)
     return (shown(value),)
@@ -121,9 +127,10 @@ def number(text: str) -> Any:
     return int(text) if _WHOLE.match(text) else text
 
 
-def words(text: str) -> list[str]:
-    """Return what stands between spaces, commas and line ends."""
-    return [word for word in _BETWEEN.split(text) if word]
+def entries(field: FormField, text: str) -> list[str]:
+    """Return what stands between commas, line ends and, but for file names, blanks."""
+    between = _BETWEEN_FILES if field.kind is Kind.FILES or field.takes else _BETWEEN
+    return [entry for part in between.split(text) if (entry := part.strip())]
 
 
 def read_fields(fields: Iterable[FormField], values: Values, *, layout: str) -> Plain:

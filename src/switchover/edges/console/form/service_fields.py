@@ -78,7 +78,7 @@ TLS = FieldGroup(
         FormField(
             path=("tls", "certificate"),
             title="Certificate shown to clients",
-            kind=Kind.LIST,
+            kind=Kind.FILES,
             placeholder="mail.pem",
             hint="PEM with certificate, chain and key. With Extended Protection: the servers' own.",
             layouts=_L7,

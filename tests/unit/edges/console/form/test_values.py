@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from switchover.edges.console.form.field import FormField, Kind, find, show_field, words
+from switchover.edges.console.form.field import FormField, Kind, entries, find, show_field
 from switchover.edges.console.form.values import Values
 
 
@@ -31,5 +31,9 @@ def test_scalars_are_shown_as_they_are_written() -> None:
 
 
 def test_empty_words_are_none() -> None:
-    assert words(" , ;\n") == []
+    field = FormField(path=("a",), title="A")
+    assert entries(field, " , ;\n") == []
+    assert entries(field, "a b,c") == ["a", "b", "c"]
+    files = FormField(path=("a",), title="A", kind=Kind.FILES)
+    assert entries(files, "My Mail.pem, b.pem\n") == ["My Mail.pem", "b.pem"]
     assert find({"a": 1}, ("a", "b")) is None
