@@ -95,5 +95,6 @@ async def change_block(
 def _following(overrides: Overrides, change: Change) -> Overrides:
     if isinstance(change, RemoveBlock) or change.old_name is None:
         return overrides
-    key = "service" if change.section is Section.SERVICES else "server"
-    return overrides.renamed(key, change.old_name, change.name)
+    if change.section is Section.SERVICES:
+        return overrides.renamed("service", change.old_name, change.name)
+    return overrides.renamed("server", change.old_name, change.name)

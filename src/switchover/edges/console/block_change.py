@@ -7,7 +7,7 @@ carries on what was typed, so that going back, a fault or a change by somebody e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from switchover.balance.revision import Origin
 from switchover.balance.work.blocks import BlockOutcome, change_block, load_basis
@@ -62,7 +62,7 @@ class BlockForm:
         """Return what the rules of the platform find wrong."""
         raise NotImplementedError
 
-    def page_values(self, values: Values, basis: Basis) -> dict[str, object]:
+    def page_values(self, values: Values, basis: Basis) -> dict[str, Any]:
         """Return what the page shows besides fields and faults."""
         raise NotImplementedError
 
@@ -198,7 +198,7 @@ class Removal:
             (self.section.value.capitalize(), home),
             (self.name, f"{home}/{path_word(self.name)}"),
         )
-        page = {
+        page: dict[str, Any] = {
             "title": title, "path": self.request.url.path, "crumbs": crumbs, "parent": basis.number,
             "hidden": (), "sent": (), "is_other": is_other, "is_removal": True, "reason": "",
             "users": mentions(basis.plain, self.section, self.name),
@@ -247,7 +247,7 @@ def reason_fault(values: Values) -> list[FieldFault]:
     return [FieldFault(field="", message=message)]
 
 
-def told_of_block(done: BlockOutcome | None, name: str) -> dict[str, object]:
+def told_of_block(done: BlockOutcome | None, name: str) -> dict[str, Any]:
     """Return what a preview tells of a change of one block; None was refused."""
     if done is None:
         return told_of(None, ())
@@ -256,7 +256,7 @@ def told_of_block(done: BlockOutcome | None, name: str) -> dict[str, object]:
     return {**told_of(done.outcome, near), "lost_comments": done.lost_comments}
 
 
-def told_of(outcome: Outcome | None, near: Sequence[Finding]) -> dict[str, object]:
+def told_of(outcome: Outcome | None, near: Sequence[Finding]) -> dict[str, Any]:
     """Return what a preview tells of an outcome; ``near`` are the findings about what was changed."""
     findings = outcome.findings if outcome else ()
     return {

@@ -36,7 +36,7 @@ LINES_BELOW = {"services": 1, "templates": 3}
 """How deep mappings below a section stand in lines by custom; servers are one line each."""
 _BLOCK = 2
 """The depth of a single server or service: what is written anew when parts of it can not be."""
-_KINDS = {dict: Kind.MAPPING, list: Kind.SEQUENCE}
+_KINDS: dict[object, Kind] = {dict: Kind.MAPPING, list: Kind.SEQUENCE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class _Rewriter:
         whole = _Lines(self.splices, node)
         whole.remove([place for place in range(len(items)) if place not in plan.kept])
         for after, entries in plan.added.items():
-            lines = []
+            lines: list[str] = []
             for key, value in entries:
                 if key:
                     levels = self._levels((*path, key), node)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from switchover.errors import Corrupt
 from switchover.model.platform_file.tree import LOADER
 
 if TYPE_CHECKING:
@@ -107,6 +108,12 @@ def _scalar_spans(root: Node) -> Iterator[tuple[int, int]]:
             yield node.start, node.end
 
 
+def _span(event: yaml.Event) -> tuple[int, int]:
+    if event.start_mark is None or event.end_mark is None:
+        raise Corrupt("the YAML parser gives no places")
+    return event.start_mark.index, event.end_mark.index
+
+
 class _Reader:
     """Consumes parser events of text that is known to be within bounds."""
 
@@ -115,7 +122,7 @@ class _Reader:
         self.events = events
 
     def node(self, event: yaml.Event) -> Node:
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = _span(event)
         anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent):
             return Node(kind=Kind.ALIAS, start=start, end=end, anchor=anchor)
@@ -125,7 +132,9 @@ class _Reader:
             return Node(kind=Kind.SCALAR, start=start, end=end, anchor=anchor)
         if isinstance(event, yaml.SequenceStartEvent):
             return self.collection(event, Kind.SEQUENCE, yaml.SequenceEndEvent)
-        return self.collection(event, Kind.MAPPING, yaml.MappingEndEvent)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.collection(event, Kind.MAPPING, yaml.MappingEndEvent)
+        raise Corrupt(f"{event} is no value, although the text was read before")
 
     def collection(
         self, event: yaml.CollectionStartEvent, kind: Kind, last: type[yaml.Event]
@@ -134,9 +143,9 @@ class _Reader:
         items = []
         while not isinstance(following := next(self.events), last):
             items.append(self.item(following, kind, is_flow=is_flow))
-        start = event.start_mark.index
+        start, _ = _span(event)
         # A collection in lines ends where its last value does, not where the next token begins.
-        end = following.end_mark.index if is_flow or not items else items[-1].value.end
+        end = _span(following)[1] if is_flow or not items else items[-1].value.end
         return Node(
             kind=kind, start=start, end=end, is_flow=is_flow, anchor=event.anchor, items=tuple(items)
         )  # fmt: skip

@@ -16,7 +16,7 @@ from switchover.edges.console.form.field import (
     shown,
     without,
 )
-from switchover.edges.console.form.service_fields import FIELDS
+from switchover.edges.console.form.service_fields import FIELDS, NAMES
 from switchover.edges.console.form.values import Values
 from switchover.errors import InvalidInput
 from switchover.model.platform_file.spec import Layout
@@ -93,14 +93,20 @@ def show_service(name: str, block: Mapping[str, Any]) -> Values:
 
 
 def more_of(block: Plain) -> str:
-    """Return the keys that have no field, as they would stand in the file."""
-    left = without(block, {*(field.path for field in FIELDS), *_OWN_PLACES})
+    """Return the keys that have no field in the block's layout, as they would stand in the file."""
+    left = without(block, _covered(str(block.get("layout"))))
     lines = [
         line
         for key, value in left.items()
         for line in entry_lines(key, value, column=0, step=2, levels=1)
     ]
     return "\n".join(lines)
+
+
+def _covered(layout: str) -> set[tuple[str, ...]]:
+    """Return the paths that the form asks for elsewhere than in ``more``."""
+    own = _OWN_PLACES if layout != Layout.L4_NAMES else _OWN_PLACES | {NAMES.path}
+    return {*(field.path for field in FIELDS if layout in field.layouts), *own}
 
 
 def _faults_of_name(values: Values) -> list[FieldFault]:
@@ -159,8 +165,7 @@ def _add_more(block: Plain, values: Values) -> list[FieldFault]:
         return [
             FieldFault(field="more", message="must be keys and values", hint="timeouts: {owa: 10m}")
         ]
-    covered = {*(field.path for field in FIELDS), *_OWN_PLACES}
-    twice = [path for path in covered if find(more, path) is not None]
+    twice = [path for path in _covered(values.get("layout")) if find(more, path) is not None]
     if twice:
         names = ", ".join(sorted(".".join(path) for path in twice))
         return [

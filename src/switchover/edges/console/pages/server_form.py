@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -46,7 +47,7 @@ class ServerForm(BlockForm):
             return faults_of(error.problems, self.section, name, read.value)
         return []
 
-    def page_values(self, values: Values, basis: Basis) -> dict[str, object]:  # noqa: ARG002 - as others
+    def page_values(self, values: Values, basis: Basis) -> dict[str, Any]:  # noqa: ARG002 - as others
         """Return what the page shows besides fields and faults."""
         known = basis.wish.balance.templates if basis.wish else shipped_templates()
         servers = basis.wish.balance.servers.values() if basis.wish else ()

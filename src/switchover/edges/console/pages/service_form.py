@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -55,7 +55,7 @@ class ServiceForm(BlockForm):
         draft = _draft(read, basis, self.old_name)
         return faults_of(draft.problems, self.section, draft.name, read.value) if draft else []
 
-    def page_values(self, values: Values, basis: Basis) -> dict[str, object]:
+    def page_values(self, values: Values, basis: Basis) -> dict[str, Any]:
         """Return what the page shows besides fields and faults."""
         servers = _servers(basis)
         chosen, is_all = offered_servers(servers, values.all("servers"))
