@@ -31,8 +31,12 @@ from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.directory.access.account.work.parts import AccessParts
+from switchover.directory.access.account.work.reading import is_claimed
 from switchover.directory.access.memory import TokenMemory
+from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.session.session import Limits
 from switchover.directory.access.work import (
     create_token,
     find_token,
@@ -84,6 +88,8 @@ class Switchover:
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
+    access: AccessParts
+    provider: IdentityProvider | None = None
     tokens: TokenMemory = field(default_factory=TokenMemory)
 
 
@@ -231,6 +237,15 @@ async def _open_balancer(
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),
+        access=AccessParts(
+            database=database,
+            sealer=sealer,
+            limits=Limits(
+                idle=timedelta(minutes=settings.session_idle_minutes),
+                absolute=timedelta(hours=settings.session_hours),
+            ),
+        ),
+        provider=IdentityProvider(settings.oidc, sealer) if settings.oidc else None,
     )
 
 
@@ -315,7 +330,20 @@ async def prepare_database(switchover: Switchover) -> None:
         return
     await migrate(switchover.dsn.reveal())
     await renew_local_token(switchover)
+    await _tell_first_code(switchover.access)
     switchover.balance.is_prepared = True
+
+
+async def _tell_first_code(access: AccessParts) -> None:
+    """Log the code that opens a console without accounts: who reads the log is its administrator."""
+    if access.first_code.is_told or await is_claimed(access):
+        return
+    access.first_code.is_told = True
+    logger.warning(
+        "console=unclaimed code=%s open the console and give this code, or run: switchover account create "
+        "NAME --role admin",
+        access.first_code.text,
+    )
 
 
 async def renew_local_token(switchover: Switchover) -> None:

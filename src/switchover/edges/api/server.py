@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
+    accounts,
     blocks,
     engine,
     events,
@@ -45,6 +46,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
             statistics,
             revisions,
             events,
+            accounts,
             tokens,
         )
     ),

@@ -5,19 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchover.edges.console.pages import (
+    account,
+    accounts,
+    drift,
+    engine,
+    events,
+    first_run,
     help_page,
+    history,
     platform_file,
     search,
     server_form,
     service_form,
+    sign_in,
     start,
     theme,
+    tokens,
+    what_if,
 )
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
+    what_if.router,
+    events.router,
+    history.router,
+    drift.router,
+    engine.router,
     search.router,
     help_page.router,
     theme.router,
@@ -25,4 +40,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     server_form.router,
     platform_file.router,
     start.router,
+    sign_in.router,
+    first_run.router,
+    account.router,
+    accounts.router,
+    tokens.router,
 )
