@@ -23,7 +23,7 @@ from switchover.edges.console.form.service_block import ReadBlock, read_service,
 from switchover.edges.console.form.service_fields import FIELDS, GROUPS, NAMES
 from switchover.edges.console.form.starting_point import starting_points
 from switchover.edges.console.form.values import Values
-from switchover.edges.console.page import render
+from switchover.edges.console.page import is_htmx, render, see_other
 from switchover.edges.console.posted_form import read_posted
 from switchover.errors import NotFound
 from switchover.model.platform_file.edit import Section
@@ -146,8 +146,13 @@ async def post_new_service(request: Request, suite: Suite, person: Admin) -> Res
 
 
 @router.post("/service-comparison", response_class=HTMLResponse)
-async def compare_layouts(request: Request, suite: Suite, person: Admin) -> HTMLResponse:
-    """Show how the service in the form would fare in each layout; changes nothing."""
+async def compare_layouts(request: Request, suite: Suite, person: Admin) -> Response:
+    """Show how the service in the form would fare in each layout; changes nothing.
+
+    A part of the form's page: without JavaScript its button asks for the whole.
+    """
+    if not is_htmx(request):
+        return see_other(request, "/add-service")
     values = _with_added(await read_posted(request, person))
     basis = await load_basis(suite.balance)
     comparison = _comparison(values, basis, values.get("old_name") or None)
