@@ -26,11 +26,13 @@ from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import parse_target
 from switchover.balance.probes.machine import descriptor_limit, find_ca_bundle, read_machine_facts
 from switchover.balance.work.advice import open_agent_port
+from switchover.balance.work.board import Board
 from switchover.balance.work.cycle import Cycle
 from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
 from switchover.directory.access.memory import TokenMemory
@@ -85,6 +87,8 @@ class Switchover:
     observation: Observation
     advice: AdviceBoard
     events: EventLog
+    board: Board
+    recent: RecentChanges
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
@@ -213,8 +217,8 @@ async def _open_balancer(
     if parts.facts.user:
         # Only the engine's workers may write: anybody else could invent events.
         account = pwd.getpwnam(parts.facts.user)
-        for path in (log, ring):
-            os.chown(path, account.pw_uid, account.pw_gid)
+        for written in (log, ring):
+            os.chown(written, account.pw_uid, account.pw_gid)
 
     async def stop_engine(
         kind: type[BaseException] | None, _error: BaseException | None, _trace: object
@@ -226,14 +230,20 @@ async def _open_balancer(
         await process.stop(grace_seconds=STOP_GRACE_SECONDS)
 
     stack.push_async_exit(stop_engine)
+    cycle = Cycle(parts=parts, events=events, advice=advice)
+    board = Board(parts=parts, observation=observation, cycle=cycle)
+    events.listeners.append(board.hear)
+    stack.push_async_callback(board.close)
     return Switchover(
         settings=settings,
         database=database,
         balance=parts,
-        cycle=Cycle(parts=parts, events=events, advice=advice),
+        cycle=cycle,
         observation=observation,
         advice=advice,
         events=events,
+        board=board,
+        recent=RecentChanges(parts=parts, events=events),
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),

@@ -92,9 +92,10 @@ async def run_until(switchover: Switchover, stop: asyncio.Event, listening: sock
 async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIterator[str]:
     """Serve the API and write down where, so that the local command line finds it."""
     settings = switchover.settings
+    app = create_app(switchover)
     tls = ConsoleTls(settings) if settings.has_tls else None
     config = uvicorn.Config(
-        create_app(switchover),
+        app,
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
@@ -123,6 +124,7 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
     finally:
         # Whoever gets the port next must not be sent our tokens.
         written.unlink(missing_ok=True)
+        await app.state.live.close()  # streams end by themselves only after a minute
         server.should_exit = True
         await task
         if tls and watching:

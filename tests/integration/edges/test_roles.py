@@ -220,9 +220,7 @@ async def test_what_is_no_valid_token_opens_nothing(running: Suite, shown: str) 
         assert answer.status == 401
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/redoc", "/openapi.json", "/api/v1/../v1/services", "/"]
-)
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/api/v1/../v1/services"])
 async def test_there_is_no_other_door(running: Suite, path: str) -> None:
     async with (
         aiohttp.ClientSession() as session,

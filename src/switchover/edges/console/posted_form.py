@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from switchover.edges.console.access import Person
-    from switchover.edges.api.limits import MAX_FORM_BYTES
 from switchover.edges.console.form.field import FormField
 
 ANY_FILE = "any"

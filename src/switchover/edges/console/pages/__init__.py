@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.edges.console import live
 from switchover.edges.console.pages import (
     account,
     accounts,
+    change,
     drift,
     engine,
     events,
     first_run,
     help_page,
     history,
+    overview,
     platform_file,
     search,
     server_form,
+    servers,
+    service,
     service_form,
     sign_in,
     start,
@@ -28,6 +33,11 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
+    overview.router,
+    change.router,
+    servers.router,
+    service.router,
+    live.router,
     what_if.router,
     events.router,
     history.router,
