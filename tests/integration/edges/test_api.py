@@ -270,7 +270,9 @@ async def test_openapi_describes_every_route_and_is_valid(running: Suite) -> Non
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
-        assert "503" in operation["responses"]
+        errors = {code: said for code, said in operation["responses"].items() if code >= "400"}
+        assert {"400", "422", "503"} <= set(errors)
+        assert all(set(said["content"]) == {"application/problem+json"} for said in errors.values())
     needing = [o for o in operations if o["operationId"] != "get_health_api_v1_health_get"]
     assert all(operation["security"] for operation in needing)
 
