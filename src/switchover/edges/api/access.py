@@ -92,6 +92,7 @@ def least_role(route: object) -> Role | None:
     if not isinstance(route, APIRoute):
         return None
     for dependency in route.dependant.dependencies:
-        if isinstance(dependency.call, Needs):
-            return dependency.call.role
+        role = getattr(dependency.call, "role", None)  # of Needs, or of SignedIn on a page
+        if isinstance(role, Role):
+            return role
     return None

@@ -28,13 +28,16 @@ from switchover.edges.api.errors import (
     problem_body,
 )
 from switchover.edges.api.limits import BodyLimit
+from switchover.edges.console import access as console_access
+from switchover.edges.console.server import add_console
+from switchover.edges.console.server import routers as console_routers
 from switchover.errors import Corrupt, SwitchoverError
 
 if TYPE_CHECKING:
     from switchover.app import Switchover
 
-OPEN_PATHS = frozenset({"/api/v1/health"})
-"""The only path that answers without a token: whether this process lives, and nothing else."""
+OPEN_PATHS = frozenset({"/api/v1/health"}) | console_access.OPEN_PATHS
+"""What answers without a token or session: whether this process lives, and what sign-in needs."""
 
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
@@ -65,9 +68,10 @@ def create_app(switchover: Switchover) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.switchover = switchover
-    app.state.routers = (*ROUTERS, ("/api/v1", _document_router(app)))
+    for_programs = (*ROUTERS, ("/api/v1", _document_router(app)))
+    app.state.routers = (*for_programs, *console_routers())
     for prefix, router in app.state.routers:
-        app.include_router(router, prefix=prefix)
+        app.include_router(router, prefix=prefix, include_in_schema=(prefix, router) in for_programs)
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
@@ -75,6 +79,7 @@ def create_app(switchover: Switchover) -> FastAPI:
         app.add_exception_handler(known, _answer_http)
     app.add_exception_handler(Exception, _answer_fault)
     app.add_middleware(BodyLimit)
+    add_console(app)
     _refuse_open_routes(app)
     return app
 

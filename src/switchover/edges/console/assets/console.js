@@ -1,0 +1,57 @@
+// What the console does besides HTMX: a key for the search box, the theme without a reload, words of time
+// that stay true, questions before what can not be undone. Everything works without it.
+"use strict";
+
+(() => {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+  // The same words as moment.py.
+  function agoWords(moment, now) {
+    const seconds = (now - moment) / 1000;
+    const size = Math.abs(seconds);
+    if (size < 2) return "now";
+    const [unit, length] = units.find(([, length]) => size >= length) || units[3];
+    const count = Math.floor(size / length);
+    return seconds > 0 ? `${count} ${unit} ago` : `in ${count} ${unit}`;
+  }
+
+  function freshen() {
+    const now = Date.now();
+    for (const element of document.querySelectorAll("[data-ago]")) {
+      const words = agoWords(Date.parse(element.dataset.ago), now);
+      if (element.textContent !== words) element.textContent = words;
+    }
+  }
+
+  function isTyping(target) {
+    return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const box = document.getElementById("search");
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+
+  // The cookie is set by the server; the page only does not wait for it.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) {
+      event.preventDefault();
+      return;
+    }
+    if (!form.matches(".theme") || !event.submitter) return;
+    event.preventDefault();
+    const theme = event.submitter.value;
+    document.documentElement.dataset.theme = theme;
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    if (answer.type !== "opaqueredirect" && !answer.ok) window.location.reload();
+  }, true);
+
+  setInterval(freshen, 5000);
+  document.addEventListener("htmx:afterSettle", freshen);
+})();

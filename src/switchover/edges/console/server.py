@@ -1,0 +1,66 @@
+"""Adds the console to the application: pages, assets, error pages, headers, the check of the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from switchover.edges.console import pages
+from switchover.edges.console.asset import shipped_assets
+from switchover.edges.console.door import HEADERS, HostCheck, SecurityHeaders
+from switchover.edges.console.error_page import answer_on_a_page
+from switchover.edges.readers import is_for_programs
+from switchover.errors import SwitchoverError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+assets_router = APIRouter(include_in_schema=False)
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@assets_router.get("/assets/{file}")
+async def get_asset(request: Request, file: str) -> Response:
+    """Send one built file; its name holds a digest of its content, so nobody needs to ask again."""
+    found = shipped_assets().files.get(file)
+    if found is None:
+        raise HTTPException(404, f"there is no asset {file!r}")
+    headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+    if found.squeezed is None or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return Response(found.content, media_type=found.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(found.squeezed, media_type=found.media_type, headers=headers)
+
+
+def routers() -> tuple[tuple[str, APIRouter], ...]:
+    """Return every router of the console with its prefix."""
+    return tuple(("", router) for router in (*pages.ROUTERS, assets_router))
+
+
+def add_console(app: FastAPI) -> None:
+    """Let ``app`` answer people too; its routers and error handlers for programs stand already.
+
+    Raises Corrupt when the assets were not built.
+    """
+    shipped_assets()
+    for known in (SwitchoverError, RequestValidationError, HTTPException, 404, 405, Exception):
+        for_programs = app.exception_handlers[known]
+        app.add_exception_handler(known, _by_reader(for_programs))
+    app.add_middleware(HostCheck)
+    app.add_middleware(SecurityHeaders)
+
+
+def _by_reader(
+    for_programs: Callable[[Request, Exception], Awaitable[Response]],
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        chosen = for_programs if is_for_programs(request.url.path) else answer_on_a_page
+        found = await chosen(request, error)
+        # An answer to a fault of ours is made outside of all middleware.
+        for name, value in HEADERS:
+            found.headers.setdefault(name.decode(), value.decode())
+        return found
+
+    return answer
