@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from serving import Serving
 
 BAR_CORES = 0.5
 BUSY_SERVICES = 10
+SERVICES_LOOKED_AT = 8
 REQUESTS_PER_SECOND = 50.0
 CHANGE_SECONDS = 5.0
 
@@ -48,8 +51,8 @@ def measure_open(
             began = received.count
             opened = _measure(running, seconds)
             each = (received.count - began) / seconds / consoles
-            if received.ended:
-                raise SystemExit(f"{received.ended} event streams ended by themselves")
+            if received.refused:
+                raise SystemExit(f"{received.refused} of {consoles} event streams were refused")
     more = opened.ours - none.ours
     table(
         f"Cores in use while {consoles} consoles are open (bar: {BAR_CORES} more in our process)",
@@ -100,8 +103,8 @@ def _life(running: Serving) -> Iterator[None]:
 
 
 async def _clients(over: threading.Event) -> None:
-    # Port 10443 of the l4 services is passed through; a connection that says nothing is one too.
-    for number in itertools.cycle(range(1, BUSY_SERVICES + 1)):
+    # Those with even numbers pass through what comes; a connection that says nothing is one too.
+    for number in itertools.cycle(range(2, 2 * BUSY_SERVICES + 1, 2)):
         if over.is_set():
             return
         try:
@@ -121,19 +124,21 @@ def _change(running: Serving, over: threading.Event) -> None:
 
 
 class _Received:
-    """Bytes that all consoles got, and how many of their streams ended."""
+    """Bytes that all consoles got, and how many of their streams were refused."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.ended = 0
+        self.refused = 0
 
 
 @contextmanager
 def _opened(visitor: Visitor, consoles: int) -> Iterator[_Received]:
-    """Keep so many event streams open: half at the overview, the others at services and servers."""
+    """Keep so many consoles open: half at the overview, the others at services and lists."""
+    addresses = [_address(number) for number in range(consoles)]
+    topics = {address: _live(visitor.get(address).decode()) for address in set(addresses)}
+    streams = [topics[address] for address in addresses]
     received, over = _Received(), threading.Event()
-    topics = [_topic(number) for number in range(consoles)]
-    thread = threading.Thread(target=lambda: asyncio.run(_watch(visitor, topics, received, over)))
+    thread = threading.Thread(target=lambda: asyncio.run(_watch(visitor, streams, received, over)))
     thread.start()
     try:
         yield received
@@ -142,16 +147,27 @@ def _opened(visitor: Visitor, consoles: int) -> Iterator[_Received]:
         thread.join()
 
 
-def _topic(number: int) -> str:
+def _address(number: int) -> str:
     if number % 2:
-        return "overview"
-    return "servers" if number % 10 == 0 else f"service:{service_name(number % 20 + 1)}"
+        return "/"
+    kinds = ("/servers", "/services", "/events", "/services/{}", "/services/{}")
+    return kinds[number // 2 % len(kinds)].format(service_name(number % SERVICES_LOOKED_AT + 1))
+
+
+def _live(page: str) -> str:
+    """Return the query with which the page's script asks for what changes."""
+    topics = {
+        topic for found in re.findall(r'data-live="([^"]*)"', page) for topic in found.split(",")
+    }
+    since = re.findall(r'data-live-since="([^"]*)"', page)
+    words = {"topics": ",".join(sorted(topics - {""})), "since": min(since, default="")}
+    return urllib.parse.urlencode(words)
 
 
 async def _watch(
-    visitor: Visitor, topics: list[str], received: _Received, over: threading.Event
+    visitor: Visitor, streams: list[str], received: _Received, over: threading.Event
 ) -> None:
-    readers = [asyncio.create_task(_listen(visitor, topic, received)) for topic in topics]
+    readers = [asyncio.create_task(_keep_open(visitor, query, received)) for query in streams]
     while not over.is_set():
         await asyncio.sleep(0.1)
     for reader in readers:
@@ -159,17 +175,23 @@ async def _watch(
     await asyncio.gather(*readers, return_exceptions=True)
 
 
-async def _listen(visitor: Visitor, topic: str, received: _Received) -> None:
+async def _keep_open(visitor: Visitor, query: str, received: _Received) -> None:
+    """Open a stream, and again when the server ends it, as the page's script does."""
+    while await _listen(visitor, query, received):
+        pass
+
+
+async def _listen(visitor: Visitor, query: str, received: _Received) -> bool:
     reader, writer = await asyncio.open_connection(visitor.host, visitor.port)
     try:
-        writer.write(visitor.request(f"/live?topics={topic}", accept="text/event-stream"))
+        writer.write(visitor.request(f"/live?{query}", accept="text/event-stream"))
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.splitlines()[0]:
-            print(f"/live?topics={topic}: {head.decode()}")
-            received.ended += 1
-            return
+            print(f"/live?{query[:200]}: {head.decode()}", flush=True)
+            received.refused += 1
+            return False
         while part := await reader.read(1 << 16):
             received.count += len(part)
-        received.ended += 1
+        return True
     finally:
         writer.close()
