@@ -111,4 +111,5 @@ async def staged(**settings: str) -> AsyncIterator[Stage]:
 
 async def make_account(at: Suite, name: str, role: str) -> None:
     """Make a local account with PASSWORD."""
-    raise NotImplementedError
+    body = {"name": name, "role": role, "password": PASSWORD}
+    (await at.api("POST", "/accounts", body)).good()
