@@ -127,9 +127,10 @@ def test_a_folder_deleted_meanwhile_keeps_no_other_from_being_copied(
     with dovecot() as source:
         pair.source = source
         append(source, "Gone", mails(5, first=50))
-        append(source, "Long", mails(30))
+        # Eight seconds of work, so that the deletion comes before its end however slow the machine is.
+        append(source, "Long", mails(80))
         running = pair.start(
-            "--connections", "1", "--max-mails-per-second", "8", "--progress", "json", "-o", "json"
+            "--connections", "1", "--max-mails-per-second", "10", "--progress", "json", "-o", "json"
         )
         assert running.stderr is not None
         for line in running.stderr:
