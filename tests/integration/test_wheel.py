@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
+NOWHERE = "http://127.0.0.1:9/"
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -23,20 +25,26 @@ def run(*arguments: str | Path, cwd: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env={**environment, "VIRTUAL_ENV": str(cwd / "venv")},
+        env={**environment, "VIRTUAL_ENV": str(cwd / "venv"), "npm_config_registry": NOWHERE},
     )
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def test_the_wheel_installs_into_an_empty_environment_and_works(tmp_path: Path) -> None:
-    run(UV, "build", "--wheel", "--quiet", "--out-dir", tmp_path, ROOT, cwd=tmp_path)
+    # First the source distribution, then the wheel from it; the assets are built already, so no npm is needed.
+    run(UV, "build", "--quiet", "--out-dir", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("switchover-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "switchover/balance/templates/exchange.yaml" in names
     assert any(name.endswith("v0001_foundation.sql") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "bench/")) for name in names)
+    static = [name for name in names if name.startswith("switchover/edges/console/static/")]
+    for asset in (r"console\.\w{12}\.css", r"console\.\w{12}\.js", r"third-party\.\w{12}\.txt"):
+        assert any(re.fullmatch(f".*/{asset}", name) for name in static), static
+    assert "switchover/edges/console/templates/frame.html" in names
+    assert not any("node_modules" in name for name in names)
 
     run(UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv", cwd=tmp_path)
     locked = ROOT / "requirements" / "run.txt"

@@ -36,18 +36,14 @@ def _of_service(service: VirtualService) -> tuple[str, ...]:
     own = [item.host for item in service.workloads if item.host]
     addresses = [f"{address}:{service.port}" for address in service.listening_addresses]
     workloads = " ".join(item.name for item in service.workloads)
-    return tuple(
-        dict.fromkeys((*addresses, service.title, *service.names, *own, workloads))
-    )
+    return tuple(dict.fromkeys((*addresses, service.title, *service.names, *own, workloads)))
 
 
 def _of_server(server: Server) -> tuple[str, ...]:
     return (server.address, server.site or "", " ".join(server.runs))
 
 
-def _best(
-    described: Iterable[tuple[str, tuple[str, ...]]], text: str, limit: int
-) -> list[Found]:
+def _best(described: Iterable[tuple[str, tuple[str, ...]]], text: str, limit: int) -> list[Found]:
     part = text.casefold()
     found = []
     for name, words in described:

@@ -7,8 +7,10 @@ whole, and none keeps a connection to the database while a slow client reads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
@@ -74,7 +76,7 @@ class Listing(Generic[Place]):
 
     ``read`` returns up to so many rows after a place, None for the beginning; ``place`` is the place
     after a row, in an answer under the name ``cursor``. ``lines`` spreads a row that holds others over
-    several lines. ``file`` is a word for the file's name where the list's own does not say enough.
+    several lines. ``file_name`` is a word for the file's name where the list's own does not say enough.
     """
 
     name: str
@@ -82,7 +84,7 @@ class Listing(Generic[Place]):
     read: Callable[[Place | None, int], Awaitable[list[Row]]]
     place: Callable[[Row], Place]
     cursor: str = "after"
-    file: str = ""
+    file_name: str = ""
     lines: Callable[[Row], Iterable[Row]] = _as_it_is
 
     async def answer(
@@ -90,7 +92,7 @@ class Listing(Generic[Place]):
     ) -> Answer:
         """Return a page with the place where the next begins, null at the end; or the file."""
         if form is Format.CSV:
-            return await self._export(start, limit)
+            return await self.file(form, start=start, limit=limit)
         rows, following = await self._page(start, limit or default)
         return {**more, self.name: rows, self.cursor: following}
 
@@ -99,27 +101,66 @@ class Listing(Generic[Place]):
         shown = rows[:limit]
         return shown, self.place(shown[-1]) if len(rows) > limit else None
 
-    async def _export(self, start: Place | None, limit: int | None) -> Response:
+    async def file(
+        self, form: Format, *, start: Place | None = None, limit: int | None = None
+    ) -> Response:
+        """Return the list from a place on as a file, sent while it is read."""
         # The first page before the answer begins, so that what fails gets an answer of its own.
         page = await self._page(start, _at_once(limit))
-        name = f"switchover-{self.file or self.name}-{clock.now():%Y%m%dT%H%M%SZ}.csv"
-        return StreamingResponse(
-            self._file(page, limit),
-            media_type="text/csv",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        return file_answer(
+            self.file_name or self.name, self.columns, self._pages(page, limit), form, self.lines
         )
 
-    async def _file(
+    async def _pages(
         self, page: tuple[list[Row], Place | None], left: int | None
-    ) -> AsyncIterator[str]:
-        yield head_line(self.columns)
+    ) -> AsyncIterator[list[Row]]:
         while True:
             rows, following = page
-            yield row_lines(self.columns, (line for row in rows for line in self.lines(row)))
+            yield rows
             left = None if left is None else left - len(rows)
             if following is None or left == 0:
                 return
             page = await self._page(following, _at_once(left))
+
+
+def file_answer(
+    name: str,
+    columns: Sequence[str],
+    pages: AsyncIterator[Sequence[Row]],
+    form: Format,
+    lines: Callable[[Row], Iterable[Row]] = _as_it_is,
+) -> Response:
+    """Return rows as a file to keep, named after its list and this moment."""
+    file = f"switchover-{name}-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
+    return StreamingResponse(
+        _csv(columns, pages, lines) if form is Format.CSV else _json(pages),
+        media_type="text/csv" if form is Format.CSV else "application/json",
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
+    )
+
+
+async def _csv(
+    columns: Sequence[str],
+    pages: AsyncIterator[Sequence[Row]],
+    lines: Callable[[Row], Iterable[Row]],
+) -> AsyncIterator[str]:
+    yield head_line(columns)
+    async for rows in pages:
+        yield row_lines(columns, (line for row in rows for line in lines(row)))
+
+
+async def _json(pages: AsyncIterator[Sequence[Row]]) -> AsyncIterator[str]:
+    start = "[\n"
+    async for rows in pages:
+        if rows:
+            written = (json.dumps(row, default=_json_value, ensure_ascii=False) for row in rows)
+            yield start + ",\n".join(written)
+            start = ",\n"
+    yield "[]\n" if start == "[\n" else "\n]\n"
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _at_once(left: int | None) -> int:

@@ -71,7 +71,9 @@ def create_app(switchover: Switchover) -> FastAPI:
     for_programs = (*ROUTERS, ("/api/v1", _document_router(app)))
     app.state.routers = (*for_programs, *console_routers())
     for prefix, router in app.state.routers:
-        app.include_router(router, prefix=prefix, include_in_schema=(prefix, router) in for_programs)
+        app.include_router(
+            router, prefix=prefix, include_in_schema=(prefix, router) in for_programs
+        )
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.

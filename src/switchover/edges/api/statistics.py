@@ -59,7 +59,7 @@ async def list_statistics(
         columns=(chosen.value, *KEYS, *VALUES),
         read=read,
         place=place,
-        file=f"statistics-per-{chosen}",
+        file_name=f"statistics-per-{chosen}",
     )
     return await listing.answer(form, start=after, limit=limit, default=1000, per=chosen.value)
 
@@ -97,7 +97,7 @@ async def list_totals(
         columns=(*KEYS, *COUNTERS, *TOPS),
         read=read,
         place=place,
-        file="statistics-totals",
+        file_name="statistics-totals",
     )
     return await listing.answer(
         form,

@@ -63,7 +63,13 @@ def moment_html(value: datetime | str | None, *, zone: str, now: datetime) -> Ma
     local = moment.astimezone(zone_named(zone))
     return Markup(
         '<time datetime="{}" title="{}">{}</time> <span class="ago" data-ago="{}">{}</span>'
-    ).format(_iso(moment), f"{local:%A} {local:%z} {zone}", f"{local:%Y-%m-%d %H:%M:%S}", _iso(moment), ago_words(moment, now))
+    ).format(
+        _iso(moment),
+        f"{local:%A} {local:%z} {zone}",
+        f"{local:%Y-%m-%d %H:%M:%S}",
+        _iso(moment),
+        ago_words(moment, now),
+    )
 
 
 def ago_html(value: datetime | str | None, *, zone: str, now: datetime) -> Markup:

@@ -76,7 +76,11 @@ def render(
     try:
         wanted = _wanted_block(request, template, block)
         found = environment.get_template(template)
-        text = render_block(environment, template, wanted, context) if wanted else found.render(context)
+        text = (
+            render_block(environment, template, wanted, context)
+            if wanted
+            else found.render(context)
+        )
     finally:
         _zone.reset(token)
     return HTMLResponse(text, status_code=status, headers={"Vary": "HX-Request, HX-Target, Cookie"})
@@ -148,7 +152,9 @@ def _environment() -> Environment:
     made.filters["moment"] = _moment
     made.filters["ago"] = _ago
     made.filters["duration"] = duration_words
-    made.filters["thousands"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    made.filters["thousands"] = lambda number: f"{number:,}".replace(
+        ",", "\N{NARROW NO-BREAK SPACE}"
+    )
     made.filters["path_word"] = path_word
     made.filters["level"] = level_of
     made.filters["diff_lines"] = diff_lines

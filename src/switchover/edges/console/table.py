@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -124,7 +124,9 @@ def read_query(spec: ListSpec, given: Mapping[str, str]) -> ListQuery:
         raise InvalidInput(f"this list can not be sorted by {sort!r}; use the heads of its columns")
     form = _text(given, "format")
     if form and form not in spec.exports:
-        raise InvalidInput(f"this list can not be had as {form!r}, only as {', '.join(spec.exports)}")
+        raise InvalidInput(
+            f"this list can not be had as {form!r}, only as {', '.join(spec.exports)}"
+        )
     return ListQuery(
         spec=spec,
         filters={item.key: _filter(item, given) for item in spec.filters},
@@ -138,7 +140,9 @@ def read_query(spec: ListSpec, given: Mapping[str, str]) -> ListQuery:
 def _text(given: Mapping[str, str], key: str, *, longest: int = _LONGEST) -> str:
     text = given.get(key, "").strip()
     if len(text) > longest or not text.isprintable():
-        raise InvalidInput(f"{key!r} is longer than {longest} characters or holds control characters")
+        raise InvalidInput(
+            f"{key!r} is longer than {longest} characters or holds control characters"
+        )
     return text
 
 
@@ -200,17 +204,22 @@ class Table:
         return None
 
 
-def cut(
-    query: ListQuery, rows: Iterable[Any], *, keys: Mapping[str, Callable[[Any], Any]] | None = None
-) -> Table:
-    """Sort rows that are all in memory by the query's column and return the page asked for.
+Keys = Mapping[str, Callable[[Any], Any]]
+"""The value of a row by column, for those whose rows are no mapping with that column."""
 
-    ``keys`` gives the value of a row by column, for those whose rows are no mapping with it.
-    """
+
+def in_order(query: ListQuery, rows: Iterable[Any], keys: Keys | None = None) -> list[Any]:
+    """Return rows that are all in memory sorted by the query's column; as they come without one."""
     found = list(rows)
     if query.sort_key:
         key = (keys or {}).get(query.sort_key, lambda row: row[query.sort_key])
         found.sort(key=lambda row: _comparable(key(row)), reverse=query.is_descending)
+    return found
+
+
+def cut(query: ListQuery, rows: Iterable[Any], *, keys: Keys | None = None) -> Table:
+    """Return the page asked for of rows that are all in memory, in the order asked for."""
+    found = in_order(query, rows, keys)
     start = (query.page - 1) * query.spec.rows
     return Table(query=query, rows=found[start : start + query.spec.rows], total=len(found))
 

@@ -1,8 +1,9 @@
 // What the console does besides HTMX: a key for the search box, the theme without a reload, words of time
 // that stay true, questions before what can not be undone. Everything works without it.
-"use strict";
 
 (() => {
+  "use strict";
+
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   // The same words as moment.py.
@@ -36,6 +37,21 @@
     box.select();
   });
 
+  // Arrows walk through what the search box suggests; Escape closes it.
+  document.addEventListener("keydown", (event) => {
+    const box = document.querySelector(".search");
+    if (!box || !box.contains(event.target)) return;
+    if (event.key === "Escape") {
+      document.getElementById("suggestions").replaceChildren();
+      box.querySelector("input").focus();
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const stops = [box.querySelector("input"), ...box.querySelectorAll(".suggestions a")];
+    event.preventDefault();
+    stops[(stops.indexOf(event.target) + step + stops.length) % stops.length].focus();
+  });
+
   // The cookie is set by the server; the page only does not wait for it.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
@@ -51,6 +67,12 @@
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
     if (answer.type !== "opaqueredirect" && !answer.ok) window.location.reload();
   }, true);
+
+  // An address holds only what was chosen.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches(".filters, .search")) return;
+    for (const [key, value] of [...event.formData]) if (value === "") event.formData.delete(key);
+  });
 
   setInterval(freshen, 5000);
   document.addEventListener("htmx:afterSettle", freshen);

@@ -74,10 +74,8 @@ async def search(
 ) -> HTMLResponse:
     """Return what is found, by source; nothing for an empty question."""
     text = q.strip()
-    found: list[tuple[Source, list[Hit]]] = []
-    for source in SOURCES:
-        if text and person.actor.role.includes(source.role):
-            found.append((source, await source.find(suite, text, MOST_HITS + 1)))
+    chosen = [source for source in SOURCES if text and person.actor.role.includes(source.role)]
+    found = [(source, await source.find(suite, text, MOST_HITS + 1)) for source in chosen]
     return render(
         request, person, "search.html", text=text, found=found, most=MOST_HITS,
         count=sum(len(hits) for _, hits in found),

@@ -1,0 +1,87 @@
+"""The application without a socket: one request in, the whole answer out."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+from fastapi import FastAPI
+
+from switchover.app import Switchover
+from switchover.directory.access.role import Actor, Role
+from switchover.edges.api.server import create_app
+from switchover.edges.console import access
+from switchover.settings import ListenAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was answered; header names in lower case, the last of each."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+
+def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
+    """Return the application as somebody of this role sees it, None for who is not signed in."""
+    settings = SimpleNamespace(api=ListenAddress(host="127.0.0.1", port=8440))
+    app = create_app(cast("Switchover", SimpleNamespace(**{"settings": settings, **parts})))
+    if role is not None:
+        person = access.Person(actor=Actor(name="ada", role=role), csrf="secret-of-the-form")
+        for needed in (access.VIEWER, access.OPERATOR, access.ADMIN):
+            app.dependency_overrides[needed] = lambda: person
+    return app
+
+
+async def ask(
+    app: Any, target: str, *, method: str = "GET", body: bytes = b"", **headers: str
+) -> Answer:
+    """Send one request; underscores in names of headers are dashes."""
+    path, _, query = target.partition("?")
+    named = {
+        "host": "localhost",
+        **{name.replace("_", "-"): text for name, text in headers.items()},
+    }
+    if body:
+        named["content-length"] = str(len(body))
+        named.setdefault("content-type", "application/x-www-form-urlencoded")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": urllib.parse.unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [
+            (name.lower().encode(), text.encode("latin-1")) for name, text in named.items()
+        ],
+        "client": ("127.0.0.1", 40000),
+        "server": ("127.0.0.1", 8440),
+        "state": {},
+    }
+    sent: list[dict[str, Any]] = []
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return Answer(
+        status=sent[0]["status"],
+        headers={name.decode(): text.decode() for name, text in sent[0]["headers"]},
+        content=b"".join(message.get("body", b"") for message in sent[1:]),
+    )
