@@ -24,6 +24,12 @@ KNOWN: Mapping[str, tuple[Any, ...]] = {
     "newer": (0, 1, 2),
     "down": (["cas1"], ["cas1/owa", "cas2"]),
 }
+IN_BODIES: Mapping[str, tuple[Any, ...]] = {
+    **KNOWN,
+    "service": (None, None, "web"),
+    "workload": (None, None, "owa"),
+}
+"""In a body both may be left out: then a change is for the whole server."""
 SHARE = 3
 """One in so many values stays as it was invented."""
 
@@ -31,9 +37,11 @@ SHARE = 3
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _arguments: Any) -> None:
     """Put known values in the place of most invented ones, and keep our own token alive."""
-    for values in (case.path_parameters, case.query, case.body):
+    for values, known in (
+        (case.path_parameters, KNOWN), (case.query, KNOWN), (case.body, IN_BODIES)
+    ):  # fmt: skip
         if isinstance(values, dict):
-            _make_known(values)
+            _make_known(values, known)
     if isinstance(case.body, dict) and "text" in case.body and _number(case.body["text"]) % 2:
         case.body["text"] = Path(os.environ["CONTRACT_FILE"]).read_text("utf-8")
     own = os.environ["CONTRACT_TOKENS"].split()
@@ -41,10 +49,10 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
         case.path_parameters["token_id"] = "none"
 
 
-def _make_known(values: dict[str, Any]) -> None:
-    for name, known in KNOWN.items():
+def _make_known(values: dict[str, Any], known: Mapping[str, tuple[Any, ...]]) -> None:
+    for name, choices in known.items():
         if name in values and (chosen := _number(values[name])) % SHARE:
-            values[name] = known[chosen % len(known)]
+            values[name] = choices[chosen % len(choices)]
 
 
 def _number(value: object) -> int:

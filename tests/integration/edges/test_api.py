@@ -122,6 +122,7 @@ async def test_bodies_that_are_no_json_or_not_base64_are_problems_too(running: S
         ("GET", "/events?since=yesterday", 422, "since"),
         ("GET", "/what-if?down=cas9", 422, "cas9"),
         ("DELETE", "/tokens/none", 404, "switchover token list"),
+        ("DELETE", "/tokens/\0", 404, "switchover token list"),
     ],
 )
 async def test_every_error_is_a_problem_with_a_sentence(

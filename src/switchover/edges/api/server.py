@@ -76,8 +76,9 @@ def create_app(switchover: Switchover) -> FastAPI:
         )
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
-    # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
-    for known in (HTTPException, 404, 405):
+    # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's, and so
+    # does a body that can not be read.
+    for known in (HTTPException, 400, 404, 405):
         app.add_exception_handler(known, _answer_http)
     app.add_exception_handler(Exception, _answer_fault)
     app.add_middleware(BodyLimit)

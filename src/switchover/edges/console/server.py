@@ -45,7 +45,7 @@ def add_console(app: FastAPI) -> None:
     Raises Corrupt when the assets were not built.
     """
     shipped_assets()
-    for known in (SwitchoverError, RequestValidationError, HTTPException, 404, 405, Exception):
+    for known in (SwitchoverError, RequestValidationError, HTTPException, 400, 404, 405, Exception):
         for_programs = app.exception_handlers[known]
         app.add_exception_handler(known, _by_reader(for_programs))
     app.add_middleware(HostCheck)
