@@ -25,7 +25,24 @@ _REVISION = """
     ) as files
 """
 
-_EVENT_FILTERS = ("since", "until", "severity", "service", "workload", "server", "kind")
+_EVENT_FILTERS = {
+    # The row a page ended with may have grown too old meanwhile.
+    "before": """(at, id) < (
+        coalesce(
+            (select b.at from event b where b.id <= %(before)s order by b.id desc limit 1),
+            '-infinity'
+        ),
+        %(before)s
+    )""",
+    "after": "id > %(after)s",
+    "since": "at >= %(since)s",
+    "until": "at < %(until)s",
+    "severity": "severity = %(severity)s",
+    "service": "service = %(service)s",
+    "workload": "workload = %(workload)s",
+    "server": "server = %(server)s",
+    "kind": "kind = %(kind)s",
+}
 _TERMINATION = ("service", "workload", "server", "state")
 
 
@@ -230,42 +247,30 @@ async def insert_events(
 async def list_events(
     connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return events, newest first; ``filters`` may hold before (an id) and the keys of _EVENT_FILTERS."""
-    values = {key: filters.get(key) for key in ("before", *_EVENT_FILTERS)}
+    """Return events, newest first; ``filters`` may hold the keys of _EVENT_FILTERS.
+
+    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen. A list
+    of names instead of one means any of them.
+    """
+    values = {key: filters[key] for key in _EVENT_FILTERS if filters.get(key) is not None}
+    clauses = "\n  and ".join(
+        f"{key} = any(%({key})s)" if isinstance(value, list) else _EVENT_FILTERS[key]
+        for key, value in values.items()
+    )
     async with connection.cursor(row_factory=dict_row) as cursor:
+        # Never prepared: which index is best depends on how common the values are. Only the clauses that
+        # are asked for stand in the statement, because the planner does not see through "null or".
         await cursor.execute(
-            """
+            f"""
             -- events page; no lock
             select id, at, kind, severity, service, workload, server, cause, detail
             from event
-            where (
-                %(before)s::bigint is null
-                or (at, id) < (
-                    -- the row a page ended with may have grown too old meanwhile
-                    coalesce(
-                        (
-                            select b.at
-                            from event b
-                            where b.id <= %(before)s
-                            order by b.id desc
-                            limit 1
-                        ),
-                        '-infinity'
-                    ),
-                    %(before)s
-                )
-            )
-              and (%(since)s::timestamptz is null or at >= %(since)s)
-              and (%(until)s::timestamptz is null or at < %(until)s)
-              and (%(severity)s::text is null or severity = %(severity)s)
-              and (%(service)s::text is null or service = %(service)s)
-              and (%(workload)s::text is null or workload = %(workload)s)
-              and (%(server)s::text is null or server = %(server)s)
-              and (%(kind)s::text is null or kind = %(kind)s)
+            where {clauses or "true"}
             order by at desc, id desc
             limit %(limit)s
-            """,
+            """,  # noqa: S608 - the clauses are those above; values are parameters
             {**values, "limit": limit},
+            prepare=False,
         )
         return await cursor.fetchall()
 

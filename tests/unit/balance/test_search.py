@@ -17,8 +17,8 @@ def balance() -> Balance:
         },
         servers={
             "cas1": server(1, site="brussels"),
-            "cas2": server(2, runs=["exchange", "dovecot"]),
-            "mail-archive": server(3),
+            "cas2": server(2),
+            "mail-archive": server(3, runs=["dovecot"]),
         },
     )
 
@@ -56,7 +56,7 @@ def test_a_service_is_found_by_all_that_clients_or_people_call_it(
         ("cas", ["cas1", "cas2"]),
         ("192.0.2.12", ["cas2"]),
         ("Brussels", ["cas1"]),
-        ("dovecot", ["cas2"]),
+        ("dovecot", ["mail-archive"]),
         ("none", []),
     ],
 )

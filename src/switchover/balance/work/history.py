@@ -5,6 +5,7 @@ Lists are read in pages: a caller gives the place where the last page ended.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchover.balance import queries
@@ -48,7 +49,8 @@ async def get_revision(parts: BalancerParts, number: int) -> Revision:
 
 async def get_difference(parts: BalancerParts, older: int, newer: int) -> str:
     """Return the difference from one revision to another."""
-    return difference(await get_revision(parts, older), await get_revision(parts, newer))
+    before, after = await get_revision(parts, older), await get_revision(parts, newer)
+    return await asyncio.to_thread(difference, before, after)
 
 
 async def list_events(

@@ -109,12 +109,21 @@ async def apply(
 
 
 async def roll_back(
-    parts: BalancerParts, number: int, *, intent: Intent, dry_run: bool = False
+    parts: BalancerParts,
+    number: int,
+    *,
+    intent: Intent,
+    parent: int | None = None,
+    dry_run: bool = False,
 ) -> Outcome:
-    """Make an earlier revision the wish again, as a new revision."""
+    """Make an earlier revision the wish again, as a new revision.
+
+    ``parent`` is the revision the author saw as the latest: another one is a Conflict.
+    """
     async with parts.engine.lock, parts.database.transaction() as connection:
         await queries.lock_revisions(connection)
         latest = await queries.find_latest(connection)
+        _require_parent(latest, parent)
         old = await queries.find_revision(connection, number)
         if old is None:
             raise NotFound(f"there is no revision {number}; see: switchover history")

@@ -48,6 +48,10 @@ class RollbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: Reason = ""
+    parent: Annotated[
+        int | None,
+        Field(ge=0, description="Latest revision the author saw; another is a conflict."),
+    ] = None
     dry_run: bool = False
 
 
@@ -135,6 +139,7 @@ async def roll_back(suite: Suite, actor: Admin, number: int, body: RollbackBody)
         suite.balance,
         number,
         intent=revisions.Intent(actor=actor, origin=Origin.ROLLBACK, reason=body.reason),
+        parent=body.parent,
         dry_run=body.dry_run,
     )
     return outcome_body(outcome)

@@ -13,14 +13,15 @@ from switchover.balance.work.revisions import Outcome
 from switchover.model.wording import is_plain
 
 
-def _one_plain_line(text: str) -> str:
+def one_plain_line(text: str) -> str:
+    """Return a text that can be shown on a terminal in one line; raises ValueError for any other."""
     if not is_plain(text):
         raise ValueError("control characters and line breaks are not allowed; write one plain line")
     return text
 
 
 Reason = Annotated[
-    str, Field(max_length=500, description="Why, for the history."), AfterValidator(_one_plain_line)
+    str, Field(max_length=500, description="Why, for the history."), AfterValidator(one_plain_line)
 ]
 """What everybody reads in the history later, on terminals too."""
 

@@ -5,6 +5,8 @@ Each command's module is loaded only for that command, so that none waits for wh
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final
@@ -29,6 +31,8 @@ COMMANDS: Final = {
     "practice": ("practice",),
 }
 """Which module brings which commands, in the order of the help."""
+_OWN_LINE: Final = re.compile(r"[A-Z][a-z]+( [a-z]+)*: ")
+"""How a line begins that stays a line of its own: ``Example: ``, ``Late mail: ``."""
 
 
 def build(modules: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -46,7 +50,26 @@ def build(modules: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
     app.callback()(options)
     for module in modules:
         import_module(f"switchover.edges.cli.{module}").register(app)
+    _flow(app)
     return app
+
+
+def _flow(app: typer.Typer) -> None:
+    """Let every help text fill the terminal, not end its lines where our source does."""
+    for command in app.registered_commands:
+        command.help = flowing(command.help or inspect.getdoc(command.callback) or "")
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _flow(group.typer_instance)
+
+
+def flowing(text: str) -> str:
+    """Return a text with each paragraph in one line, but for lines that begin with a title and a colon."""
+    return re.sub(
+        r"(?<!\n)\n(?!\n)",
+        lambda end: "\n" if _OWN_LINE.match(text, end.end()) else " ",
+        text.strip(),
+    )
 
 
 def _show_version(value: bool) -> None:

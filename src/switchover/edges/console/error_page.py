@@ -69,10 +69,10 @@ def _parts(error: Exception) -> tuple[int, str, tuple[Problem, ...]]:
             for fault in error.errors()
         )
         return 422, "The address or the form holds what can not be used.", problems
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    given = getattr(error, "status_code", None)
+    if isinstance(given, int):
         detail = str(getattr(error, "detail", ""))
-        return status, "" if detail in {"Not Found", "Method Not Allowed"} else detail, ()
+        return given, "" if detail in {"Not Found", "Method Not Allowed"} else detail, ()
     return 500, _FAULT, ()
 
 

@@ -33,7 +33,7 @@ def parse_moment(value: datetime | str) -> datetime:
 def duration_words(seconds: float) -> str:
     """Return ``3 h 12 min``: the two largest units that matter."""
     left = max(0, int(seconds))
-    parts = []
+    parts: list[str] = []
     for size, unit in _UNITS:
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):

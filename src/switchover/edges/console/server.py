@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -53,11 +53,11 @@ def add_console(app: FastAPI) -> None:
 
 
 def _by_reader(
-    for_programs: Callable[[Request, Exception], Awaitable[Response]],
+    for_programs: Callable[[Request, Exception], Any],
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
         chosen = for_programs if is_for_programs(request.url.path) else answer_on_a_page
-        found = await chosen(request, error)
+        found: Response = await chosen(request, error)
         # An answer to a fault of ours is made outside of all middleware.
         for name, value in HEADERS:
             found.headers.setdefault(name.decode(), value.decode())

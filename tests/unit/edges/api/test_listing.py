@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.edges.api.listing import EXPORT_ROWS, Format, Listing, Row
+from switchover.edges.api.listing import EXPORT_ROWS, Format, Listing, Row, file_answer
 from switchover.errors import Unavailable
 
 
@@ -100,7 +102,7 @@ async def test_a_row_can_be_several_lines() -> None:
 
 
 async def test_a_file_has_a_name_and_its_type() -> None:
-    for keys, name in (({}, "things"), ({"file": "other-things"}, "other-things")):
+    for keys, name in (({}, "things"), ({"file_name": "other-things"}, "other-things")):
         answer = (
             await Store(1).listing(**keys).answer(Format.CSV, start=None, limit=None, default=3)
         )
@@ -119,3 +121,27 @@ async def test_what_fails_at_once_fails_before_the_answer_begins() -> None:
 async def test_what_fails_on_the_way_ends_the_file_with_an_error() -> None:
     with pytest.raises(Unavailable):
         await exported(Store(5 * EXPORT_ROWS, breaks_at=EXPORT_ROWS + 1))
+
+
+async def test_a_list_is_a_json_file_too_whole_and_in_order() -> None:
+    answer = await Store(EXPORT_ROWS + 2).listing().file(Format.JSON)
+    assert isinstance(answer, StreamingResponse)
+    assert answer.media_type == "application/json"
+    text = "".join([part async for part in answer.body_iterator if isinstance(part, str)])
+    assert [row["number"] for row in json.loads(text)] == list(range(1, EXPORT_ROWS + 3))
+
+
+async def test_an_empty_json_file_is_an_empty_list() -> None:
+    answer = await Store(0).listing().file(Format.JSON)
+    assert isinstance(answer, StreamingResponse)
+    assert [part async for part in answer.body_iterator] == ["[]\n"]
+
+
+async def test_a_moment_in_a_json_file_is_iso_8601() -> None:
+    async def pages() -> AsyncIterator[list[Row]]:
+        yield [{"at": datetime(2026, 7, 1, 12, tzinfo=UTC)}]
+
+    answer = file_answer("things", ("at",), pages(), Format.JSON)
+    assert isinstance(answer, StreamingResponse)
+    text = "".join([part async for part in answer.body_iterator if isinstance(part, str)])
+    assert json.loads(text) == [{"at": "2026-07-01T12:00:00+00:00"}]

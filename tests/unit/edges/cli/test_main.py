@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 import typer
 
-from switchover.edges.cli.main import COMMANDS, build
+from switchover.edges.cli.main import COMMANDS, build, flowing
 
 
 @pytest.mark.parametrize("module", COMMANDS)
@@ -28,3 +29,19 @@ def test_one_command_does_not_load_what_the_others_need() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stderr == "False False\n"
     assert "Copy one mailbox" in done.stdout
+
+
+def test_a_help_text_fills_the_terminal_and_titles_keep_lines_of_their_own() -> None:
+    text = """First sentence, which
+    ends here.
+
+    Second paragraph,
+    two lines of source.
+
+    Example: switchover one
+    Late mail: switchover two
+    """
+    assert flowing(inspect.cleandoc(text)) == (
+        "First sentence, which ends here.\n\nSecond paragraph, two lines of source.\n\n"
+        "Example: switchover one\nLate mail: switchover two"
+    )

@@ -1,0 +1,68 @@
+"""Which single server would hurt: each one gone alone, with the layouts as they are. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from switchover.balance.prediction import Outcome, predict_wished, wishes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from switchover.balance.overrides import Overrides
+    from switchover.balance.virtual_service import Balance
+
+MILDEST_FIRST = (
+    Outcome.WORKS,
+    Outcome.REDUCED,
+    Outcome.FAILS_SOMETIMES,
+    Outcome.SORRY_SERVER,
+    Outcome.SORRY_PAGE,
+    Outcome.CLOSED,
+    Outcome.FAILS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleFailure:
+    """What the loss of one server does: the worst that users of any workload meet, and where.
+
+    ``felt`` are the services with their workloads that meet the worst; ``share`` is the least capacity
+    that any of those keeps, from 0 to 1.
+    """
+
+    server: str
+    outcome: Outcome
+    felt: tuple[tuple[str, tuple[str, ...]], ...]
+    share: float
+
+
+def single_failures(
+    balance: Balance, overrides: Overrides, servers: Collection[str]
+) -> dict[str, SingleFailure]:
+    """Return for each of ``servers`` that a service uses what its loss alone would do."""
+    met: defaultdict[str, list[tuple[Outcome, float, str, str]]] = defaultdict(list)
+    for service in balance.services:
+        mine = [real.name for real in service.servers if real.name in servers]
+        wishes = wishes_of(service, overrides) if mine else {}
+        for name in mine:
+            down = [(name, item.name) for item in service.workloads]
+            for row in predict_wished(service, down, wishes).values():
+                met[name].append((row.outcome, row.share, service.name, row.workload))
+    return {name: _worst(name, rows) for name, rows in met.items()}
+
+
+def _worst(server: str, rows: list[tuple[Outcome, float, str, str]]) -> SingleFailure:
+    worst = max((row[0] for row in rows), key=MILDEST_FIRST.index)
+    felt: defaultdict[str, list[str]] = defaultdict(list)
+    for outcome, _, service, workload in rows:
+        if outcome is worst:
+            felt[service].append(workload)
+    return SingleFailure(
+        server=server,
+        outcome=worst,
+        felt=tuple((service, tuple(names)) for service, names in felt.items()),
+        share=min(share for outcome, share, _, _ in rows if outcome is worst),
+    )

@@ -1,0 +1,160 @@
+"""The list of events as the console shows it: its filters, and each event in plain words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from switchover.balance.event import Severity
+from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
+from switchover.edges.console.moment import zone_named
+from switchover.edges.console.table import Column, Filter, FilterKind, ListQuery, ListSpec
+from switchover.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.balance.virtual_service import Balance
+
+MOST_HINTS = 300
+"""Names offered while a filter is written; more would weigh more than the page."""
+MOST_NAMES = 50
+"""Names that a part of a name may stand for."""
+SPEC = ListSpec(
+    path="/events",
+    columns=(
+        Column(key="at", title="When"),
+        Column(key="kind", title="What"),
+        Column(key="subject", title="Where"),
+        Column(key="cause", title="Why"),
+    ),
+    filters=(
+        Filter(key="service", title="Service"),
+        Filter(key="workload", title="Workload"),
+        Filter(key="server", title="Server"),
+        Filter(
+            key="kind",
+            title="What",
+            kind=FilterKind.CHOICE,
+            choices=tuple((kind, words.title) for kind, words in KINDS.items()),
+        ),
+        Filter(
+            key="severity",
+            title="Severity",
+            kind=FilterKind.CHOICE,
+            choices=tuple((one.value, one.value) for one in reversed(Severity)),
+        ),
+        Filter(key="since", title="From", kind=FilterKind.MOMENT),
+        Filter(key="until", title="Until", kind=FilterKind.MOMENT),
+    ),
+)
+LEVELS = {Severity.ERROR.value: "bad", Severity.WARNING.value: "warning"}
+GOOD = frozenset({"server-up", "maintenance-left", "drain-left", "drift-repaired"})
+"""Kinds that tell of something put right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldEvent:
+    """An event as people read it; ``level`` is one of the console's states."""
+
+    id: int
+    at: datetime
+    kind: str
+    title: str
+    meaning: str
+    level: str
+    service: str | None
+    workload: str | None
+    server: str | None
+    cause: str
+    explanation: str
+
+
+def tell(row: Mapping[str, Any]) -> ToldEvent:
+    """Return a row of the event table in words."""
+    kind = str(row["kind"])
+    return ToldEvent(
+        id=row["id"],
+        at=row["at"],
+        kind=kind,
+        title=title_of(kind),
+        meaning=meaning_of(kind),
+        level="ok" if kind in GOOD else LEVELS.get(row["severity"], "off"),
+        service=row["service"],
+        workload=row["workload"],
+        server=row["server"],
+        cause=row["cause"],
+        explanation=explain(kind, row["cause"], row["detail"]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNames:
+    """The names of the platform file as it is; events may be older and name others."""
+
+    service: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
+
+    def hints(self) -> dict[str, tuple[str, ...]]:
+        """Return what to offer while a filter is written; nothing of what is too long to offer."""
+        found = {"service": self.service, "workload": self.workload, "server": self.server}
+        return {key: names if len(names) <= MOST_HINTS else () for key, names in found.items()}
+
+
+def known_names(balance: Balance | None) -> KnownNames:
+    """Return the names of a platform file; none before there is one."""
+    if balance is None:
+        return KnownNames()
+    workloads = (item.name for service in balance.services for item in service.workloads)
+    return KnownNames(
+        service=tuple(service.name for service in balance.services),
+        workload=tuple(dict.fromkeys(workloads)),
+        server=tuple(balance.servers),
+    )
+
+
+def read_filters(query: ListQuery, zone: str, known: KnownNames) -> dict[str, object]:
+    """Return what the database is asked for; moments are read in the zone of who asks."""
+    return {
+        "service": _names(query.get("service"), known.service),
+        "workload": _names(query.get("workload"), known.workload),
+        "server": _names(query.get("server"), known.server),
+        "kind": query.get("kind"),
+        "severity": query.get("severity"),
+        "since": _moment(query.get("since"), zone),
+        "until": _moment(query.get("until"), zone),
+    }
+
+
+def _names(text: str | None, known: tuple[str, ...]) -> str | list[str] | None:
+    """Return the name, or the known names with that part in them: people write as little as they can."""
+    if text is None or text in known:
+        return text
+    part = text.casefold()
+    found = [name for name in known if part in name.casefold()]
+    if not found:
+        return text
+    return found[0] if len(found) == 1 else found[:MOST_NAMES]
+
+
+def read_id(text: str | None) -> int | None:
+    """Return the id of an event from an address; raises InvalidInput for anything else."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidInput(f"{text[:20]!r} is no place in the list of events; begin at the newest")
+    return int(text)
+
+
+def _moment(text: str | None, zone: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))).astimezone(
+            UTC
+        )
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{text!r} is no time; write it as 2026-01-31T08:00") from None

@@ -1,0 +1,93 @@
+"""The drift page: what runs and was not ordered, and the two ways to end that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator
+
+from switchover.app import Switchover
+from switchover.balance.drift import DriftKind
+from switchover.balance.revision import Origin
+from switchover.balance.work import drift
+from switchover.balance.work.revisions import Intent
+from switchover.directory.access.role import Role
+from switchover.edges.api.access import Suite
+from switchover.edges.api.shapes import one_plain_line
+from switchover.edges.console.access import Operator, Person, Viewer
+from switchover.edges.console.page import render, see_other
+from switchover.errors import Conflict
+from switchover.model.wording import counted
+
+router = APIRouter()
+Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
+_DONE = {"repaired": "put right", "accepted": "accepted"}
+
+
+@router.get("/drift", response_class=HTMLResponse)
+async def show_drift(
+    request: Request,
+    suite: Suite,
+    person: Viewer,
+    done: Annotated[str, Query(max_length=20)] = "",
+    count: Annotated[int, Query(ge=0, le=10**6)] = 0,
+) -> HTMLResponse:
+    """Return what the last cycle found; the page does not wait for another look at the engine."""
+    told = f"{counted(count, 'difference')} {_DONE[done]}." if done in _DONE else ""
+    return _page(request, suite, person, told=told)
+
+
+@router.post("/drift/repair", response_class=HTMLResponse)
+async def repair(
+    request: Request,
+    suite: Suite,
+    person: Operator,
+    reason: Reason = "",
+    stop_engine: Annotated[str, Form(max_length=5)] = "",
+) -> Response:
+    """Put every difference right."""
+    try:
+        repaired = await suite.cycle.repair(
+            author=person.actor.name, reason=reason, stop_engine=stop_engine == "true"
+        )
+    except Conflict as error:
+        return _page(request, suite, person, conflict=str(error))
+    return see_other(request, f"/drift?done=repaired&count={len(repaired)}")
+
+
+@router.post("/drift/accept", response_class=HTMLResponse)
+async def accept(request: Request, suite: Suite, person: Operator, reason: Reason = "") -> Response:
+    """Make every difference the wish, where that can be done."""
+    intent = Intent(actor=person.actor, origin=Origin.DRIFT, reason=reason or "drift accepted")
+    try:
+        accepted = await drift.accept(suite.balance, suite.cycle, intent=intent)
+    except Conflict as error:
+        return _page(request, suite, person, conflict=str(error))
+    return see_other(request, f"/drift?done=accepted&count={len(accepted)}")
+
+
+def _page(
+    request: Request, suite: Switchover, person: Person, *, told: str = "", conflict: str = ""
+) -> HTMLResponse:
+    report = suite.cycle.report
+    drifts = report.drifts if report else ()
+    return render(
+        request,
+        person,
+        "drift.html",
+        status=409 if conflict else 200,
+        report=report,
+        drifts=drifts,
+        # Only an engine that nobody ordered has neither revision nor repair.
+        is_unordered=bool(drifts) and report is not None and report.revision is None,
+        can_accept=any(item.kind in _ACCEPTABLE for item in drifts),
+        may_change=person.actor.role.includes(Role.OPERATOR),
+        seconds=f"{suite.settings.cycle_seconds:g}",
+        told=told,
+        conflict=conflict,
+    )
+
+
+_ACCEPTABLE = frozenset({DriftKind.STATE, DriftKind.WEIGHT, DriftKind.FILE})

@@ -1,0 +1,83 @@
+"""The events page: what happened, to what and why, newest first, and live."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from switchover.app import Switchover
+from switchover.balance.work import history
+from switchover.edges.api.access import Suite
+from switchover.edges.api.events import EVENT
+from switchover.edges.api.listing import Format, Listing, Row
+from switchover.edges.console.access import Viewer
+from switchover.edges.console.event_list import (
+    SPEC,
+    KnownNames,
+    known_names,
+    read_filters,
+    read_id,
+    tell,
+)
+from switchover.edges.console.page import render
+from switchover.edges.console.table import Table, read_query
+
+router = APIRouter()
+
+
+@router.get("/events", response_class=HTMLResponse)
+async def show_events(request: Request, suite: Suite, person: Viewer) -> Response:
+    """Return a page of events, or all that fit the filters as a file."""
+    query = read_query(SPEC, request.query_params)
+    known = _known(suite)
+    filters = read_filters(query, person.zone, known)
+
+    async def read(start: int | None, rows: int) -> list[Row]:
+        return await history.list_events(
+            suite.balance, filters={**filters, "before": start}, limit=rows
+        )
+
+    if query.form:
+        listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
+        return await listing.file(Format(query.form))
+    rows = await read(read_id(query.place), SPEC.rows + 1)
+    shown = [tell(row) for row in rows[: SPEC.rows]]
+    table = Table(
+        query=query,
+        rows=shown,
+        following=str(shown[-1].id) if len(rows) > SPEC.rows else None,
+    )
+    is_live = query.place is None and filters["until"] is None
+    newest = max((event.id for event in shown), default=0)
+    news = query.link(seen=newest or "0").replace(SPEC.path, f"{SPEC.path}/news", 1)
+    return render(
+        request,
+        person,
+        "events.html",
+        query=query,
+        table=table,
+        news=news if is_live else None,
+        hints=known.hints(),
+    )
+
+
+@router.get("/events/news", response_class=Response)
+async def show_news(
+    request: Request,
+    suite: Suite,
+    person: Viewer,
+    seen: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+) -> Response:
+    """Return the newest page of the list if there is any event after ``seen``, else nothing (204)."""
+    query = read_query(SPEC, request.query_params)
+    filters = {**read_filters(query, person.zone, _known(suite)), "after": seen}
+    if not await history.list_events(suite.balance, filters=filters, limit=1):
+        return Response(status_code=204)
+    return await show_events(request, suite, person)
+
+
+def _known(suite: Switchover) -> KnownNames:
+    wish = suite.balance.wish
+    return known_names(wish[1].balance if wish else None)

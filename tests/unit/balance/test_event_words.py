@@ -1,0 +1,68 @@
+"""Every event is told in words that need no manual."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import switchover
+from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
+from switchover.balance.health_events import _KIND
+
+SOURCE = Path(switchover.__file__).parent
+
+
+def test_every_kind_that_is_written_has_words_and_no_other() -> None:
+    # An event's kind is a literal where it is made; "file" and the like are checks of templates.
+    made = {
+        kind
+        for path in SOURCE.rglob("*.py")
+        for kind in re.findall(r"\bEvent\(\s*kind=\"([a-z-]+)\"", path.read_text("utf-8"))
+    }
+    assert made | set(_KIND.values()) == set(KINDS)
+
+
+def test_a_kind_that_nobody_knows_is_told_by_itself() -> None:
+    assert (title_of("server-down"), title_of("odd")) == ("Went down", "odd")
+    assert meaning_of("odd") == ""
+    assert meaning_of("drift").startswith("What runs was changed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "detail", "told"),
+    [
+        (
+            "server-down",
+            "Layer7 wrong status: code 503: Service Unavailable",
+            {"code": 503, "info": "Service Unavailable", "milliseconds": 2, "active": 1},
+            "The server answered that it is not well (503 Service Unavailable) after 2 ms; 1 server left.",
+        ),
+        (
+            "server-down",
+            "Layer4 connection problem: Connection refused",
+            {"code": None, "info": "Connection refused", "active": 0, "backups": 1},
+            "The server did not accept the connection (Connection refused); 0 servers and 1 backup left.",
+        ),
+        (
+            "server-up",
+            "Layer7 check passed: code 200: OK",
+            {"code": 200, "milliseconds": 1200, "active": 2, "backups": 0},
+            "The check passed after 1,200 ms; 2 servers now.",
+        ),
+        ("server-down", "via mail.owa/cas1", {"active": True}, ""),
+        ("drift-repaired", "put right by ann: x", {"author": "ann"}, "By ann."),
+        (
+            "drift-repaired",
+            "put right by ann: x",
+            {"author": "ann", "reason": "after the test"},
+            "By ann: after the test.",
+        ),
+        ("engine-reloaded", "a new worker took over (process 7)", {}, ""),
+    ],
+)
+def test_a_cause_is_explained_from_what_the_check_found(
+    kind: str, cause: str, detail: dict[str, object], told: str
+) -> None:
+    assert explain(kind, cause, detail) == told
