@@ -98,6 +98,4 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:  # n
             for problem in error.problems
         ]
     headers = {"Retry-After": "5"} if status == 503 else None
-    return JSONResponse(
-        body, status_code=status, headers=headers, media_type=PROBLEM_TYPE
-    )
+    return JSONResponse(body, status_code=status, headers=headers, media_type=PROBLEM_TYPE)
