@@ -26,13 +26,19 @@ from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import parse_target
 from switchover.balance.probes.machine import descriptor_limit, find_ca_bundle, read_machine_facts
 from switchover.balance.work.advice import open_agent_port
+from switchover.balance.work.board import Board
 from switchover.balance.work.cycle import Cycle
 from switchover.balance.work.engine_room import EngineRoom
 from switchover.balance.work.events import EventLog
 from switchover.balance.work.observation import Observation
 from switchover.balance.work.parts import BalancerParts
+from switchover.balance.work.recent import RecentChanges
+from switchover.directory.access.account.work.parts import AccessParts
+from switchover.directory.access.account.work.reading import is_claimed
 from switchover.directory.access.memory import TokenMemory
+from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.session.session import Limits
 from switchover.directory.access.work import (
     create_token,
     find_token,
@@ -81,9 +87,13 @@ class Switchover:
     observation: Observation
     advice: AdviceBoard
     events: EventLog
+    board: Board
+    recent: RecentChanges
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
+    access: AccessParts
+    provider: IdentityProvider | None = None
     tokens: TokenMemory = field(default_factory=TokenMemory)
 
 
@@ -207,8 +217,8 @@ async def _open_balancer(
     if parts.facts.user:
         # Only the engine's workers may write: anybody else could invent events.
         account = pwd.getpwnam(parts.facts.user)
-        for path in (log, ring):
-            os.chown(path, account.pw_uid, account.pw_gid)
+        for written in (log, ring):
+            os.chown(written, account.pw_uid, account.pw_gid)
 
     async def stop_engine(
         kind: type[BaseException] | None, _error: BaseException | None, _trace: object
@@ -220,17 +230,32 @@ async def _open_balancer(
         await process.stop(grace_seconds=STOP_GRACE_SECONDS)
 
     stack.push_async_exit(stop_engine)
+    cycle = Cycle(parts=parts, events=events, advice=advice)
+    board = Board(parts=parts, observation=observation, cycle=cycle)
+    events.listeners.append(board.hear)
+    stack.push_async_callback(board.close)
     return Switchover(
         settings=settings,
         database=database,
         balance=parts,
-        cycle=Cycle(parts=parts, events=events, advice=advice),
+        cycle=cycle,
         observation=observation,
         advice=advice,
         events=events,
+        board=board,
+        recent=RecentChanges(parts=parts, events=events),
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),
+        access=AccessParts(
+            database=database,
+            sealer=sealer,
+            limits=Limits(
+                idle=timedelta(minutes=settings.session_idle_minutes),
+                absolute=timedelta(hours=settings.session_hours),
+            ),
+        ),
+        provider=IdentityProvider(settings.oidc, sealer) if settings.oidc else None,
     )
 
 
@@ -315,7 +340,20 @@ async def prepare_database(switchover: Switchover) -> None:
         return
     await migrate(switchover.dsn.reveal())
     await renew_local_token(switchover)
+    await _tell_first_code(switchover.access)
     switchover.balance.is_prepared = True
+
+
+async def _tell_first_code(access: AccessParts) -> None:
+    """Log the code that opens a console without accounts: who reads the log is its administrator."""
+    if access.first_code.is_told or await is_claimed(access):
+        return
+    access.first_code.is_told = True
+    logger.warning(
+        "console=unclaimed code=%s open the console and give this code, or run: switchover account create "
+        "NAME --role admin",
+        access.first_code.text,
+    )
 
 
 async def renew_local_token(switchover: Switchover) -> None:

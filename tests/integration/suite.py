@@ -342,11 +342,12 @@ def _as_superuser(server: EmbeddedPostgres, statement: str) -> None:
 
 @contextlib.asynccontextmanager
 async def suite(
-    *, database: str | None = None, start: bool = True, **environment: str
+    *arguments: str, database: str | None = None, start: bool = True, **environment: str
 ) -> AsyncIterator[Suite]:
     """Run switchover on a directory of its own; without ``database`` it brings its own PostgreSQL.
 
-    ``environment`` are settings by their short name: ``cycle_seconds="0.5"``.
+    ``arguments`` are those of ``serve``; ``environment`` are settings by their short name:
+    ``cycle_seconds="0.5"``.
     """
     given = {f"SWITCHOVER_{name.upper()}": value for name, value in environment.items()}
     if database:
@@ -355,7 +356,7 @@ async def suite(
         running = Suite(directory=directory, environment=given)
         try:
             if start:
-                await running.start()
+                await running.start(*arguments)
             yield running
         finally:
             await running.clear()

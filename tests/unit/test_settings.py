@@ -16,6 +16,7 @@ from switchover.settings import (
     ListenAddress,
     Secret,
     Settings,
+    Tls,
     read_settings,
 )
 
@@ -187,16 +188,41 @@ def test_every_variable_sets_the_field_it_names(tmp_path: Path) -> None:
     program = tmp_path / "haproxy"
     program.write_text("")
     program.chmod(0o755)
+    secret = tmp_path / "secret"
+    secret.write_text("word\n")
     written: dict[str, tuple[str, object]] = {
         "database_url": ("postgres://h/d", Secret("postgres://h/d")),
         "haproxy": (str(program), program),
         "api": ("[::1]:1", ListenAddress(host="::1", port=1)),
         "keep_engine": ("ON", True),
+        "public_url": ("https://h/", "https://h"),
+        "tls": ("on", Tls.ON),
+        "tls_certificate": (str(program), program),
+        "tls_key": (str(program), program),
+        "trusted_proxies": ("::1, 192.0.2.0/24", ("::1", "192.0.2.0/24")),
+        "oidc_issuer": ("https://h/", "https://h/"),
+        "oidc_client_id": ("we", "we"),
+        "oidc_client_secret_file": (str(secret), Secret("word")),
+        "oidc_name": ("Contoso", "Contoso"),
+        "oidc_scopes": ("groups", ("openid", "groups")),
+        "oidc_groups_claim": ("roles", "roles"),
+        "oidc_viewer_groups": ("a;b", ("a", "b")),
+        "oidc_operator_groups": ("a, b", ("a, b",)),
+        "oidc_admin_groups": ("a", ("a",)),
+        "oidc_ca_file": (str(program), program),
+    }
+    whole = {
+        "oidc_issuer": ("oidc_client_id", "public_url", "oidc_admin_groups"),
+        "tls_key": ("tls_certificate",),
+        "tls_certificate": ("tls_key",),
     }
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     for variable in VARIABLES:
         text, value = written.get(variable.field, ("7", 7))
-        found = getattr(read({variable.name: text}), variable.field)
+        others = {
+            f"SWITCHOVER_{name.upper()}": written[name][0] for name in whole.get(variable.field, ())
+        }
+        found = getattr(read({**others, variable.name: text}), variable.field)
         assert found == value
         default = fields[variable.field].default
         assert default is None or type(found) is type(default)

@@ -275,6 +275,59 @@ async def list_events(
         return await cursor.fetchall()
 
 
+async def list_health_groups(
+    connection: AsyncConnection[Any],
+    *,
+    since: datetime,
+    kinds: Sequence[str],
+    events: int,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return the newest ``events`` of these kinds, gathered by service and server, the newest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- transitions gathered for the overview; no lock
+            with told as (
+                select id, at, kind, service, workload, server
+                from event
+                where at >= %(since)s
+                  and kind = any(%(kinds)s)
+                order by at desc, id desc
+                limit %(events)s
+            ),
+            gathered as (
+                select
+                    service,
+                    server,
+                    array_agg(distinct workload) filter (where workload is not null) as workloads,
+                    count(*) filter (where kind <> 'server-up') as downs,
+                    max(at) as last_at,
+                    max(id) as last_id,
+                    max(id) filter (where kind = 'server-down') as down_id
+                from told
+                group by service, server
+                order by max(at) desc, max(id) desc
+                limit %(limit)s
+            )
+            select
+                g.service,
+                g.server,
+                coalesce(g.workloads, '{}') as workloads,
+                g.downs,
+                g.last_at,
+                last.kind as last_kind,
+                down.cause
+            from gathered g
+            join event last on last.id = g.last_id
+            left join event down on down.id = g.down_id
+            order by g.last_at desc, g.last_id desc
+            """,
+            {"since": since, "kinds": list(kinds), "events": events, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
 async def add_terminations(
     connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
 ) -> None:

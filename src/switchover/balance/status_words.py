@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from switchover.wire.haproxy.log import ENDED_BY, ENDED_IN
@@ -27,6 +28,30 @@ class Condition(StrEnum):
 
 
 TAKES_TRAFFIC = frozenset({Condition.UP, Condition.FALLING, Condition.UNCHECKED})
+
+
+class Level(StrEnum):
+    """How much a state should worry, the worst first; every state that is shown has one."""
+
+    BAD = "bad"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    OFF = "off"
+    OK = "ok"
+
+
+LEVELS = {
+    Condition.UP: Level.OK,
+    Condition.FALLING: Level.WARNING,
+    Condition.DOWN: Level.BAD,
+    Condition.RISING: Level.WARNING,
+    Condition.DRAIN: Level.OFF,
+    Condition.MAINTENANCE: Level.OFF,
+    Condition.UNCHECKED: Level.UNKNOWN,
+    Condition.ABSENT: Level.UNKNOWN,
+}
+RANKS = {level: rank for rank, level in enumerate(Level)}
+"""The worst is 0, for sorting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +94,7 @@ class ServerView:
         }
 
 
+@lru_cache(maxsize=256)  # there are few, and thousands of servers are in one of them
 def condition_of(status: str) -> Condition:
     """Return the word for HAProxy's status (``UP``, ``UP 1/2``, ``DOWN 1/2``, ``MAINT (via ...)``)."""
     first, _, rest = status.partition(" ")
@@ -110,7 +136,8 @@ def _check_code(row: Row) -> str:
     return row.check.removeprefix("* ")
 
 
-def _condition(row: Row) -> Condition:
+def row_condition(row: Row) -> Condition:
+    """Return the word for the state of a server's row."""
     condition = condition_of(row.status)
     # A new server is in rotation with half its marks, which would read as if a check had failed.
     if condition is Condition.FALLING and _check_code(row) == _NOT_YET:
@@ -137,7 +164,7 @@ def server_view(
         service=service,
         pool=pool,
         server=server,
-        condition=_condition(row) if row else Condition.ABSENT,
+        condition=row_condition(row) if row else Condition.ABSENT,
         reason=reason_of(row) if row else "the engine does not have it",
         since_seconds=row.changed_seconds_ago if row else 0,
         connections=row.sessions_now if row else 0,

@@ -16,6 +16,7 @@ import uvicorn
 
 from switchover.app import open_switchover, require_unserved
 from switchover.edges.api.server import create_app
+from switchover.edges.tls import ConsoleTls
 from switchover.edges.worker import run_worker
 from switchover.errors import Unavailable
 from switchover.settings import read_settings
@@ -30,7 +31,13 @@ logger = logging.getLogger(__name__)
 
 
 def serve_forever(
-    *, data: Path | None, api: str | None, haproxy: Path | None, keep_engine: bool | None
+    *,
+    data: Path | None,
+    api: str | None,
+    haproxy: Path | None,
+    keep_engine: bool | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; a second signal does not hurry the clean stop."""
     logging.basicConfig(
@@ -39,7 +46,13 @@ def serve_forever(
         format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
     )
     settings = read_settings(
-        os.environ, data=data, api=api, haproxy=haproxy, keep_engine=keep_engine
+        os.environ,
+        data=data,
+        api=api,
+        haproxy=haproxy,
+        keep_engine=keep_engine,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
     )
     asyncio.run(_serve(settings))
 
@@ -49,9 +62,10 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if not settings.api.is_loopback:
+    if not settings.api.is_loopback and not settings.has_tls:
         logger.warning(
-            "api=%s tokens travel in the clear there: put TLS in front, or keep it on loopback",
+            "api=%s passwords and tokens travel in the clear there: leave SWITCHOVER_TLS on, or keep it "
+            "on loopback with TLS in front",
             settings.api,
         )
     # First of all, before anything is attached to or started that would have to be put back.
@@ -78,8 +92,10 @@ async def run_until(switchover: Switchover, stop: asyncio.Event, listening: sock
 async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIterator[str]:
     """Serve the API and write down where, so that the local command line finds it."""
     settings = switchover.settings
+    app = create_app(switchover)
+    tls = ConsoleTls(settings) if settings.has_tls else None
     config = uvicorn.Config(
-        create_app(switchover),
+        app,
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
@@ -87,14 +103,20 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=3,
+        # Nobody is believed by default: who writes the header chooses what the throttle and the audit see.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
+    config.load()
+    config.ssl = tls.context if tls else None
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
+    watching = _watch(tls)
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn announces it no other way
         await asyncio.sleep(0.01)
     port = listening.getsockname()[1]
     host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
-    url = f"http://{host}:{port}"
+    url = f"{'https' if tls else 'http'}://{host}:{port}"
     written = settings.data_dir / "api.url"
     written.write_text(url, "ascii")
     try:
@@ -102,8 +124,22 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
     finally:
         # Whoever gets the port next must not be sent our tokens.
         written.unlink(missing_ok=True)
+        await app.state.live.close()  # streams end by themselves only after a minute
         server.should_exit = True
         await task
+        if tls and watching:
+            watching.cancel()
+            tls.forget()
+
+
+def _watch(tls: ConsoleTls | None) -> asyncio.Task[None] | None:
+    """Look after the certificate: at SIGHUP at once, else now and then."""
+    if tls is None:
+        return None
+    loop = asyncio.get_running_loop()
+    if not sys.stderr.isatty():  # else it says that the terminal was closed, which ends us
+        loop.add_signal_handler(signal.SIGHUP, tls.reload)
+    return loop.create_task(tls.watch())
 
 
 def bind_api(settings: Settings) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.app import prepare_database, read_machine, renew_local_token
 from switchover.balance.work.upkeep import drop_old, roll_up
+from switchover.directory.access.session.work import drop_old as drop_old_sessions
 from switchover.errors import SwitchoverError
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ async def run_worker(switchover: Switchover) -> None:
             _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
         )
         group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
+        group.create_task(
+            _repeat("sessions", UPKEEP_SECONDS, lambda: drop_old_sessions(switchover.database))
+        )
 
 
 def _spare_collector() -> None:

@@ -7,27 +7,31 @@ counts as not set. ``VARIABLES`` is the whole list; the reference page is made f
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import math
 import os
 import pwd
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from switchover.errors import InvalidInput
+from switchover.settings.oidc import OidcSettings
+from switchover.settings.parse import ListenAddress, Tls, is_loopback_name
 from switchover.settings.secret import Secret
+from switchover.settings.variables import VARIABLES, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "LONGEST_DATA_PATH_BYTES",
     "VARIABLES",
     "ListenAddress",
+    "OidcSettings",
     "Secret",
     "Settings",
+    "Tls",
     "Variable",
     "read_settings",
 ]
@@ -39,30 +43,11 @@ _SUN_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME_BYTES = 40
 LONGEST_DATA_PATH_BYTES = _SUN_PATH_BYTES - 1 - _LONGEST_SOCKET_NAME_BYTES - len("/run")
 
+_LOOPBACK = ListenAddress(host="127.0.0.1", port=8440)
+
 # libpq reads a comma in a socket directory as a list and HAProxy reads "@", "$" and blanks its own
 # way, so any other character sends the sockets to the short directory under /tmp.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]+)*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenAddress:
-    """An address and TCP port to listen on; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """True when only this machine can connect."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def __str__(self) -> str:
-        """``127.0.0.1:8440`` or ``[::1]:8440``."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +62,24 @@ class Settings:
     user_id: int
     database_url: Secret | None = None
     haproxy: Path | None = None
-    api: ListenAddress = ListenAddress(host="127.0.0.1", port=8440)
+    api: ListenAddress = _LOOPBACK
+    public_url: str | None = None
+    tls: Tls = Tls.AUTO
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    session_idle_minutes: int = 30
+    session_hours: int = 12
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Secret | None = None
+    oidc_name: str = "single sign-on"
+    oidc_scopes: tuple[str, ...] = ("openid", "profile", "email")
+    oidc_groups_claim: str = "groups"
+    oidc_viewer_groups: tuple[str, ...] = ()
+    oidc_operator_groups: tuple[str, ...] = ()
+    oidc_admin_groups: tuple[str, ...] = ()
+    oidc_ca_file: Path | None = None
     agent_port: int = 0
     cycle_seconds: float = 2.0
     sample_seconds: float = 10.0
@@ -94,6 +96,32 @@ class Settings:
     def is_root(self) -> bool:
         """True when the process may change users and bind low ports."""
         return self.user_id == 0
+
+    @property
+    def has_tls(self) -> bool:
+        """True when the API and the console speak TLS."""
+        if self.tls is Tls.AUTO:
+            return self.tls_certificate is not None or not self.api.is_loopback
+        return self.tls is Tls.ON
+
+    @property
+    def oidc(self) -> OidcSettings | None:
+        """The identity provider, None when there is none."""
+        if self.oidc_issuer is None or self.oidc_client_id is None or self.public_url is None:
+            return None
+        return OidcSettings(
+            issuer=self.oidc_issuer,
+            client_id=self.oidc_client_id,
+            client_secret=self.oidc_client_secret_file,
+            public_url=self.public_url,
+            name=self.oidc_name,
+            scopes=self.oidc_scopes,
+            groups_claim=self.oidc_groups_claim,
+            viewer_groups=self.oidc_viewer_groups,
+            operator_groups=self.oidc_operator_groups,
+            admin_groups=self.oidc_admin_groups,
+            ca_file=self.oidc_ca_file,
+        )
 
     @property
     def run_dir(self) -> Path:
@@ -134,163 +162,19 @@ class Settings:
         return self.data_dir / "secret.key"
 
     @property
+    def tls_dir(self) -> Path:
+        """Directory (0700) of the generated certificate."""
+        return self.data_dir / "tls"
+
+    @property
+    def pin_file(self) -> Path:
+        """File with the certificate that the API shows, for the local command line."""
+        return self.data_dir / "api.pem"
+
+    @property
     def lock_file(self) -> Path:
         """File whose lock says that a process serves this data directory."""
         return self.data_dir / "switchover.lock"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """One setting as an operator writes it; ``parse`` raises ValueError with what to write."""
-
-    name: str
-    meaning: str
-    parse: Callable[[str], object]
-
-    @property
-    def field(self) -> str:
-        """Name of the field of ``Settings`` that it sets."""
-        return self.name.removeprefix("SWITCHOVER_").lower()
-
-
-def _parse_url(text: str) -> Secret:
-    if not text.startswith(("postgresql://", "postgres://")):
-        # The value is not repeated: it may hold a password.
-        raise ValueError("write a URL such as postgresql://user:password@db.contoso.example/name")
-    return Secret(text)
-
-
-def _parse_program(text: str) -> Path:
-    path = Path(text).absolute()
-    if not (path.is_file() and os.access(path, os.X_OK)):
-        raise ValueError(f"{text!r} is no program we may run; write the path of an HAProxy binary")
-    return path
-
-
-def _parse_address(text: str) -> ListenAddress:
-    host, colon, port = text.rpartition(":")
-    advice = f"{text!r} is not ADDRESS:PORT; write for example 127.0.0.1:8440 or [::1]:8440"
-    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError(advice)
-    if host.startswith("[") and host.endswith("]"):
-        host = _parse_ip(host[1:-1], advice)
-    elif ":" in host or not _HOST_NAME.fullmatch(host):
-        raise ValueError(advice)
-    elif host.replace(".", "").isdigit():
-        host = _parse_ip(host, advice)
-    return ListenAddress(host=host, port=int(port))
-
-
-def _parse_ip(text: str, advice: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError(advice) from None
-
-
-def _parse_number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _parse_seconds(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not low <= seconds <= high:
-            raise ValueError(f"{text!r} is not a number of seconds from {low:g} to {high:g}")
-        return seconds
-
-    return parse
-
-
-def _parse_flag(text: str) -> bool:
-    word = text.strip().lower()
-    if word in {"1", "yes", "true", "on"}:
-        return True
-    if word in {"0", "no", "false", "off"}:
-        return False
-    raise ValueError(f"{text!r} is neither yes nor no")
-
-
-VARIABLES = (
-    Variable(
-        name="SWITCHOVER_DATABASE_URL",
-        meaning="PostgreSQL 16 or newer to use; the embedded one when not set",
-        parse=_parse_url,
-    ),
-    Variable(
-        name="SWITCHOVER_HAPROXY",
-        meaning="HAProxy 2.8 or newer to use; the bundled one when not set",
-        parse=_parse_program,
-    ),
-    Variable(
-        name="SWITCHOVER_API",
-        meaning="address and port of the API and the console",
-        parse=_parse_address,
-    ),
-    Variable(
-        name="SWITCHOVER_AGENT_PORT",
-        meaning="loopback port of the agent checks; 0 lets the system choose",
-        parse=_parse_number(0, 65535),
-    ),
-    Variable(
-        name="SWITCHOVER_CYCLE_SECONDS",
-        meaning="time from one balancer cycle to the next",
-        parse=_parse_seconds(0.1, 3600),
-    ),
-    Variable(
-        name="SWITCHOVER_SAMPLE_SECONDS",
-        meaning="time from one sample of the engine's counters to the next",
-        parse=_parse_seconds(0.1, 3600),
-    ),
-    Variable(
-        name="SWITCHOVER_KEEP_ENGINE",
-        meaning="yes leaves HAProxy serving when switchover stops",
-        parse=_parse_flag,
-    ),
-    Variable(
-        name="SWITCHOVER_DATABASE_WAIT_SECONDS",
-        meaning="longest wait for a database connection before 'try later'",
-        parse=_parse_seconds(0.1, 600),
-    ),
-    Variable(
-        name="SWITCHOVER_DATABASE_CONNECT_SECONDS",
-        meaning="longest time to open one database connection",
-        parse=_parse_seconds(1, 600),
-    ),
-    Variable(
-        name="SWITCHOVER_STATEMENT_SECONDS",
-        meaning="longest time for one statement in the database",
-        parse=_parse_seconds(0.1, 3600),
-    ),
-    Variable(
-        name="SWITCHOVER_DATABASE_CONNECTIONS",
-        meaning="most database connections this process opens",
-        parse=_parse_number(2, 40),
-    ),
-    Variable(
-        name="SWITCHOVER_EVENT_DAYS",
-        meaning="age at which events are deleted",
-        parse=_parse_number(1, 36500),
-    ),
-    Variable(
-        name="SWITCHOVER_MINUTE_DAYS",
-        meaning="age at which statistics per minute are deleted",
-        parse=_parse_number(1, 36500),
-    ),
-    Variable(
-        name="SWITCHOVER_HOUR_DAYS",
-        meaning="age at which statistics and terminations per hour are deleted",
-        parse=_parse_number(1, 36500),
-    ),
-)
 
 
 def read_settings(
@@ -300,6 +184,8 @@ def read_settings(
     api: str | None = None,
     haproxy: Path | str | None = None,
     keep_engine: bool | None = None,
+    tls_certificate: Path | str | None = None,
+    tls_key: Path | str | None = None,
     user_id: int | None = None,
 ) -> Settings:
     """Return the settings of this process; the keyword arguments are what the command line said.
@@ -312,6 +198,8 @@ def read_settings(
         "api": api,
         "haproxy": None if haproxy is None else str(haproxy),
         "keep_engine": None if keep_engine is None else ("yes" if keep_engine else "no"),
+        "tls_certificate": None if tls_certificate is None else str(tls_certificate),
+        "tls_key": None if tls_key is None else str(tls_key),
     }
     values: dict[str, object] = {}
     for variable in VARIABLES:
@@ -322,7 +210,50 @@ def read_settings(
             source = variable.name if argument is None else option
             values[variable.field] = _parse(variable, source, text or "")
     directory = _read_data_dir(environment, data, user)
-    return Settings(data_dir=directory, user_id=user, **values)  # type: ignore[arg-type]  # each parse returns the type of its field; test_settings walks the table
+    settings = Settings(data_dir=directory, user_id=user, **values)  # type: ignore[arg-type]  # each parse returns the type of its field; test_settings walks the table
+    _require_whole(settings)
+    return settings
+
+
+def _require_whole(settings: Settings) -> None:
+    """Raise InvalidInput for settings that are of no use without others."""
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise InvalidInput(
+            "SWITCHOVER_TLS_CERTIFICATE and SWITCHOVER_TLS_KEY belong together; set both"
+        )
+    if settings.tls is Tls.OFF and settings.tls_certificate is not None:
+        raise InvalidInput(
+            "SWITCHOVER_TLS is off, but there is a certificate; leave one of them out"
+        )
+    if settings.oidc_issuer is None:
+        return
+    public = settings.public_url
+    missing = [
+        name
+        for name, value in (
+            ("SWITCHOVER_OIDC_CLIENT_ID", settings.oidc_client_id),
+            ("SWITCHOVER_PUBLIC_URL", public),
+        )
+        if value is None
+    ]
+    if missing or public is None:
+        raise InvalidInput(f"SWITCHOVER_OIDC_ISSUER is set; set {' and '.join(missing)} too")
+    host = urlsplit(public).hostname or ""
+    if not public.startswith("https://") and not is_loopback_name(host):
+        raise InvalidInput(
+            "SWITCHOVER_PUBLIC_URL must be https for sign-in through an identity provider: what it answers "
+            "travels there"
+        )
+    groups = (
+        *settings.oidc_viewer_groups,
+        *settings.oidc_operator_groups,
+        *settings.oidc_admin_groups,
+    )
+    if not groups:
+        raise InvalidInput(
+            "SWITCHOVER_OIDC_ISSUER is set, but no group gets a role; set SWITCHOVER_OIDC_ADMIN_GROUPS, "
+            "SWITCHOVER_OIDC_OPERATOR_GROUPS or SWITCHOVER_OIDC_VIEWER_GROUPS"
+        )
 
 
 def _parse(variable: Variable, source: str, text: str) -> object:

@@ -12,15 +12,17 @@ import psycopg
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from tests.integration.people import Page, add_person, browser, open_session
 from tests.integration.processes import eventually
 from tests.integration.suite import Suite
 from yarl import URL
 
 from switchover.app import Switchover
 from switchover.directory.access.role import Role
+from switchover.directory.access.session.session import form_token
 from switchover.edges.api import server
 from switchover.edges.api.access import least_role
-from switchover.edges.api.server import create_app, list_routes
+from switchover.edges.api.server import OPEN_PATHS, create_app, list_routes
 from switchover.edges.readers import is_for_programs
 from switchover.errors import Corrupt
 
@@ -35,20 +37,25 @@ EXAMPLES = {
     "older": "0",
     "newer": "0",
     "token_id": "none",
+    "account": "nobody",
+    "name": "nobody",
+    "session": "none",
 }
 # Bodies of routes that do nothing with it; without a role they must not even be looked at.
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/revisions"): {"text": "", "dry_run": True},
     ("POST", "/api/v1/revisions/{number}/rollback"): {"dry_run": True},
     ("POST", "/api/v1/tokens"): {"name": "", "role": "viewer"},
+    ("POST", "/api/v1/accounts"): {"name": "", "role": "viewer", "password": ""},
+    ("PUT", "/api/v1/accounts/{account}/role"): {"role": "viewer"},
+    ("PUT", "/api/v1/accounts/{account}/password"): {"password": "four words make it"},
     ("PUT", "/api/v1/servers/{server}/weight"): {"workload": "none"},
     ("PUT", "/api/v1/servers/{server}/advice"): {"workload": "none", "percent": 100},
 }
 
 
 def all_routes() -> list[tuple[str, APIRoute]]:
-    every = list_routes(create_app(cast("Switchover", None)))  # routes need nothing that runs
-    return [(path, route) for path, route in every if is_for_programs(path)]
+    return list_routes(create_app(cast("Switchover", None)))  # routes need nothing that runs
 
 
 def cases() -> list[tuple[str, str]]:
@@ -71,11 +78,21 @@ async def tokens(running: Suite) -> AsyncIterator[dict[str, str]]:
         await running.api("DELETE", f"/tokens/{token['id']}")
 
 
-def test_only_one_path_is_open_and_every_other_names_its_role() -> None:
+def test_only_what_leads_to_a_session_is_open_and_every_other_path_names_its_role() -> None:
     found = {(method, path): role_of(method, path) for method, path in cases()}
-    assert {path for (_, path), role in found.items() if role is None} == {"/api/v1/health"}
-    assert len(found) > 25
-    changing = {role for (method, _), role in found.items() if method != "GET"}
+    assert {path for (_, path), role in found.items() if role is None} == {
+        "/api/v1/health",
+        "/assets/{file}",
+        "/first-run",
+        "/sign-in",
+        "/sign-in/code",
+        "/sign-in/oidc",
+        "/sign-in/oidc/callback",
+    }
+    assert len(found) > 60
+    changing = {
+        role for (method, path), role in found.items() if method != "GET" and is_for_programs(path)
+    }
     assert changing == {Role.OPERATOR, Role.ADMIN}
 
 
@@ -96,12 +113,12 @@ def test_what_is_no_route_of_ours_keeps_the_application_from_being_trusted() -> 
         list_routes(app)
 
 
-@pytest.mark.parametrize(("method", "path"), cases())
+@pytest.mark.parametrize(("method", "path"), [case for case in cases() if is_for_programs(case[1])])
 async def test_a_route_opens_from_its_role_on_and_for_nobody_below(
     running: Suite, tokens: dict[str, str], method: str, path: str
 ) -> None:
     needed = role_of(method, path)
-    target = re.sub(r"\{(\w+)\}", lambda found: EXAMPLES[found[1]], path)
+    target = with_examples(path)
     body = BODIES.get((method, path), {}) if method in {"POST", "PUT"} else None
     for holder, token in tokens.items():
         answer = await running.api(method, target.removeprefix("/api/v1"), body, token=token or "")
@@ -117,6 +134,69 @@ async def test_a_route_opens_from_its_role_on_and_for_nobody_below(
             assert answer.status not in {401, 403, 500}, answer.body
         if answer.status >= 400:
             assert answer.content_type == "application/problem+json"
+
+
+def with_examples(path: str) -> str:
+    return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: EXAMPLES[found[1]], path)
+
+
+@pytest.fixture
+async def cookies(running: Suite) -> dict[str, str]:
+    """A session of each role, and "" for nobody. New ones for each test: some pages end them."""
+    made = {}
+    for role in Role:
+        account = await add_person(running, f"a-{role}", role)
+        made[role.value] = await open_session(running, account)
+    return {"nobody": "", **made}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [case for case in cases() if not is_for_programs(case[1]) and case[1] not in OPEN_PATHS],
+)
+async def test_a_page_opens_from_its_role_on_and_for_nobody_below(
+    running: Suite, cookies: dict[str, str], method: str, path: str
+) -> None:
+    needed = role_of(method, path)
+    assert needed is not None
+    for holder, secret in cookies.items():
+        page = await look(running, method, with_examples(path), secret)
+        if holder == "nobody":
+            assert page.status == 303
+            assert page.location.startswith("/sign-in")
+        elif RANK[holder] < needed.rank:
+            assert page.status == 403
+            assert f"this needs {needed}" in page.words
+        else:
+            assert page.status not in {401, 403, 500}, page.text
+            assert not page.location.startswith("/sign-in") or path == "/sign-out"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [case for case in cases() if case[0] != "GET" and not is_for_programs(case[1])],
+)
+async def test_no_page_takes_a_form_from_elsewhere(
+    running: Suite, cookies: dict[str, str], method: str, path: str
+) -> None:
+    secret = cookies["admin"]
+    for headers in (
+        {"Origin": "https://evil.contoso.example", "X-CSRF-Token": form_token(secret)},
+        {"Sec-Fetch-Site": "cross-site", "X-CSRF-Token": form_token(secret)},
+        {"X-CSRF-Token": form_token("another")},
+        {},
+    ):
+        page = await look(running, method, with_examples(path), secret, headers)
+        assert page.status == 403 or page.location == "/sign-in"  # of the first run, which is over
+
+
+async def look(
+    at: Suite, method: str, path: str, secret: str, headers: dict[str, str] | None = None
+) -> Page:
+    """Ask for a page with a session's cookie, and with its form token where none is given."""
+    sent = {"X-CSRF-Token": form_token(secret)} if headers is None else headers
+    async with browser(at, secret) as opened:
+        return await opened.ask(method, path, headers=sent)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +220,7 @@ async def test_what_is_no_valid_token_opens_nothing(running: Suite, shown: str) 
         assert answer.status == 401
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/redoc", "/openapi.json", "/api/v1/../v1/services", "/"]
-)
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/api/v1/../v1/services"])
 async def test_there_is_no_other_door(running: Suite, path: str) -> None:
     async with (
         aiohttp.ClientSession() as session,

@@ -12,6 +12,7 @@ from switchover.store.migrate import VERSION_TABLE, migrate
 from switchover.store.pool import Database
 
 TABLES = {
+    "account",
     "api_token",
     "asset",
     "copy_folder",
@@ -21,8 +22,10 @@ TABLES = {
     "event",
     "ledger_intent",
     "ledger_row",
+    "recovery_code",
     "revision",
     "revision_asset",
+    "session",
     "stat_hour",
     "stat_minute",
     "termination_count",

@@ -10,9 +10,11 @@ from switchover.balance.statistics.columns import COUNTERS, KEYS, MEANS, TOPS, V
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from psycopg import AsyncConnection
 
+    from switchover.balance.statistics.series import Lines
     from switchover.balance.statistics.span import Per, Position
 
 _NARROWED = """
@@ -108,6 +110,75 @@ async def list_totals(
             limit %(limit)s
             """,  # noqa: S608 - constant names
             _values(after, names, limit),
+        )
+        return await cursor.fetchall()
+
+
+async def list_series(
+    connection: AsyncConnection[Any],
+    per: Per,
+    *,
+    service: str,
+    workload: str | None,
+    by: Lines,
+    began: datetime,
+    step: int,
+) -> list[dict[str, Any]]:
+    """Return what was counted in each step of so many seconds since a moment, for each line."""
+    time, table = per.value, f"stat_{per.value}"
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- lines of a chart; no lock. A service's pairs of workload and server are found by leaping
+            -- from one to the next in the index, then only the rows of the time are read of each.
+            with recursive pair as (
+                (
+                    select workload, server
+                    from {table}
+                    where service = %(service)s
+                    order by workload, server
+                    limit 1
+                )
+                union all
+                select following.workload, following.server
+                from pair
+                cross join lateral (
+                    select f.workload, f.server
+                    from {table} f
+                    where f.service = %(service)s
+                      and (f.workload, f.server) > (pair.workload, pair.server)
+                    order by f.workload, f.server
+                    limit 1
+                ) following
+            )
+            select
+                s.moment,
+                pair.{by.value} as line,
+                sum(s.counted)::bigint as requests,
+                sum(s.errors)::bigint as errors,
+                sum(s.waited_ms) / nullif(sum(s.answers), 0) as response_ms,
+                sum(s.sessions)::bigint as sessions
+            from pair
+            cross join lateral (
+                select
+                    (floor(extract(epoch from t.{time}) / %(step)s) * %(step)s)::bigint as moment,
+                    sum(greatest(t.requests, t.sessions)) as counted,
+                    sum(t.connect_errors + t.response_errors + t.http_5xx) as errors,
+                    sum(t.response_ms_avg * t.requests) as waited_ms,
+                    sum(t.requests) filter (where t.response_ms_avg is not null) as answers,
+                    max(t.current_sessions_max) as sessions
+                from {table} t
+                where t.service = %(service)s
+                  and t.workload = pair.workload
+                  and t.server = pair.server
+                  and t.{time} >= %(began)s
+                group by 1
+            ) s
+            where %(workload)s::text is null or pair.workload = %(workload)s
+            group by 1, 2
+            order by 2, 1
+            """,  # noqa: S608 - constant names
+            {"service": service, "workload": workload, "began": began, "step": step},
         )
         return await cursor.fetchall()
 

@@ -10,6 +10,7 @@ from switchover.balance import queries
 from switchover.balance.event import Event, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from switchover.store.pool import Database
@@ -29,10 +30,18 @@ class EventLog:
         self.waiting: deque[Event] = deque()
         self.terminations: Counter[tuple[datetime, str, str, str, str]] = Counter()
         self.dropped = 0
+        self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
+        """Who is told at once; they must not raise or block."""
+        self.written = 0
+        """Grows with each bundle that reached the database."""
 
     def add(self, *events: Event) -> None:
         """Take events; never blocks."""
+        if not events:
+            return
         self.waiting.extend(events)
+        for listener in self.listeners:
+            listener(events)
         while len(self.waiting) > MAX_WAITING:
             self.waiting.popleft()
             self.dropped += 1
@@ -65,3 +74,4 @@ class EventLog:
         self.terminations.subtract(counts)
         self.terminations += Counter()  # forget zeros
         self.dropped -= dropped
+        self.written += 1

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from switchover import clock
 from switchover.balance import queries
 from switchover.balance.revision import Revision, difference
 from switchover.balance.statistics import queries as statistics
+from switchover.balance.statistics.series import SCALES, Series, began_at, make_series
 from switchover.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from switchover.balance.statistics.series import Lines, Span
     from switchover.balance.statistics.span import Per, Position
     from switchover.balance.work.parts import BalancerParts
 
@@ -74,6 +77,26 @@ async def list_terminations(
         return await queries.list_terminations(
             connection, since=since, after=after, names=names, limit=limit
         )
+
+
+async def get_series(
+    parts: BalancerParts, service: str, *, span: Span, by: Lines, workload: str | None = None
+) -> Series:
+    """Return the lines of a service's charts; without any where nothing was counted."""
+    now = clock.now()
+    began = began_at(span, now)
+    scale = SCALES[span]
+    async with parts.database.transaction() as connection:
+        rows = await statistics.list_series(
+            connection,
+            scale.per,
+            service=service,
+            workload=workload,
+            by=by,
+            began=began,
+            step=scale.step,
+        )
+    return make_series(service, rows, span=span, by=by, began=began, now=now)
 
 
 async def list_statistics(

@@ -67,6 +67,8 @@ class Observation:
     terminations: dict[tuple[str, str, str, str], int] = field(
         default_factory=lambda: defaultdict(int)
     )
+    sampled: tuple[float, tuple[Row, ...]] = (0.0, ())
+    """The rows of the last sample, and when (monotonic) they were read."""
     minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
@@ -124,6 +126,7 @@ class Observation:
         self._has_baseline = True
         self._samples = now
         self.rows = rows
+        self.sampled = (clock.monotonic(), rows)
 
     def _add(self, now: Mapping[WorkerId, Sample], rows: tuple[Row, ...]) -> None:
         counted = count_between(self._samples, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchover import clock
@@ -11,6 +12,7 @@ from switchover.balance.lint.rules_machine import RULES as MACHINE_RULES
 from switchover.balance.name_page import page_of_names
 from switchover.balance.outage import parse_outage
 from switchover.balance.probes.machine import with_current_addresses
+from switchover.balance.service_sections import sections_of
 from switchover.balance.status_words import ServerView, server_view
 from switchover.balance.targets import expand_target
 from switchover.balance.unserved import (
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from switchover.balance.work.revisions import Wish
     from switchover.wire.haproxy.binary import EngineVersion
 
-MACHINE_CODES = frozenset(rule.code for rule in MACHINE_RULES)
 LOOK_SECONDS = 1.0
 """How long status waits for the engine before it takes the last sample."""
 Rows = dict[tuple[str, str], Row]
@@ -91,6 +92,12 @@ async def get_service(parts: BalancerParts, observation: Observation, name: str)
     if service is None:
         raise NotFound(f"there is no service {name!r}; see: switchover service list")
     return _service(service, wish, await _look(parts, observation))
+
+
+async def require_service(parts: BalancerParts, name: str) -> None:
+    """Raise NotFound unless there is a service of that name."""
+    if (await load_wish(parts)).balance.find_service(name) is None:
+        raise NotFound(f"there is no service {name!r}; see: switchover service list")
 
 
 async def list_servers(
@@ -175,10 +182,10 @@ async def status(
         "cycle": report.sentence if report else "no cycle yet",
         "cycle_at": report.at.isoformat() if report else None,
         "warnings": [
-            *_unordered(report),
+            *unordered(report),
             *closed_sentences(rows),
             *empty_pools(rows),
-            *_warnings(parts),
+            *machine_warnings(parts),
         ],
         "drift": [drift.sentence for drift in report.drifts] if report else [],
         # The cycle's sentence tells of the database too, and both must say the same.
@@ -187,19 +194,21 @@ async def status(
     }
 
 
-def _unordered(report: CycleReport | None) -> list[str]:
+def unordered(report: CycleReport | None) -> list[str]:
     """Say that the engine runs what is no revision, if it does: the wish is not known then."""
     return [report.sentence] if report and report.revision is None and report.drifts else []
 
 
-def _warnings(parts: BalancerParts) -> list[str]:
+def machine_warnings(parts: BalancerParts) -> list[str]:
     """Return what lint says about this machine and its engine, for the wish last read."""
     if parts.wish is None:
         return []
     wish = parts.wish[1]
     machine = with_current_addresses(parts.machine, wish.balance)
-    findings = lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now())
-    return [finding.message for finding in findings if finding.code in MACHINE_CODES]
+    findings = lint(
+        wish.balance, wish.assets, machine=machine, now=clock.now(), rules=MACHINE_RULES
+    )
+    return [finding.message for finding in findings]
 
 
 def warnings_after(
@@ -222,6 +231,15 @@ def engine_configuration(parts: BalancerParts) -> str:
         return parts.engine.files.main_file.read_text("utf-8", "replace")
     except FileNotFoundError:
         raise NotFound("there is no engine configuration yet; see: switchover apply") from None
+
+
+async def service_configuration(parts: BalancerParts, service: str) -> str:
+    """Return what the engine reads about a service, from the files on disk; raises NotFound."""
+    text = await asyncio.to_thread(engine_configuration, parts)
+    found = await asyncio.to_thread(sections_of, text, service)
+    if not found:
+        raise NotFound(f"there is no service {service!r} in the engine's configuration")
+    return found
 
 
 async def _look(parts: BalancerParts, observation: Observation) -> Rows:

@@ -48,7 +48,7 @@ class Needs:
         """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
         actor = await self._find_actor(suite, credentials.credentials) if credentials else None
         if actor is None:
-            _require_prepared(suite)
+            require_prepared(suite)
             raise HTTPException(
                 401,
                 "a valid token is needed: Authorization: Bearer swo_...",
@@ -61,7 +61,7 @@ class Needs:
 
     async def _find_actor(self, suite: Switchover, secret: str) -> Actor | None:
         try:
-            _require_prepared(suite)
+            require_prepared(suite)
             return await find_actor(suite.database, suite.tokens, secret)
         except Unavailable:
             known = suite.tokens.recall(secret, clock.now()) if self.in_outages else None
@@ -70,7 +70,8 @@ class Needs:
             return known
 
 
-def _require_prepared(suite: Switchover) -> None:
+def require_prepared(suite: Switchover) -> None:
+    """Raise Unavailable, with the reason, while the tables are not known to be there."""
     if not suite.balance.is_prepared:
         because = suite.balance.unprepared_because or "it is being prepared"
         raise Unavailable(f"the database can not be used yet: {because}; try again later")

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
+    accounts,
     engine,
     events,
     revisions,
@@ -42,7 +43,7 @@ OPEN_PATHS = frozenset({"/api/v1/health"}) | console_access.OPEN_PATHS
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
         ("/api/v1", module.router)
-        for module in (engine, services, servers, statistics, revisions, events, tokens)
+        for module in (engine, services, servers, statistics, revisions, events, accounts, tokens)
     ),
     ("", engine.metrics_router),
 )

@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
 
-from switchover.balance.work import views
+from switchover.balance.statistics.series import Lines, Span
+from switchover.balance.work import history, views
 from switchover.edges.api.access import Suite, Viewer, Watcher
-from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
+from switchover.edges.api.listing import (
+    CSV_TOO,
+    After,
+    Answer,
+    Form,
+    Format,
+    Listing,
+    Name,
+    Part,
+    Row,
+)
 
 router = APIRouter(tags=["services"])
 
@@ -63,6 +75,31 @@ def _lines(service: Row) -> Iterable[Row]:
 async def get_service(suite: Suite, actor: Watcher, service: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
     """Return one service with its grid of servers and workloads; without the database too."""
     return await views.get_service(suite.balance, suite.observation, service)
+
+
+@router.get("/services/{service}/series")
+async def get_series(
+    suite: Suite,
+    actor: Viewer,  # noqa: ARG001 - names the role
+    service: str,
+    span: Annotated[Span, Query(description="How far back.")] = Span.DAY,
+    by: Annotated[Lines, Query(description="What each line stands for.")] = Lines.WORKLOAD,
+    workload: Name = None,
+) -> dict[str, Any]:
+    """Return the lines of a service's charts: evenly spaced `times` (seconds of the epoch, UTC) and values.
+
+    Each of `requests`, `errors`, `response_ms` and `sessions` (the most at once) has a value for each
+    time, null where nothing was counted. `left_out` counts lines with less traffic than the twelve shown.
+    """
+    await views.require_service(suite.balance, service)
+    found = await history.get_series(suite.balance, service, span=span, by=by, workload=workload)
+    return found.body()
+
+
+@router.get("/services/{service}/configuration", response_class=PlainTextResponse)
+async def get_configuration(suite: Suite, actor: Viewer, service: str) -> str:  # noqa: ARG001 - names the role
+    """Return what the engine reads about a service, with the defaults in force; it holds no secrets."""
+    return await views.service_configuration(suite.balance, service)
 
 
 @router.get("/what-if")

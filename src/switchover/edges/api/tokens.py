@@ -33,7 +33,9 @@ class TokenBody(BaseModel):
     valid_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
 
 
-def _body(token: Token) -> dict[str, Any]:
+def token_body(token: Token) -> dict[str, Any]:
+    """Return a token as lists show it."""
+
     def moment(value: Any) -> str | None:
         return value.isoformat() if value else None
 
@@ -55,7 +57,7 @@ async def create_token(suite: Suite, actor: Admin, body: TokenBody) -> dict[str,
     fresh = await work.create_token(
         suite.database, body.name, body.role, actor=actor, valid_days=body.valid_days
     )
-    return {**_body(fresh.token), "secret": fresh.secret}
+    return {**token_body(fresh.token), "secret": fresh.secret}
 
 
 @router.get("/tokens", response_model=dict[str, Any], responses=CSV_TOO)
@@ -78,7 +80,7 @@ async def list_tokens(
             containing=q,
             limit=rows,
         )
-        return [_body(token) for token in found]
+        return [token_body(token) for token in found]
 
     listing = Listing(
         name="tokens",

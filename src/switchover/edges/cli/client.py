@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from switchover.edges.cli.connection import open_connection
 from switchover.edges.cli.output import errors
 from switchover.errors import (
     Conflict,
@@ -45,6 +46,8 @@ class Client:
 
     url: str
     token: str
+    pin: Path | None = None
+    """File with the certificate that the local process shows, believed instead of any authority."""
 
     @classmethod
     def find(cls, data: Path | None) -> Client:
@@ -57,7 +60,7 @@ class Client:
         if url and token:
             return cls(_usable_url(url), token)
         settings = read_settings(os.environ, data=data)
-        return cls(_local_url(settings), token or _local_token(settings))
+        return cls(_local_url(settings), token or _local_token(settings), settings.pin_file)
 
     def get(self, path: str, **query: object) -> Any:
         """Return the JSON (or text) at a path; None values are left out of the query."""
@@ -112,10 +115,7 @@ class Client:
     ) -> Iterator[http.client.HTTPResponse]:
         """Give a good answer to read; what fails meanwhile becomes one of our errors."""
         parts = urlsplit(self.url)
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+        connection = open_connection(self.url, self.pin, timeout=TIMEOUT_SECONDS)
         content = None if body is None else json.dumps(body)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         try:

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "seeing": ("status", "events", "terminations", "service"),
     "statistics": ("statistics",),
     "servers": ("server",),
+    "accounts": ("account",),
     "tokens": ("token",),
     "copy": ("copy",),
     "verify": ("verify",),

@@ -25,6 +25,14 @@ def serve(
     haproxy: Annotated[
         Path | None, typer.Option(help="HAProxy 2.8 or newer.", show_default="the bundled one")
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate of API and console (PEM).",
+            show_default="a generated one, unless only this machine can connect",
+        ),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of that certificate (PEM).")] = None,
     keep_engine: Annotated[
         bool,
         typer.Option(
@@ -34,9 +42,16 @@ def serve(
 ) -> None:
     """Run everything on this machine: database, engine, API and the balancer's cycle.
 
-    Ends cleanly on Ctrl-C or SIGTERM. If it is killed, HAProxy goes on serving and the next start finds it.
+    Ends cleanly on Ctrl-C or SIGTERM; SIGHUP reads the certificate again. If it is killed, HAProxy goes on serving and the next start finds it.
     """
     with exits():
         from switchover.edges.serve import serve_forever  # noqa: PLC0415 - start-up time
 
-        serve_forever(data=data, api=api, haproxy=haproxy, keep_engine=keep_engine or None)
+        serve_forever(
+            data=data,
+            api=api,
+            haproxy=haproxy,
+            keep_engine=keep_engine or None,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+        )

@@ -1,44 +1,205 @@
-"""Who looks at a page, and whether they may. Until sessions exist nobody is signed in: all is refused."""
+"""Who looks at a page, and whether they may: session cookies to people, a role for every route.
+
+A route without ``SignedIn`` is not reachable: ``server`` refuses to build an application with one, unless
+its path is among ``OPEN_PATHS``. Every request that may change something must come from a page of ours:
+see ``require_own_form``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import quote
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request, Response
 
+from switchover.directory.access.account.account import Account
 from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.session import work as sessions
+from switchover.directory.access.session.session import (
+    Session,
+    Visitor,
+    form_token,
+    is_form_token,
+)
+from switchover.edges.api.access import Suite, require_prepared
 from switchover.errors import Refused
 
-OPEN_PATHS = frozenset({"/assets/{file}"})
-"""Paths of the console that answer without a session."""
+OPEN_PATHS = frozenset(
+    {
+        "/assets/{file}",
+        "/sign-in",
+        "/sign-in/code",
+        "/sign-in/oidc",
+        "/sign-in/oidc/callback",
+        "/first-run",
+    }
+)
+"""Paths of the console that answer without a session: what leads to one, and what its pages look like."""
+
+COOKIE: Final = "switchover"
+VISITOR_COOKIE: Final = "switchover-visitor"
+_HOST_PREFIX = "__Host-"
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE = frozenset({"GET", "HEAD"})
+_STRANGE = "this request does not come from a page of this console: open the page again and repeat it there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who is signed in: the actor, the token for forms, the time zone of the account."""
+    """Somebody who is signed in: account, session, the token for forms."""
 
-    actor: Actor
+    account: Account
+    session: Session
     csrf: str
-    zone: str = "UTC"
+    address: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who does what this person does."""
+        return self.account.actor
+
+    @property
+    def zone(self) -> str:
+        """Time zone in which this person reads times."""
+        return self.account.zone
 
 
 class SignedIn:
-    """A dependency that lets a request pass when its session has ``role`` or more."""
+    """A dependency that lets a request pass when its session has ``role`` or more.
 
-    def __init__(self, role: Role) -> None:
+    ``is_by_person`` False is for requests that a page makes by itself, over and over: they do not keep
+    the session open.
+    """
+
+    def __init__(self, role: Role, *, is_by_person: bool = True) -> None:
         """Remember the least role."""
         self.role = role
+        self.is_by_person = is_by_person
 
-    async def __call__(self, request: Request) -> Person:
-        """Return who asks, and leave it in ``request.state.person`` for error pages."""
-        raise Refused(f"{request.url.path} needs somebody who is signed in")
+    async def __call__(self, request: Request, suite: Suite) -> Person:
+        """Return who asks, and leave it in ``request.state.person`` for error pages.
+
+        Raises:
+            HTTPException: 303 to the sign-in page without a session.
+            Refused: the role is too small, or the request comes from elsewhere.
+        """
+        require_prepared(suite)
+        secret = request.cookies.get(cookie_name(request, COOKIE), "")
+        found = await sessions.find_session(suite.access, secret, touch=self.is_by_person)
+        if found is None:
+            raise _to_sign_in(request)
+        session, account = found
+        person = Person(
+            account=account,
+            session=session,
+            csrf=form_token(secret),
+            address=visitor_of(request).address,
+        )
+        request.state.person = person
+        if request.method not in _SAFE:
+            await require_own_form(request, secret)
+        person.actor.require(self.role)
+        return person
 
 
 VIEWER = SignedIn(Role.VIEWER)
+WATCHER = SignedIn(Role.VIEWER, is_by_person=False)
 OPERATOR = SignedIn(Role.OPERATOR)
 ADMIN = SignedIn(Role.ADMIN)
 
 Viewer = Annotated[Person, Depends(VIEWER)]
+Watcher = Annotated[Person, Depends(WATCHER)]
 Operator = Annotated[Person, Depends(OPERATOR)]
 Admin = Annotated[Person, Depends(ADMIN)]
+
+
+async def require_own_form(request: Request, secret: str) -> None:
+    """Raise Refused unless a page of ours, shown to this browser, sent the request.
+
+    Three things must fit: what the browser says of where it comes from (Fetch Metadata where it does, else
+    Origin), and a token that only pages shown to the holder of this cookie have.
+    """
+    if not _is_same_origin(request):
+        raise Refused(_STRANGE)
+    given = request.headers.get(CSRF_HEADER)
+    if given is None:
+        given = await _field(request)
+    if not secret or not is_form_token(secret, given):
+        raise Refused(_STRANGE)
+
+
+def _is_same_origin(request: Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site != "same-origin":
+        return False
+    origin = request.headers.get("Origin")
+    if origin is None:
+        # Browsers without Origin on forms are older than Fetch Metadata: then neither is known.
+        return site is not None
+    return origin in own_origins(request)
+
+
+def own_origins(request: Request) -> set[str]:
+    """Return what browsers may call us: as they asked for us, and as the settings say."""
+    asked = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    public = request.app.state.switchover.settings.public_url
+    return {asked, public} if public else {asked}
+
+
+async def _field(request: Request) -> str:
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return ""
+    value = (await request.form()).get(CSRF_FIELD, "")
+    return value if isinstance(value, str) else ""
+
+
+def _to_sign_in(request: Request) -> HTTPException:
+    """Return the redirect of a browser to the sign-in page, and from there back."""
+    if request.method in _SAFE and "HX-Request" not in request.headers:
+        query = request.url.query
+        back = f"{request.url.path}?{query}" if query else request.url.path
+        target = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
+        return HTTPException(303, "sign in first", headers={"Location": target})
+    if "HX-Request" in request.headers:
+        return HTTPException(401, "your session has ended", headers={"HX-Redirect": "/sign-in"})
+    return HTTPException(303, "your session has ended", headers={"Location": "/sign-in"})
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """Return the name of a cookie: with TLS one that no other host and no plain page can set."""
+    return _HOST_PREFIX + name if request.url.scheme == "https" else name
+
+
+def give_cookie(
+    request: Request, answer: Response, name: str, value: str, *, seconds: int | None = None
+) -> None:
+    """Let the browser keep a cookie for this console alone, out of reach of scripts."""
+    answer.set_cookie(
+        cookie_name(request, name),
+        value,
+        max_age=seconds,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",  # strict would lose it on the way back from an identity provider
+    )
+
+
+def take_cookie(request: Request, answer: Response, name: str) -> None:
+    """Let the browser forget a cookie."""
+    answer.delete_cookie(
+        cookie_name(request, name),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Return from where a request comes."""
+    address = request.client.host if request.client else ""
+    return Visitor(address=address, agent=request.headers.get("User-Agent", ""))

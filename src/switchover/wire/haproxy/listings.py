@@ -13,6 +13,8 @@ from typing import NamedTuple
 from switchover.errors import Corrupt
 
 _SESSION_FIELD = re.compile(r"(\w+)=(\S+)")
+_AGE_PART = re.compile(r"(\d+)([smhdw])")
+_AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
 _CHAIN = re.compile(r"^Chain Subject: (.*)$", re.MULTILINE)
 
@@ -26,6 +28,12 @@ class Connected:
     backend: str
     server: str
     age: str
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it is open; None where the engine wrote what we can not read."""
+        parts = _AGE_PART.findall(self.age)
+        return sum(int(count) * _AGE_UNITS[unit] for count, unit in parts) if parts else None
 
 
 def parse_sessions(text: str) -> tuple[Connected, ...]:

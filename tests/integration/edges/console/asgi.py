@@ -10,8 +10,11 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from switchover import clock
 from switchover.app import Switchover
-from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.account.account import Account
+from switchover.directory.access.role import Role
+from switchover.directory.access.session.session import Method, Session
 from switchover.edges.api.server import create_app
 from switchover.edges.console import access
 from switchover.settings import ListenAddress
@@ -33,12 +36,42 @@ class Answer:
 def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
     """Return the application as somebody of this role sees it, None for who is not signed in."""
     settings = SimpleNamespace(api=ListenAddress(host="127.0.0.1", port=8440))
-    app = create_app(cast("Switchover", SimpleNamespace(**{"settings": settings, **parts})))
+    # Enough to tell who shows no cookie that they are not signed in.
+    bare = {"settings": settings, "balance": SimpleNamespace(is_prepared=True), "access": None}
+    app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))
     if role is not None:
-        person = access.Person(actor=Actor(name="ada", role=role), csrf="secret-of-the-form")
-        for needed in (access.VIEWER, access.OPERATOR, access.ADMIN):
+        person = signed_in(role)
+        for needed in (access.VIEWER, access.WATCHER, access.OPERATOR, access.ADMIN):
             app.dependency_overrides[needed] = lambda: person
     return app
+
+
+def signed_in(role: Role) -> access.Person:
+    """Return Ada, signed in a moment ago."""
+    now = clock.now()
+    account = Account(
+        id="1",
+        name="ada",
+        role=role,
+        zone="UTC",
+        issuer=None,
+        subject=None,
+        made_at=now,
+        made_by="x",
+    )
+    session = Session(
+        id="2",
+        account_id="1",
+        method=Method.PASSWORD,
+        awaits_code=False,
+        address="127.0.0.1",
+        agent="",
+        made_at=now,
+        seen_at=now,
+    )
+    return access.Person(
+        account=account, session=session, csrf="secret-of-the-form", address="127.0.0.1"
+    )
 
 
 async def ask(

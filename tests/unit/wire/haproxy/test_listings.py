@@ -44,6 +44,12 @@ def test_who_is_connected_where_is_told_without_our_own_sockets() -> None:
         "127.0.0.1:42224", "web", "b", "z2", "1h2m",
     )  # fmt: skip
     assert (second.backend, second.server) == ("", "")
+    assert (first.seconds, second.seconds) == (3720, 0)
+
+
+def test_an_age_that_nobody_can_read_is_no_number() -> None:
+    (only,) = parse_sessions("0x1: proto=tcpv4 src=192.0.2.5:1 fe=web be=b srv=z age=ages\n")
+    assert (only.age, only.seconds) == ("ages", None)
 
 
 def test_map_entries_come_in_order_with_doubles() -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.edges.console import live
 from switchover.edges.console.pages import (
+    account,
+    accounts,
+    change,
     drift,
     engine,
     events,
+    first_run,
     help_page,
     history,
+    overview,
     search,
+    servers,
+    service,
+    sign_in,
     theme,
+    tokens,
     what_if,
 )
 
@@ -19,6 +29,11 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTERS: tuple[APIRouter, ...] = (
+    overview.router,
+    change.router,
+    servers.router,
+    service.router,
+    live.router,
     what_if.router,
     events.router,
     history.router,
@@ -27,4 +42,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     help_page.router,
     theme.router,
+    sign_in.router,
+    first_run.router,
+    account.router,
+    accounts.router,
+    tokens.router,
 )

@@ -1,0 +1,443 @@
+"""What the engine shows at one moment beside what is wished, for everybody who looks. Pure.
+
+A ``Snapshot`` is made once and read by many: pages, the live parts of pages, exports. It keeps the
+engine's rows as they are; what a page shows of them (a line for a service, a line for a server, a grid) is
+made when somebody asks, so that a farm of thousands costs only what is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchover.balance.overrides import AdminState, Override, Overrides
+from switchover.balance.status_words import (
+    LEVELS,
+    RANKS,
+    TAKES_TRAFFIC,
+    Level,
+    ServerView,
+    row_condition,
+    server_view,
+)
+from switchover.balance.unserved import closed_frontends, is_closed
+from switchover.wire.haproxy.statistics import Row, RowKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from switchover.balance.virtual_service import Balance, Pool, VirtualService
+    from switchover.model.server import Server
+
+Key = tuple[str, str]
+"""Proxy and name of a row: ``("mail.owa", "cas1")``."""
+
+NO_ORDER = Override()
+SAME_MOMENT_SECONDS = 2
+"""The engine tells whole seconds since a change: what they point at wanders by one, and by one more
+with the time the answer takes."""
+
+
+class Word(StrEnum):
+    """The state of a workload, a service or a server as a whole."""
+
+    UP = "up"
+    REDUCED = "reduced"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    TAKEN_OUT = "taken out"
+    CLOSED = "closed"
+    UNUSED = "unused"
+    UNKNOWN = "unknown"
+
+
+WORD_LEVELS = {
+    Word.UP: Level.OK,
+    Word.REDUCED: Level.OK,
+    Word.DEGRADED: Level.WARNING,
+    Word.DOWN: Level.BAD,
+    Word.TAKEN_OUT: Level.BAD,
+    Word.CLOSED: Level.BAD,
+    Word.UNUSED: Level.OFF,
+    Word.UNKNOWN: Level.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridCell:
+    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows.
+
+    ``rate`` is new requests (HTTP) or connections per second, None before it could be measured.
+    """
+
+    view: ServerView
+    since: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return LEVELS[self.view.condition]
+
+    @property
+    def serves(self) -> bool:
+        """True when new clients are sent here."""
+        return self.view.takes_traffic and self.view.weight > 0
+
+    @property
+    def is_ordered_out(self) -> bool:
+        """True when an operator took it out: drained, in maintenance, or of no weight."""
+        if self.view.takes_traffic:
+            return self.view.weight == 0
+        return self.view.wanted != AdminState.READY
+
+
+class Tally(NamedTuple):
+    """How many servers of some pools there are, are not in the engine, serve, were taken out, waver."""
+
+    total: int
+    absent: int
+    up: int
+    out: int
+    uneasy: int
+
+    @property
+    def word(self) -> Word:
+        """The state of them together."""
+        if self.absent == self.total:
+            return Word.UNKNOWN
+        if self.up == 0:
+            return Word.TAKEN_OUT if self.out == self.total else Word.DOWN
+        if self.up + self.out < self.total or self.uneasy:
+            return Word.DEGRADED
+        return Word.REDUCED if self.out else Word.UP
+
+
+class Place(NamedTuple):
+    """A server in a pool, with the key of its row."""
+
+    service: VirtualService
+    pool: Pool
+    server: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """Who is where, in the order of the platform file: worked out once for each of its revisions."""
+
+    by_service: Mapping[str, tuple[tuple[Pool, tuple[Place, ...]], ...]] = field(
+        default_factory=dict
+    )
+    by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLine:
+    """A workload (or in layout l4 all of them) of a service: how many of its servers serve."""
+
+    label: str
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLine:
+    """A service in one line: the worst state of its workloads, and what passes through it now."""
+
+    name: str
+    title: str
+    address: str
+    port: int
+    layout: str
+    word: Word
+    pools: tuple[PoolLine, ...]
+    connections: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """A server in one line: in how many pools it serves, and what passes through it now."""
+
+    name: str
+    address: str
+    site: str
+    runs: tuple[str, ...]
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+    connections: int
+    rate: float | None
+    reason: str
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry; what somebody took out on purpose does not."""
+        return Level.OFF if self.word is Word.TAKEN_OUT else WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
+class Snapshot:
+    """The farm at one moment. ``balance`` is None before the first platform file.
+
+    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``sentence`` is that of the last reconcile cycle. Where the engine did not answer, the rows are the
+    last it told, and ``engine_answers`` is False.
+    """
+
+    number: int
+    at: datetime
+    balance: Balance | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+    rows: Mapping[Key, Row] = field(default_factory=dict)
+    rates: Mapping[Key, float] = field(default_factory=dict)
+    since: Mapping[Key, int] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
+    sentence: str = "no cycle yet"
+    revision: int | None = None
+    warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    engine_answers: bool = True
+    database_answers: bool = True
+
+    @property
+    def services(self) -> tuple[VirtualService, ...]:
+        """Every virtual service, in the order of the platform file."""
+        return self.balance.services if self.balance else ()
+
+    @property
+    def servers(self) -> Mapping[str, Server]:
+        """Every real server by name, in the order of the platform file."""
+        return self.balance.servers if self.balance else {}
+
+    @cached_property
+    def connections(self) -> int:
+        """How many connections all servers have."""
+        return sum(row.sessions_now for row in self.rows.values() if row.kind is RowKind.SERVER)
+
+    @cached_property
+    def is_draining(self) -> bool:
+        """True when a server drains that somebody is still connected to."""
+        return any(
+            row.sessions_now
+            for row in self.rows.values()
+            if row.kind is RowKind.SERVER and row.status.startswith("DRAIN")
+        )
+
+    def find_service(self, name: str) -> VirtualService | None:
+        """Return the service of that name, None when there is none."""
+        return self.balance.find_service(name) if self.balance else None
+
+    @cached_property
+    def _orders(self) -> dict[Key, Override]:
+        """What operators changed, by the key of the row."""
+        return {
+            (f"{target.service}.{target.pool}", target.server): override
+            for target, override in self.overrides.by_target.items()
+        }
+
+    def cell(self, place: Place) -> GridCell:
+        """Return a server in a pool as it is now."""
+        row = self.rows.get(place.key)
+        return GridCell(
+            view=server_view(
+                place.service.name,
+                place.pool.label,
+                place.server,
+                row,
+                self._orders.get(place.key, NO_ORDER),
+            ),
+            since=self.since.get(place.key, 0),
+            rate=self.rates.get(place.key),
+        )
+
+    def pool_cells(self, service: str) -> tuple[tuple[Pool, tuple[GridCell, ...]], ...]:
+        """Return the pools of a service with every server, in the order of the platform file."""
+        return tuple(
+            (pool, tuple(map(self.cell, places)))
+            for pool, places in self.roster.by_service.get(service, ())
+        )
+
+    def server_cells(self, server: str) -> tuple[GridCell, ...]:
+        """Return a server in each pool it is in, in the order of the platform file."""
+        return tuple(map(self.cell, self.roster.by_server.get(server, ())))
+
+    def _tally(self, places: Iterable[Place]) -> Tally:
+        """Count how servers are; thousands of them in each look, so no cells are made for it."""
+        rows, orders = self.rows, self._orders
+        total = absent = up = out = uneasy = 0
+        for place in places:
+            total += 1
+            row = rows.get(place.key)
+            if row is None:
+                absent += 1
+                continue
+            condition = row_condition(row)
+            order = orders.get(place.key)
+            takes = condition in TAKES_TRAFFIC
+            if takes and row.weight > 0:
+                up += 1
+            elif takes or (order is not None and order.state is not AdminState.READY):
+                out += 1
+            uneasy += LEVELS[condition] is Level.WARNING
+        return Tally(total, absent, up, out, uneasy)
+
+    def service_line(self, service: VirtualService) -> ServiceLine:
+        """Return a service in one line."""
+        pools = []
+        for pool, places in self.roster.by_service.get(service.name, ()):
+            tally = self._tally(places)
+            pools.append(
+                PoolLine(
+                    label=pool.label,
+                    word=tally.word,
+                    up=tally.up,
+                    total=tally.total,
+                    ordered_out=tally.out,
+                )
+            )
+        front = self.rows.get((service.name, "FRONTEND"))
+        return ServiceLine(
+            name=service.name,
+            title=service.title,
+            address=service.address,
+            port=service.port,
+            layout=service.layout.value,
+            word=self._service_word(service, pools),
+            pools=tuple(pools),
+            connections=front.sessions_now if front else 0,
+            rate=self.rates.get((service.name, "FRONTEND")),
+        )
+
+    def _service_word(self, service: VirtualService, pools: Iterable[PoolLine]) -> Word:
+        if is_closed(service, closed_frontends(self._fronts(service))):
+            return Word.CLOSED
+        return min((pool.word for pool in pools), key=lambda word: RANKS[WORD_LEVELS[word]])
+
+    def _fronts(self, service: VirtualService) -> list[Row]:
+        names = [service.name, *(f"{service.name}.{item.name}" for item in service.workloads)]
+        return [row for name in names if (row := self.rows.get((name, "FRONTEND")))]
+
+    @cached_property
+    def service_lines(self) -> tuple[ServiceLine, ...]:
+        """Return every service in one line each, in the order of the platform file."""
+        return tuple(self.service_line(service) for service in self.services)
+
+    def server_line(self, server: Server) -> ServerLine:
+        """Return a server in one line."""
+        places = self.roster.by_server.get(server.name, ())
+        tally = self._tally(places)
+        rows = [row for place in places if (row := self.rows.get(place.key)) is not None]
+        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
+        is_well = tally.up + tally.out == tally.total and not tally.uneasy
+        return ServerLine(
+            name=server.name,
+            address=server.address,
+            site=server.site or "",
+            runs=server.runs,
+            word=tally.word if places else Word.UNUSED,
+            up=tally.up,
+            total=tally.total,
+            ordered_out=tally.out,
+            connections=sum(row.sessions_now for row in rows),
+            rate=sum(rates) if rates else None,
+            reason="" if is_well else _first_reason(self.server_cells(server.name)),
+        )
+
+    @cached_property
+    def server_lines(self) -> tuple[ServerLine, ...]:
+        """Return every server in one line each, in the order of the platform file."""
+        return tuple(self.server_line(server) for server in self.servers.values())
+
+
+def make_roster(balance: Balance) -> Roster:
+    """Return who is where."""
+    by_service = {}
+    by_server: defaultdict[str, list[Place]] = defaultdict(list)
+    for service in balance.services:
+        pools = []
+        for pool in service.pools():
+            places = tuple(
+                Place(service, pool, real.name, (pool.backend, real.name))
+                for real in service.servers
+            )
+            pools.append((pool, places))
+            for place in places:
+                by_server[place.server].append(place)
+        by_service[service.name] = tuple(pools)
+    return Roster(
+        by_service=by_service,
+        by_server={name: tuple(places) for name, places in by_server.items()},
+    )
+
+
+def counts_of(rows: Mapping[Key, Row]) -> dict[Key, int]:
+    """Return what each frontend and server has counted so far: requests, or where there are none, sessions."""
+    return {
+        key: row.counters.requests or row.counters.sessions
+        for key, row in rows.items()
+        if row.kind is RowKind.SERVER or row.kind is RowKind.FRONTEND
+    }
+
+
+def rates_between(
+    earlier: Mapping[Key, int], now: Mapping[Key, int], *, seconds: float
+) -> dict[Key, float]:
+    """Return what was counted per second; a worker that counts anew since has counted all it shows."""
+    if seconds <= 0:
+        return {}
+    return {
+        key: (count - before if count >= before else count) / seconds
+        for key, count in now.items()
+        if (before := earlier.get(key)) is not None
+    }
+
+
+def moments_of(
+    rows: Mapping[Key, Row], earlier: Mapping[Key, int], *, epoch: float
+) -> dict[Key, int]:
+    """Return since when each server is in its state, in seconds of the epoch; ``earlier`` steadies them."""
+    found = {}
+    now = round(epoch)
+    for key, row in rows.items():
+        if row.kind is RowKind.SERVER:
+            moment = now - row.changed_seconds_ago
+            before = earlier.get(key, 0)
+            found[key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
+    return found
+
+
+def _first_reason(cells: Iterable[GridCell]) -> str:
+    """Return why the first pool that should serve and does not is out, with its name."""
+    for cell in cells:
+        if cell.level in {Level.BAD, Level.WARNING} and cell.view.reason:
+            return f"{cell.view.service} {cell.view.pool}: {cell.view.reason}"
+    return ""

@@ -1,0 +1,310 @@
+"""What everybody who looks sees: one snapshot of the farm, made once and shared.
+
+Asking the engine costs it and us some processor with each thousand servers, so nobody who opens a page asks
+for himself. While somebody looks the board asks every two seconds, and at once when the engine or a
+change tells that something is different; while nobody looks it does nothing at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.balance.client import Client
+from switchover.balance.drain import DrainStart
+from switchover.balance.overrides import Overrides
+from switchover.balance.snapshot import (
+    Key,
+    Roster,
+    Snapshot,
+    counts_of,
+    make_roster,
+    moments_of,
+    rates_between,
+)
+from switchover.balance.unserved import closed_sentences, empty_pools
+from switchover.balance.work import views
+from switchover.errors import NotFound, SwitchoverError, Unavailable
+from switchover.wire.haproxy import runtime
+from switchover.wire.haproxy.listings import parse_sessions
+from switchover.wire.haproxy.statistics import Row, parse_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from switchover.balance.event import Event
+    from switchover.balance.overrides import Target
+    from switchover.balance.work.cycle import Cycle
+    from switchover.balance.work.observation import Observation
+    from switchover.balance.work.parts import BalancerParts
+    from switchover.balance.work.revisions import Wish
+
+PAUSE_SECONDS = 2.0
+"""From one look at the engine to the next, while somebody looks at us."""
+CALM_SECONDS = 0.2
+"""The least between two looks, however much happens: a site that fails tells of each of its servers."""
+SHARE = 20
+"""A look that takes long is followed by a pause of so many times that long: a twentieth of a processor."""
+LINGER_SECONDS = 10.0
+"""How long somebody counts as looking after opening a page."""
+FRESH_SECONDS = 2 * PAUSE_SECONDS
+ANSWER_SECONDS = 5.0
+FIRST_ANSWER_SECONDS = 1.0
+"""How long a page waits for an engine that does not answer, before it shows what was told last."""
+RATE_SECONDS = 8.0
+"""Over how long "now" is measured: shorter, and three requests a minute are now one a second, now none."""
+WARNING_SECONDS = 60.0
+SAMPLE_SECONDS = 30.0
+"""How old a sample of the counters may be to measure "now" from, for the first who looks."""
+CONNECTION_SECONDS = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Board:
+    """Keeps the last snapshot; ``look`` returns one that is fresh, ``after`` waits for the next."""
+
+    parts: BalancerParts
+    observation: Observation
+    cycle: Cycle
+    drains: dict[Target, DrainStart] = field(default_factory=dict)
+    """Of those whose beginning was seen by this process."""
+    _last: Snapshot | None = None
+    _made_at: float = 0.0
+    _heard: int = 0
+    """Grows with each sign that something is different; a snapshot is fresh if begun after the last."""
+    _seen: int = -1
+    _wish: Wish | None = None
+    _roster: Roster = field(default_factory=Roster)
+    _past: deque[tuple[float, dict[Key, int]]] = field(default_factory=deque)
+    _since: dict[Key, int] = field(default_factory=dict)
+    _watchers: int = 0
+    _looked_at: float = -LINGER_SECONDS
+    _loop: asyncio.Task[None] | None = None
+    _looking: asyncio.Task[Snapshot] | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _made: asyncio.Event = field(default_factory=asyncio.Event)
+    _machine: tuple[float, object, tuple[str, ...]] = (-WARNING_SECONDS, None, ())
+    _connected: tuple[float, tuple[Client, ...]] = (-CONNECTION_SECONDS, ())
+    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take events as signs that something is different; never blocks."""
+        for event in events:
+            if event.kind == "drain-entered" and event.target is not None:
+                self.drains[event.target] = self._drain_start(event.target)
+            elif event.kind in {"drain-left", "maintenance-left"} and event.target is not None:
+                self.drains.pop(event.target, None)
+        self._heard += 1
+        self._news.set()
+
+    def _drain_start(self, target: Target) -> DrainStart:
+        key = (f"{target.service}.{target.pool}", target.server)
+        now = self._last.rows.get(key) if self._last else None
+        row = now or next((row for row in self.observation.rows if row.key == key), None)
+        return DrainStart(at=clock.now().timestamp(), connections=row.sessions_now if row else 0)
+
+    async def look(self) -> Snapshot:
+        """Return a snapshot that knows everything told so far; waits for one where there is none."""
+        self._looked_at = clock.monotonic()
+        self._keep_looking()
+        last = self._last
+        if last is not None and self._is_fresh():
+            return last
+        while True:
+            heard = self._heard
+            made = await self._look_once()
+            if self._seen >= heard and self._wish is self._current_wish():
+                return made
+
+    def _is_fresh(self) -> bool:
+        is_young = clock.monotonic() - self._made_at < FRESH_SECONDS
+        return is_young and self._seen == self._heard and self._wish is self._current_wish()
+
+    def _current_wish(self) -> Wish | None:
+        return self.parts.wish[1] if self.parts.wish else None
+
+    async def after(self, number: int) -> Snapshot:
+        """Return the first snapshot later than ``number``; the caller is ``watching``."""
+        while self._last is None or self._last.number <= number:
+            self._keep_looking()
+            await self._made.wait()
+        return self._last
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Have snapshots made, as long as this lasts."""
+        self._watchers += 1
+        self._keep_looking()
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+
+    async def close(self) -> None:
+        """Stop looking."""
+        for task in (self._loop, self._looking):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def _keep_looking(self) -> None:
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._look_on())
+
+    def _is_watched(self) -> bool:
+        return self._watchers > 0 or clock.monotonic() - self._looked_at < LINGER_SECONDS
+
+    async def _look_on(self) -> None:
+        while self._is_watched():
+            started = clock.monotonic()
+            self._news.clear()
+            await self._look_once()
+            took = clock.monotonic() - started
+            await asyncio.sleep(CALM_SECONDS)
+            pause = max(PAUSE_SECONDS, SHARE * took) - CALM_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), pause)
+
+    async def _look_once(self) -> Snapshot:
+        """Make a snapshot; who comes while one is being made gets that one."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._make())
+        return await asyncio.shield(self._looking)
+
+    async def _make(self) -> Snapshot:
+        heard, wish = self._heard, self._current_wish()
+        rows, answers = await self._ask()
+        await self._note_machine(wish)
+        made = await asyncio.to_thread(self._put_together, wish, rows, answers=answers)
+        self._last, self._seen, self._made_at = made, heard, clock.monotonic()
+        self._made.set()
+        self._made = asyncio.Event()
+        return made
+
+    async def _ask(self) -> tuple[tuple[Row, ...], bool]:
+        patience = ANSWER_SECONDS if self._last else FIRST_ANSWER_SECONDS
+        try:
+            answer = await self.parts.engine.control.ask_one(
+                runtime.show_statistics(), timeout=patience
+            )
+            rows = await asyncio.to_thread(parse_statistics, answer)
+        except SwitchoverError:
+            return self.observation.rows, False
+        self.observation.rows = rows
+        return rows, True
+
+    async def _note_machine(self, wish: Wish | None) -> None:
+        """Ask lint about the machine once a minute: it takes longer than all the rest."""
+        at, about, _ = self._machine
+        now = clock.monotonic()
+        if about is not wish or now - at > WARNING_SECONDS:
+            found = await asyncio.to_thread(views.machine_warnings, self.parts)
+            self._machine = (now, wish, tuple(found))
+
+    def _put_together(self, wish: Wish | None, rows: tuple[Row, ...], *, answers: bool) -> Snapshot:
+        at = clock.now()
+        by_key = {row.key: row for row in rows}
+        if wish is not self._wish:
+            self._roster = make_roster(wish.balance) if wish else Roster()
+            self._wish = wish
+        if answers:
+            self._since = moments_of(by_key, self._since, epoch=at.timestamp())
+        report = self.cycle.report
+        return Snapshot(
+            number=self._last.number + 1 if self._last else 1,
+            at=at,
+            balance=wish.balance if wish else None,
+            overrides=wish.overrides if wish else Overrides(),
+            rows=by_key,
+            rates=self._rates(by_key) if answers else {},
+            since=self._since,
+            roster=self._roster,
+            sentence=report.sentence if report else "no cycle yet",
+            revision=report.revision if report else None,
+            warnings=(
+                *views.unordered(report),
+                *closed_sentences(rows),
+                *empty_pools(rows),
+                *self._machine[2],
+            ),
+            drift=tuple(drift.sentence for drift in report.drifts) if report else (),
+            engine_answers=answers,
+            database_answers=self.parts.database.is_answering
+            and (report is None or report.database_answers),
+        )
+
+    def _rates(self, rows: dict[Key, Row]) -> dict[Key, float]:
+        now = clock.monotonic()
+        counts = counts_of(rows)
+        while len(self._past) > 1 and now - self._past[1][0] >= RATE_SECONDS:
+            self._past.popleft()
+        if self._past and now - self._past[-1][0] > LINGER_SECONDS:
+            self._past.clear()  # nobody looked for a while: that would be no "now"
+        sampled_at, sampled = self.observation.sampled
+        if not self._past and now - sampled_at < SAMPLE_SECONDS:
+            self._past.append((sampled_at, counts_of({row.key: row for row in sampled})))
+        found: dict[Key, float] = {}
+        if self._past:
+            then, before = self._past[0]
+            found = rates_between(before, counts, seconds=now - then)
+        if not self._past or now - self._past[-1][0] >= PAUSE_SECONDS / 2:
+            self._past.append((now, counts))
+        return found
+
+    async def connections(self, server: str) -> tuple[Client, ...]:
+        """Return who is connected to a server, as the engine told within the last two seconds.
+
+        Raises NotFound, and Unavailable when the engine does not answer.
+        """
+        if server not in (await self.look()).servers:
+            raise NotFound(f"there is no server {server!r}; see: switchover server list")
+        return tuple(item for item in await self.sessions() if item.server == server)
+
+    async def sessions(self) -> tuple[Client, ...]:
+        """Return everybody who is connected, as the engine told within the last two seconds.
+
+        Some 300 bytes each, and the engine can not choose: ask where they are not too many. Raises
+        Unavailable when the engine does not answer.
+        """
+        async with self._connecting:
+            at, found = self._connected
+            if clock.monotonic() - at > CONNECTION_SECONDS:
+                answer = await self.parts.engine.control.ask_one(
+                    runtime.show_sessions(), timeout=ANSWER_SECONDS
+                )
+                found = await asyncio.to_thread(_clients, answer)
+                self._connected = (clock.monotonic(), found)
+        return found
+
+
+def _clients(answer: str) -> tuple[Client, ...]:
+    return tuple(
+        Client(
+            address=item.source,
+            service=item.backend.partition(".")[0],
+            workload=item.backend.partition(".")[2],
+            server=item.server,
+            age=item.age,
+            seconds=item.seconds,
+        )
+        for item in parse_sessions(answer)
+        if item.server
+    )
+
+
+async def require_wish(board: Board) -> Snapshot:
+    """Return a snapshot that knows a platform file.
+
+    Raises NotFound before the first was applied, Unavailable while it can not be read.
+    """
+    snapshot = await board.look()
+    if snapshot.balance is None:
+        if not snapshot.database_answers or snapshot.sentence == "no cycle yet":
+            raise Unavailable("what is wished is not known yet: the database does not answer")
+        raise NotFound("nothing was applied yet; see: switchover apply --help")
+    return snapshot

@@ -1,0 +1,3 @@
+"""Public verbs on accounts, by subject."""
+
+from __future__ import annotations

@@ -1,0 +1,115 @@
+"""Public verbs on sessions: open, find, list, end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.directory.access.session import queries
+from switchover.directory.access.session.session import (
+    Method,
+    NewSession,
+    Session,
+    Visitor,
+    secret_hash,
+)
+from switchover.errors import Corrupt, NotFound
+
+if TYPE_CHECKING:
+    from switchover.directory.access.account.account import Account
+    from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.store.pool import Connection, Database
+
+KEPT = timedelta(days=30)
+"""How long ended sessions say from where an account signs in."""
+
+
+async def open_session(
+    connection: Connection,
+    account: Account,
+    method: Method,
+    visitor: Visitor,
+    *,
+    awaits_code: bool = False,
+) -> NewSession:
+    """Return a new session of an account, within the transaction of its sign-in."""
+    now = clock.now()
+    secret = clock.new_secret()
+    digest = secret_hash(secret)
+    if digest is None:
+        raise Corrupt("a new session does not have the form of a session")
+    session = Session(
+        id=clock.new_id(),
+        account_id=account.id,
+        method=method,
+        awaits_code=awaits_code,
+        address=visitor.address,
+        agent=visitor.short_agent,
+        made_at=now,
+        seen_at=now,
+    )
+    await queries.insert_session(connection, session, digest)
+    return NewSession(session=session, secret=secret, account=account)
+
+
+async def find_session(
+    parts: AccessParts, secret: str, *, touch: bool = True
+) -> tuple[Session, Account] | None:
+    """Return the session of a cookie and whose it is, and note that it was used.
+
+    None when it is unknown, over, awaits its code, or its account is disabled. ``touch`` False is for
+    requests that no person made: they must not keep a session open.
+    """
+    digest = secret_hash(secret)
+    if digest is None:
+        return None
+    async with parts.database.transaction() as connection:
+        found = await queries.find_session(connection, digest)
+        if found is None or not _is_open(parts, *found):
+            return None
+        session, _ = found
+        now = clock.now()
+        if touch and session.is_stale(now):
+            await queries.touch_session(connection, session.id, now)
+    return found
+
+
+def _is_open(parts: AccessParts, session: Session, account: Account) -> bool:
+    is_valid = session.is_valid(parts.limits, clock.now())
+    return is_valid and not session.awaits_code and account.is_enabled
+
+
+async def list_sessions(parts: AccessParts, account: Account) -> list[Session]:
+    """Return the open sessions of an account, newest first."""
+    now = clock.now()
+    async with parts.database.transaction() as connection:
+        return await queries.list_sessions(
+            connection,
+            account.id,
+            seen_after=now - parts.limits.idle,
+            made_after=now - parts.limits.absolute,
+        )
+
+
+async def end_session(
+    parts: AccessParts, account: Account, session_id: str, *, because: str
+) -> None:
+    """End one session of an account; raises NotFound when there is none such that is open."""
+    async with parts.database.transaction() as connection:
+        if not await queries.end_session(connection, account.id, session_id, because, clock.now()):
+            raise NotFound("there is no such open session; it may have ended")
+
+
+async def end_others(parts: AccessParts, account: Account, session_id: str) -> int:
+    """End all sessions of an account but one; return how many."""
+    async with parts.database.transaction() as connection:
+        return await queries.end_sessions(
+            connection, account.id, "ended by its person", clock.now(), but=session_id
+        )
+
+
+async def drop_old(database: Database) -> int:
+    """Forget sessions that began long ago; return how many."""
+    async with database.transaction() as connection:
+        return await queries.delete_old(connection, clock.now() - KEPT)

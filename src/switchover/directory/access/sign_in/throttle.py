@@ -1,0 +1,137 @@
+"""How often somebody may try to sign in. Pure: the time is given, nothing is kept but counts.
+
+Four counts, each with free attempts and then growing pauses:
+
+* of one account from one address: where a person mistypes, and where a guesser begins;
+* of one address, whatever the account: one guesser, many names;
+* of one account from all addresses it never signed in from: many guessers, one name;
+* of one account's codes, from everywhere: whoever comes so far knows the password.
+
+No pause is longer than five minutes and attempts within one do not make it longer, so nobody can lock an
+account for ever; from an address where an account signed in lately, strangers elsewhere do not slow it
+down at all. The local command line lifts every pause of an account: ``switchover account password``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Attempts that are free, the first pause after them, and the longest one; seconds."""
+
+    free: int
+    first_seconds: float
+    longest_seconds: float
+
+    def pause(self, failures: int) -> float:
+        """Return how long to wait after so many failures."""
+        over = failures - self.free
+        return (
+            0.0
+            if over < 0
+            else min(self.longest_seconds, self.first_seconds * 2.0 ** min(over, 20))
+        )
+
+
+class Kind(Enum):
+    """What is counted, with its pace."""
+
+    PAIR = Pace(free=5, first_seconds=1, longest_seconds=300)
+    ADDRESS = Pace(free=30, first_seconds=1, longest_seconds=300)
+    ACCOUNT = Pace(free=60, first_seconds=1, longest_seconds=60)
+    CODE = Pace(free=6, first_seconds=2, longest_seconds=300)
+
+
+Key: TypeAlias = tuple[Kind, str]
+FORGET_SECONDS = 3600.0
+MOST_COUNTED = 20_000
+
+
+@dataclass(slots=True)
+class _Count:
+    failures: int = 0
+    last: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class Throttle:
+    """Counts of failed attempts in this process; the oldest are forgotten first."""
+
+    _counts: dict[Key, _Count] = field(default_factory=dict, repr=False)
+
+    def enter(self, keys: Iterable[Key], now: float) -> float:
+        """Return 0 and count an attempt as failed, or the seconds to wait and count nothing.
+
+        Counted at once, not when it has failed: attempts at the same moment must not slip through
+        together. ``now`` is of a clock that does not go back.
+        """
+        counts = [(key, self._counts.get(key, _Count())) for key in keys]
+        wait = max((count.until - now for _, count in counts), default=0.0)
+        if wait > 0:
+            return wait
+        for key, count in counts:
+            if now - count.last > FORGET_SECONDS:
+                count.failures = 0
+            count.failures += 1
+            count.last = now
+            count.until = now + key[0].value.pause(count.failures)
+            self._counts.pop(key, None)
+            self._counts[key] = count
+        while len(self._counts) > MOST_COUNTED:
+            del self._counts[next(iter(self._counts))]
+        return 0.0
+
+    def succeeded(self, keys: Iterable[Key]) -> None:
+        """Take back an attempt that was right; what the person mistyped before is forgotten."""
+        for key in keys:
+            count = self._counts.get(key)
+            if count is None:
+                continue
+            count.failures -= 1
+            count.until = 0.0
+            if key[0] in {Kind.PAIR, Kind.CODE} or count.failures <= 0:
+                del self._counts[key]
+
+    def forgive(self, name: str) -> None:
+        """Lift every pause of an account: its administrator gave it a new password."""
+        whole, pair = name.lower(), name.lower() + "\0"
+        for key in [key for key in self._counts if key[1] == whole or key[1].startswith(pair)]:
+            del self._counts[key]
+
+
+def pair_key(name: str, address: str) -> Key:
+    """Return the key of one account from one address, whether there is such an account or not."""
+    return (Kind.PAIR, f"{name.lower()}\0{network_of(address)}")
+
+
+def keys_of(name: str, address: str, *, is_known: bool) -> tuple[Key, ...]:
+    """Return what an attempt counts for; ``is_known`` when the account signed in from there lately."""
+    near = (pair_key(name, address), (Kind.ADDRESS, network_of(address)))
+    return near if is_known else (*near, (Kind.ACCOUNT, name.lower()))
+
+
+def code_keys(name: str, address: str) -> tuple[Key, ...]:
+    """Return what a try with a code counts for."""
+    return ((Kind.CODE, name.lower()), (Kind.ADDRESS, network_of(address)))
+
+
+def network_of(address: str) -> str:
+    """Return what one attacker surely has: an IPv4 address, or the /64 of an IPv6 one (RFC 6177)."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))

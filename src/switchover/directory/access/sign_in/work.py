@@ -1,0 +1,173 @@
+"""Public verbs of sign-in: with a password, with a code, out.
+
+A name that does not exist, one that is disabled and one with another password take the same time and get
+the same sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover import clock
+from switchover.directory.access.account import password as passwords
+from switchover.directory.access.account import queries as accounts
+from switchover.directory.access.account import second_factor
+from switchover.directory.access.account.account import LONGEST_NAME
+from switchover.directory.access.account.work.second_factor import context
+from switchover.directory.access.session import queries as sessions
+from switchover.directory.access.session.session import Method, Session, Visitor, secret_hash
+from switchover.directory.access.session.work import KEPT, open_session
+from switchover.directory.access.sign_in.outcome import (
+    TOO_LATE,
+    WRONG,
+    WRONG_CODE,
+    CodeNeeded,
+    Denied,
+    Opened,
+    Outcome,
+    too_often,
+)
+from switchover.directory.access.sign_in.throttle import Kind, code_keys, keys_of, pair_key
+
+if TYPE_CHECKING:
+    from switchover.directory.access.account.account import Account, Credentials
+    from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.store.pool import Connection
+
+
+async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor) -> Outcome:
+    """Return a session, one that awaits a code, or why not.
+
+    Raises Unavailable when the database does not answer or too many sign in at once.
+    """
+    name = name.strip()[:LONGEST_NAME].replace("\0", "")
+    known, is_near = await _look_up(parts, name, visitor)
+    keys = keys_of(name, visitor.address, is_known=is_near)
+    wait = parts.throttle.enter(keys, clock.monotonic())
+    if wait > 0:
+        return too_often(wait)
+    kept = known.password_hash if known else None
+    is_right = await parts.hashing.fits(kept, password)
+    if known is None or kept is None or not is_right or not known.account.is_enabled:
+        return Denied(sentence=WRONG, reason=_reason(known, is_right=is_right))
+    better = await _better_hash(parts, kept, password)
+    async with parts.database.transaction() as connection:
+        outcome = await _open(connection, known, visitor)
+        if better and not isinstance(outcome, Denied):
+            await accounts.renew_hash(connection, known.account.id, old=kept, new=better)
+    if not isinstance(outcome, Denied):
+        # Right passwords are no excuse for guessing codes: that count stays until a code was right.
+        is_whole = isinstance(outcome, Opened)
+        parts.throttle.succeeded(key for key in keys if is_whole or key[0] is not Kind.PAIR)
+    return outcome
+
+
+async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visitor) -> Outcome:
+    """Return an open session for one that awaits its code; ``code`` is of either kind.
+
+    The session that waited ends, whatever comes: what opens afterwards has a secret that was never on
+    a half-open page. Wrong codes count like wrong passwords.
+    """
+    digest = secret_hash(secret)
+    async with parts.database.transaction() as connection:
+        found = await sessions.find_session(connection, digest) if digest else None
+    if found is None or not _awaits(parts, *found):
+        return Denied(sentence=TOO_LATE, reason="no session awaits this code")
+    session, account = found
+    keys = code_keys(account.name, visitor.address)
+    wait = parts.throttle.enter(keys, clock.monotonic())
+    if wait > 0:
+        return too_often(wait)
+    async with parts.database.transaction() as connection:
+        outcome = await _finish(parts, connection, session, account, code=code, visitor=visitor)
+    if isinstance(outcome, Opened):
+        parts.throttle.succeeded((*keys, pair_key(account.name, visitor.address)))
+    return outcome
+
+
+async def sign_out(parts: AccessParts, account: Account, session: Session) -> None:
+    """End the session somebody asks from; nothing happens when it has ended meanwhile."""
+    async with parts.database.transaction() as connection:
+        await sessions.end_session(connection, account.id, session.id, "signed out", clock.now())
+
+
+async def _look_up(
+    parts: AccessParts, name: str, visitor: Visitor
+) -> tuple[Credentials | None, bool]:
+    async with parts.database.transaction() as connection:
+        known = await accounts.find_credentials(connection, name)
+        # Asked for nobody too, so that it takes as long.
+        account_id = known.account.id if known else clock.new_id()
+        is_near = await sessions.is_known_address(
+            connection, account_id, visitor.address, after=clock.now() - KEPT
+        )
+    return known, is_near
+
+
+def _reason(known: Credentials | None, *, is_right: bool) -> str:
+    if known is None:
+        return "no such account"
+    if known.password_hash is None:
+        return "the account is of an identity provider"
+    return "the account is disabled" if is_right else "wrong password"
+
+
+async def _better_hash(parts: AccessParts, kept: str, password: str) -> str | None:
+    if not passwords.is_outdated(kept):
+        return None
+    return await parts.hashing.make(passwords.normal(password))
+
+
+async def _open(connection: Connection, known: Credentials, visitor: Visitor) -> Outcome:
+    needs_code = known.totp_secret is not None
+    if not await accounts.admit(
+        connection,
+        known.account.id,
+        clock.now(),
+        password_hash=known.password_hash,
+        is_whole=not needs_code,
+    ):
+        return Denied(sentence=WRONG, reason="the account was changed meanwhile")
+    new = await open_session(
+        connection, known.account, Method.PASSWORD, visitor, awaits_code=needs_code
+    )
+    return CodeNeeded(new=new) if needs_code else Opened(new=new)
+
+
+async def _finish(
+    parts: AccessParts,
+    connection: Connection,
+    session: Session,
+    account: Account,
+    *,
+    code: str,
+    visitor: Visitor,
+) -> Outcome:
+    now = clock.now()
+    if not await accounts.admit(connection, account.id, now, password_hash=None, is_whole=False):
+        return Denied(sentence=TOO_LATE, reason="the account was disabled meanwhile")
+    if not await _use(parts, connection, account, code):
+        return Denied(sentence=WRONG_CODE, reason="wrong or used code")
+    if not await sessions.end_session(connection, account.id, session.id, "code given", now):
+        return Denied(sentence=TOO_LATE, reason="the session that awaited the code has ended")
+    await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
+    return Opened(new=await open_session(connection, account, Method.PASSWORD_AND_CODE, visitor))
+
+
+def _awaits(parts: AccessParts, session: Session, account: Account) -> bool:
+    is_valid = session.is_valid(parts.limits, clock.now())
+    return session.awaits_code and is_valid and account.is_enabled
+
+
+async def _use(parts: AccessParts, connection: Connection, account: Account, code: str) -> bool:
+    """Use up a code of the authenticator, or a recovery code."""
+    now = clock.now()
+    digest = second_factor.recovery_hash(code)
+    if digest is not None:
+        return await accounts.use_code(connection, account.id, digest, now)
+    known = await accounts.find_credentials(connection, account.name)
+    if known is None or known.totp_secret is None:
+        return False
+    secret = parts.sealer.unseal(known.totp_secret, context(account))
+    step = second_factor.find_step(secret, code, now, after=known.totp_step)
+    return step is not None and await accounts.use_step(connection, account.id, step)

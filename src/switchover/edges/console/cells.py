@@ -1,0 +1,272 @@
+"""What each topic shows, as parts: the values of live elements, taken from a snapshot. Pure.
+
+Nothing here depends on who looks. Ids of elements are made here only, and templates ask for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from switchover.balance.overrides import Target
+from switchover.balance.recent import Recent
+from switchover.balance.status_words import Condition, Level
+from switchover.edges.console.fragments import Part
+from switchover.edges.console.moment import duration_words
+from switchover.edges.console.topic import Kind, Topic
+
+if TYPE_CHECKING:
+    from switchover.balance.client import Client
+    from switchover.balance.drain import DrainStart
+    from switchover.balance.snapshot import GridCell, ServiceLine, Snapshot
+    from switchover.balance.virtual_service import VirtualService
+
+
+MOST_CLIENTS = 10
+"""Shown of those who are still connected to a server that drains; a page of its own lists all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What parts are made of: the snapshot, and what is known beside it."""
+
+    snapshot: Snapshot
+    recent: Recent = field(default_factory=Recent)
+    drains: Mapping[Target, DrainStart] = field(default_factory=dict)
+    events: int = 0
+    connected: Sequence[Client] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draining:
+    """A server that drains: connections at first (None where nobody saw it begin) and now."""
+
+    target: Target
+    since: str | None
+    first: int | None
+    now: int
+    left: str
+    clients: tuple[tuple[str, str], ...]
+    """Address and port of those who have been connected longest, and for how long."""
+
+
+def parts_of(topic: Topic, view: View) -> dict[str, Part]:
+    """Return what a topic shows now, by the id of the element; nothing for a name that is gone."""
+    match topic.kind:
+        case Kind.OVERVIEW:
+            return _overview(view)
+        case Kind.EVENTS:
+            return {"events-mark": Part("number", (view.events,))}
+        case Kind.SERVICE_LINE:
+            return _service_line(topic, view.snapshot)
+        case Kind.SERVER_LINE:
+            return _server_line(topic, view.snapshot)
+        case Kind.SERVICE:
+            return _service(topic, view)
+        case Kind.SERVER:
+            return _server(topic, view)
+
+
+def rate_words(rate: float | None) -> str:
+    """Return a rate as a person reads it: one digit behind the point where that says something."""
+    if rate is None:
+        return "\N{EN DASH}"
+    return f"{rate:.1f}" if 0.05 <= rate < 9.95 else f"{rate:,.0f}".replace(",", "\u202f")
+
+
+def cell_id(service: str, pool: str, server: str) -> str:
+    """Return the id of a cell of a grid; its numbers have ``:now`` behind it."""
+    return f"{service}.{pool}/{server}"
+
+
+def _overview(view: View) -> dict[str, Part]:
+    snapshot = view.snapshot
+    lines = snapshot.service_lines
+    levels = [line.level for line in lines]
+    rates = [line.rate for line in lines if line.rate is not None]
+    return {
+        "overview-sentence": Part("sentence", (snapshot.sentence, _sentence_level(snapshot))),
+        "overview-counts": Part(
+            "service_counts",
+            tuple(levels.count(level) for level in (Level.BAD, Level.WARNING, Level.OK)),
+        ),
+        "overview-now": Part(
+            "overview_now",
+            (sum(line.connections for line in lines), rate_words(sum(rates) if rates else None)),
+        ),
+        "overview-servers": Part("server_counts", _server_counts(snapshot)),
+        "overview-warnings": Part(
+            "warnings", (_troubles(snapshot), snapshot.warnings, snapshot.drift)
+        ),
+        "overview-recent": Part("recent", (view.recent,)),
+        "overview-shape": _shape(*(service.name for service in snapshot.services)),
+    }
+
+
+def _sentence_level(snapshot: Snapshot) -> str:
+    if not (snapshot.engine_answers and snapshot.database_answers):
+        return Level.BAD
+    return Level.WARNING if snapshot.drift or "in order" not in snapshot.sentence else Level.OK
+
+
+def _troubles(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return what keeps the page itself from being right."""
+    found = []
+    if not snapshot.engine_answers:
+        found.append("The engine does not answer: states and numbers are the last it told.")
+    if not snapshot.database_answers:
+        found.append("The database does not answer: traffic goes on, nothing can be changed.")
+    return tuple(found)
+
+
+def _server_counts(snapshot: Snapshot) -> tuple[int, int]:
+    """Return how many servers serve in all their pools, or are out on purpose, of all that are used."""
+    lines = [line for line in snapshot.server_lines if line.total]
+    return sum(line.up + line.ordered_out >= line.total for line in lines), len(lines)
+
+
+def _shape(*words: object) -> Part:
+    """Return what tells a page that it no longer has the right elements: the platform file changed."""
+    return Part("shape", (hash_of(words),))
+
+
+def hash_of(words: tuple[object, ...]) -> str:
+    """Return a short digest that is the same in every process."""
+    found = 0
+    for letter in repr(words):
+        found = (found * 131 + ord(letter)) & 0xFFFFFFFFFFFF
+    return f"{found:x}"
+
+
+def _service_line(topic: Topic, snapshot: Snapshot) -> dict[str, Part]:
+    line = next((line for line in snapshot.service_lines if line.name == topic.name), None)
+    if line is None:
+        return {}
+    return {
+        f"{topic}": Part("service_word", (line.word, line.level)),
+        f"{topic}:pools": Part("pools", (line.name, line.pools)),
+        f"{topic}:brief": Part("pools_brief", _brief(line)),
+        f"{topic}:sessions": Part("number", (line.connections,)),
+        f"{topic}:rate": Part("text", (rate_words(line.rate),)),
+    }
+
+
+def _brief(line: ServiceLine) -> tuple[int, int, tuple[str, ...]]:
+    """Return how many workloads are up, of how many, and the names of the others."""
+    poor = tuple(pool.label for pool in line.pools if pool.level is not Level.OK)
+    return len(line.pools) - len(poor), len(line.pools), poor
+
+
+def _server_line(topic: Topic, snapshot: Snapshot) -> dict[str, Part]:
+    server = snapshot.servers.get(topic.name)
+    if server is None:
+        return {}
+    line = snapshot.server_line(server)
+    return {
+        f"{topic}": Part("server_word", (line.word, line.level, line.up, line.total, line.reason)),
+        f"{topic}:sessions": Part("number", (line.connections,)),
+        f"{topic}:rate": Part("text", (rate_words(line.rate),)),
+    }
+
+
+def _service(topic: Topic, view: View) -> dict[str, Part]:
+    snapshot = view.snapshot
+    service = snapshot.find_service(topic.name)
+    if service is None:
+        return {}
+    line = snapshot.service_line(service)
+    cells = [cell for _, found in snapshot.pool_cells(service.name) for cell in found]
+    return {
+        **_head(topic, line),
+        **_grid(cells),
+        f"{topic}:drains": Part("drains", (_drains(cells, view),)),
+        f"{topic}:shape": _shape(
+            service.layout, *(pool.label for pool in service.pools()), *_names(service)
+        ),
+    }
+
+
+def _names(service: VirtualService) -> list[str]:
+    return [real.name for real in service.servers]
+
+
+def _head(topic: Topic, line: ServiceLine) -> dict[str, Part]:
+    return {
+        f"{topic}": Part("service_word", (line.word, line.level)),
+        f"{topic}:pools": Part("pools", (line.name, line.pools)),
+        f"{topic}:sessions": Part("number", (line.connections,)),
+        f"{topic}:rate": Part("text", (rate_words(line.rate),)),
+    }
+
+
+def _server(topic: Topic, view: View) -> dict[str, Part]:
+    snapshot = view.snapshot
+    server = snapshot.servers.get(topic.name)
+    if server is None:
+        return {}
+    line = snapshot.server_line(server)
+    cells = snapshot.server_cells(server.name)
+    return {
+        f"{topic}": Part("server_word", (line.word, line.level, line.up, line.total, "")),
+        f"{topic}:sessions": Part("number", (line.connections,)),
+        f"{topic}:rate": Part("text", (rate_words(line.rate),)),
+        **_grid(cells),
+        f"{topic}:drains": Part("drains", (_drains(cells, view),)),
+        f"{topic}:shape": _shape(*((cell.view.service, cell.view.pool) for cell in cells)),
+    }
+
+
+def _grid(cells: list[GridCell] | tuple[GridCell, ...]) -> dict[str, Part]:
+    found = {}
+    for cell in cells:
+        view = cell.view
+        name = cell_id(view.service, view.pool, view.server)
+        found[name] = Part(
+            "cell", (view.condition, cell.level, view.reason, _moment(cell.since), view.wanted)
+        )
+        found[f"{name}:now"] = Part(
+            "cell_now", (view.connections, rate_words(cell.rate), view.errors, view.weight)
+        )
+    return found
+
+
+def _drains(cells: list[GridCell] | tuple[GridCell, ...], view: View) -> tuple[Draining, ...]:
+    return tuple(_draining(cell, view) for cell in cells if cell.view.condition is Condition.DRAIN)
+
+
+def _draining(cell: GridCell, view: View) -> Draining:
+    shown = cell.view
+    target = Target(service=shown.service, pool=shown.pool, server=shown.server)
+    start = view.drains.get(target)
+    now = view.snapshot.at.timestamp()
+    seconds = start.seconds_left(shown.connections, now=now) if start else None
+    return Draining(
+        target=target,
+        since=_moment(cell.since),
+        first=max(start.connections, shown.connections) if start else None,
+        now=shown.connections,
+        left="" if seconds is None else duration_words(_rounded(seconds)),
+        clients=_clients(target, view),
+    )
+
+
+def _clients(target: Target, view: View) -> tuple[tuple[str, str], ...]:
+    place = (target.service, target.pool, target.server)
+    found = [item for item in view.connected if (item.service, item.workload, item.server) == place]
+    found.sort(key=lambda item: -(item.seconds or 0))
+    return tuple(
+        (item.address, item.age if item.seconds is None else duration_words(item.seconds))
+        for item in found[:MOST_CLIENTS]
+    )
+
+
+def _rounded(seconds: float) -> float:
+    """Return a guess as coarse as it is: so the words change when they mean something."""
+    step = 5 if seconds < 60 else 60
+    return max(step, round(seconds / step) * step) if seconds else 0
+
+
+def _moment(epoch: int) -> str | None:
+    return datetime.fromtimestamp(epoch, UTC).isoformat() if epoch else None

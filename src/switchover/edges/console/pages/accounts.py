@@ -1,0 +1,227 @@
+"""Accounts of everybody, for administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse
+
+from switchover.app import Switchover
+from switchover.directory.access.account.account import Account
+from switchover.directory.access.account.work import changes, reading, second_factor
+from switchover.directory.access.role import Role
+from switchover.directory.access.session.work import list_sessions
+from switchover.edges.api.access import Suite
+from switchover.edges.api.accounts import COLUMNS, account_body
+from switchover.edges.console.access import Admin, Person
+from switchover.edges.console.export import export_rows
+from switchover.edges.console.page import path_word, render, see_other
+from switchover.edges.console.pages.account import require_same
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    FilterKind,
+    ListQuery,
+    ListSpec,
+    cut,
+    read_query,
+)
+from switchover.errors import InvalidInput, SwitchoverError
+
+router = APIRouter()
+Field = Annotated[str, Form(max_length=4096)]
+_ROLES = tuple((role.value, role.value) for role in Role)
+_STATES = (("enabled", "may sign in"), ("disabled", "disabled"))
+_KINDS = (("local", "here"), ("provided", "identity provider"))
+LIST = ListSpec(
+    path="/accounts",
+    columns=(
+        Column(key="name", title="Name", is_sortable=True),
+        Column(key="role", title="Role", is_sortable=True),
+        Column(key="state", title="State", is_sortable=True),
+        Column(key="kind", title="Known", is_sortable=True),
+        Column(key="second_factor", title="Second factor"),
+        Column(key="signed_in_at", title="Last sign-in", is_sortable=True),
+        Column(key="made_at", title="Made", is_sortable=True),
+    ),
+    filters=(
+        Filter(key="q", title="Name"),
+        Filter(key="role", title="Role", kind=FilterKind.CHOICE, choices=_ROLES),
+        Filter(key="state", title="State", kind=FilterKind.CHOICE, choices=_STATES),
+        Filter(key="kind", title="Known", kind=FilterKind.CHOICE, choices=_KINDS),
+    ),
+    sort="name",
+)
+
+
+@router.get("/accounts", response_class=HTMLResponse)
+async def show_accounts(request: Request, suite: Suite, person: Admin) -> Response:
+    """List accounts; the form below makes another."""
+    return await _list_page(request, suite, person)
+
+
+@router.post("/accounts")
+async def create_account(
+    request: Request,
+    suite: Suite,
+    person: Admin,
+    name: Field = "",
+    role: Annotated[Role, Form()] = Role.VIEWER,
+    password: Field = "",
+    again: Field = "",
+) -> Response:
+    """Make a local account."""
+    try:
+        require_same(password, again)
+        made = await changes.create_account(
+            suite.access, name.strip(), role, password, actor=person.actor
+        )
+    except SwitchoverError as error:
+        return await _list_page(request, suite, person, error=error, name=name, role=role)
+    return see_other(request, f"/accounts/{path_word(made.name)}")
+
+
+@router.get("/accounts/{name}", response_class=HTMLResponse)
+async def show_account(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """Show one account with what can be done to it."""
+    return await _account_page(request, suite, person, name)
+
+
+@router.post("/accounts/{name}/role")
+async def change_role(
+    request: Request, suite: Suite, person: Admin, name: str, role: Annotated[Role, Form()]
+) -> Response:
+    """Give somebody another role; their sessions end."""
+    await changes.change_role(suite.access, name, role, actor=person.actor)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/password")
+async def set_password(
+    request: Request,
+    suite: Suite,
+    person: Admin,
+    name: str,
+    password: Field = "",
+    again: Field = "",
+) -> Response:
+    """Give somebody another password; their sessions end."""
+    try:
+        require_same(password, again)
+        await changes.set_password(suite.access, name, password, actor=person.actor)
+    except InvalidInput as error:
+        return await _account_page(request, suite, person, name, error=error)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/disable")
+async def disable(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """Keep somebody from signing in; their sessions end."""
+    await changes.disable_account(suite.access, name, actor=person.actor)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/enable")
+async def enable(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """Let somebody sign in again."""
+    await changes.enable_account(suite.access, name, actor=person.actor)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/second-factor-reset")
+async def reset_second_factor(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """Take the second factor from somebody who lost it; their sessions end."""
+    await second_factor.reset(suite.access, name, actor=person.actor)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/sign-out")
+async def sign_out_everywhere(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """End all sessions of somebody."""
+    await changes.end_sessions(suite.access, name, actor=person.actor)
+    return _back(request, name)
+
+
+@router.post("/accounts/{name}/remove")
+async def remove(request: Request, suite: Suite, person: Admin, name: str) -> Response:
+    """Remove an account; its name stays in the history."""
+    await changes.remove_account(suite.access, name, actor=person.actor)
+    return see_other(request, "/accounts")
+
+
+async def _list_page(
+    request: Request,
+    suite: Switchover,
+    person: Person,
+    *,
+    error: SwitchoverError | None = None,
+    name: str = "",
+    role: Role = Role.VIEWER,
+) -> Response:
+    query = read_query(LIST, request.query_params)
+    found = await reading.list_accounts(
+        suite.access,
+        role=Role(query.filters["role"]) if query.get("role") else None,
+        containing=query.get("q"),
+    )
+    rows = [_row(account) for account in found if _fits(account, query)]
+    if query.form:
+        return export_rows("accounts", COLUMNS, [row["body"] for row in rows], query.form)
+    return render(
+        request,
+        person,
+        "accounts.html",
+        status=422 if error else 200,
+        query=query,
+        table=cut(query, rows),
+        roles=list(Role),
+        error=str(error) if error else None,
+        name=name,
+        role=role,
+    )
+
+
+async def _account_page(
+    request: Request,
+    suite: Switchover,
+    person: Person,
+    name: str,
+    *,
+    error: SwitchoverError | None = None,
+) -> Response:
+    account = await reading.get_account(suite.access, name)
+    return render(
+        request,
+        person,
+        "accounts_one.html",
+        status=422 if error else 200,
+        account=account,
+        sessions=await list_sessions(suite.access, account),
+        is_own=account.id == person.account.id,
+        roles=list(Role),
+        error=str(error) if error else None,
+    )
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "role": account.role.rank,
+        "state": account.is_enabled,
+        "kind": account.is_local,
+        "signed_in_at": account.signed_in_at and account.signed_in_at.timestamp(),
+        "made_at": account.made_at.timestamp(),
+        "account": account,
+        "body": account_body(account),
+    }
+
+
+def _fits(account: Account, query: ListQuery) -> bool:
+    state, kind = query.get("state"), query.get("kind")
+    is_state = state is None or account.is_enabled is (state == "enabled")
+    return is_state and (kind is None or account.is_local is (kind == "local"))
+
+
+def _back(request: Request, name: str) -> Response:
+    return see_other(request, f"/accounts/{path_word(name)}")

@@ -1,0 +1,190 @@
+"""Servers: the list, one server with its pools, and who is connected to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from switchover.balance.snapshot import ServerLine, Word
+from switchover.balance.work import history
+from switchover.balance.work.board import require_wish
+from switchover.edges.api.access import Suite
+from switchover.edges.console.access import Viewer
+from switchover.edges.console.export import export_rows
+from switchover.edges.console.live import LiveHub
+from switchover.edges.console.page import path_word, render
+from switchover.edges.console.table import (
+    Align,
+    Column,
+    Filter,
+    FilterKind,
+    ListSpec,
+    cut,
+    read_query,
+)
+from switchover.edges.console.topic import Kind, Topic
+from switchover.errors import NotFound, SwitchoverError, Unavailable
+
+router = APIRouter(include_in_schema=False)
+EVENTS = 15
+_STATES = (Word.UP, Word.REDUCED, Word.DEGRADED, Word.DOWN, Word.TAKEN_OUT, Word.UNUSED)
+SERVERS = ListSpec(
+    path="/servers",
+    columns=(
+        Column(key="name", title="Server", is_sortable=True),
+        Column(key="state", title="State", is_sortable=True),
+        Column(key="address", title="Address", is_sortable=True),
+        Column(key="site", title="Site", is_sortable=True),
+        Column(key="runs", title="Runs"),
+        Column(key="sessions", title="Sessions", is_sortable=True, align=Align.END),
+        Column(key="rate", title="New a second", is_sortable=True, align=Align.END),
+    ),
+    filters=(
+        Filter(key="q", title="Name, address or site"),
+        Filter(
+            key="state",
+            title="State",
+            kind=FilterKind.CHOICE,
+            choices=tuple((word, word) for word in _STATES),
+        ),
+    ),
+    rows=50,
+)
+_KEYS = {
+    "name": lambda line: line.name,
+    "state": lambda line: line.rank,
+    "address": lambda line: line.address,
+    "site": lambda line: line.site,
+    "sessions": lambda line: line.connections,
+    "rate": lambda line: line.rate,
+}
+_EXPORTED = (
+    "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", "rate",
+    "reason",
+)  # fmt: skip
+_CONNECTION = ("client", "service", "workload", "age", "seconds")
+
+
+@router.get("/servers", response_class=HTMLResponse)
+async def list_servers(request: Request, suite: Suite, hub: LiveHub, person: Viewer) -> Response:
+    """Return the list of servers, the worst first, or a file of it."""
+    query = read_query(SERVERS, request.query_params)
+    snapshot = await suite.board.look()
+    found = _fitting(snapshot.server_lines, query.filters)
+    if not query.sort:
+        found.sort(key=lambda line: line.rank)
+    if query.form:
+        return export_rows("servers", _EXPORTED, list(map(_exported, found)), query.form)
+    table = cut(query, found, keys=_KEYS)
+    topics = [Topic(Kind.SERVER_LINE, line.name) for line in table.rows]
+    live = await hub.show(snapshot, *topics)
+    return render(request, person, "servers.html", query=query, table=table, live=live)
+
+
+def _fitting(lines: tuple[ServerLine, ...], filters: Mapping[str, str]) -> list[ServerLine]:
+    part, state = (filters["q"] or "").casefold(), filters["state"]
+    return [
+        line
+        for line in lines
+        if part in f"{line.name} {line.address} {line.site}".casefold() and state in {"", line.word}
+    ]
+
+
+def _exported(line: ServerLine) -> dict[str, Any]:
+    return {
+        "server": line.name,
+        "state": line.word.value,
+        "address": line.address,
+        "site": line.site,
+        "runs": line.runs,
+        "up": line.up,
+        "pools": line.total,
+        "taken_out": line.ordered_out,
+        "sessions": line.connections,
+        "rate": None if line.rate is None else round(line.rate, 2),
+        "reason": line.reason,
+    }
+
+
+@router.get("/servers/{server}", response_class=HTMLResponse)
+async def show_server(
+    request: Request,
+    suite: Suite,
+    hub: LiveHub,
+    person: Viewer,
+    server: str,
+    done: Annotated[int | None, Query(ge=0, le=2**31)] = None,
+) -> HTMLResponse:
+    """Return a server: its state in each pool, who drains it, what happened to it lately."""
+    snapshot = await require_wish(suite.board)
+    found = snapshot.servers.get(server)
+    if found is None:
+        raise NotFound(f"there is no server {server!r}; the list of servers has all names")
+    live = await hub.show(snapshot, Topic(Kind.SERVER, server))
+    try:
+        events = await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
+    except Unavailable:
+        events = None
+    return render(
+        request,
+        person,
+        "server.html",
+        server=found,
+        cells=snapshot.server_cells(server),
+        live=live,
+        events=events,
+        done=done,
+    )
+
+
+@router.get("/servers/{server}/connections", response_class=HTMLResponse)
+async def list_connections(request: Request, suite: Suite, person: Viewer, server: str) -> Response:
+    """Return who is connected to a server now and for how long, the longest first, or a file of it."""
+    spec = _connections_spec(server)
+    query = read_query(spec, request.query_params)
+    try:
+        rows = [
+            {
+                "client": item.address,
+                "service": item.service,
+                "workload": item.workload,
+                "age": item.age,
+                "seconds": item.seconds,
+            }
+            for item in await suite.board.connections(server)
+        ]
+        failure = ""
+    except NotFound:
+        raise
+    except SwitchoverError as error:
+        rows, failure = [], str(error)
+    part = (query.get("q") or "").casefold()
+    fitting = [
+        row
+        for row in rows
+        if part in f"{row['client']} {row['service']} {row['workload']}".casefold()
+    ]
+    if query.form:
+        return export_rows(f"connections-{server}", _CONNECTION, fitting, query.form)
+    table = cut(query, fitting)
+    return render(
+        request, person, "connections.html", server=server, query=query, table=table,
+        failure=failure,
+    )  # fmt: skip
+
+
+def _connections_spec(server: str) -> ListSpec:
+    return ListSpec(
+        path=f"/servers/{path_word(server)}/connections",
+        columns=(
+            Column(key="client", title="Client", is_sortable=True),
+            Column(key="service", title="Service", is_sortable=True),
+            Column(key="workload", title="Workload", is_sortable=True),
+            Column(key="seconds", title="Connected for", is_sortable=True, align=Align.END),
+        ),
+        filters=(Filter(key="q", title="Client, service or workload"),),
+        sort="-seconds",
+    )

@@ -1,0 +1,150 @@
+"""One service: its grid of servers and workloads, its charts, its part of the engine's configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from switchover.balance.snapshot import Snapshot
+from switchover.balance.statistics.series import SCALES, Lines, Series, Span
+from switchover.balance.virtual_service import VirtualService
+from switchover.balance.work import history, views
+from switchover.balance.work.board import require_wish
+from switchover.edges.api.access import Suite
+from switchover.edges.console.access import Viewer
+from switchover.edges.console.export import export_rows
+from switchover.edges.console.live import LiveHub
+from switchover.edges.console.page import path_word, render
+from switchover.edges.console.table import (
+    Align,
+    Column,
+    Filter,
+    FilterKind,
+    ListSpec,
+    cut,
+    read_query,
+)
+from switchover.edges.console.topic import Kind, Topic
+from switchover.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+_COUNTED = ("requests", "errors", "response_ms", "sessions")
+_EXPORTED = ("at", "line", *_COUNTED)
+
+
+def _find(snapshot: Snapshot, name: str) -> VirtualService:
+    found = snapshot.find_service(name)
+    if found is None:
+        raise NotFound(f"there is no service {name!r}; the list of services has all names")
+    return found
+
+
+@router.get("/services/{service}", response_class=HTMLResponse)
+async def show_service(
+    request: Request,
+    suite: Suite,
+    hub: LiveHub,
+    person: Viewer,
+    service: str,
+    span: Span = Span.DAY,
+    by: Lines = Lines.WORKLOAD,
+    done: Annotated[int | None, Query(ge=0, le=2**31)] = None,
+) -> HTMLResponse:
+    """Return a service as it is now, and where its charts come from."""
+    snapshot = await require_wish(suite.board)
+    found = _find(snapshot, service)
+    live = await hub.show(snapshot, Topic(Kind.SERVICE, service))
+    return render(
+        request,
+        person,
+        "service.html",
+        service=found,
+        pools=found.pools(),
+        live=live,
+        span=span,
+        spans=SCALES,
+        by=by,
+        done=done,
+    )
+
+
+@router.get("/services/{service}/configuration", response_class=HTMLResponse)
+async def show_configuration(
+    request: Request, suite: Suite, person: Viewer, service: str
+) -> HTMLResponse:
+    """Return what the engine reads about a service."""
+    _find(await require_wish(suite.board), service)
+    text = await views.service_configuration(suite.balance, service)
+    return render(request, person, "configuration.html", service=service, text=text)
+
+
+@router.get("/services/{service}/series", response_class=JSONResponse)
+async def get_series(
+    suite: Suite,
+    person: Viewer,  # noqa: ARG001 - names the role
+    service: str,
+    span: Span = Span.DAY,
+    by: Lines = Lines.WORKLOAD,
+) -> JSONResponse:
+    """Return the lines of the charts."""
+    _find(await require_wish(suite.board), service)
+    found = await history.get_series(suite.balance, service, span=span, by=by)
+    return JSONResponse(found.body())
+
+
+@router.get("/services/{service}/charts", response_class=HTMLResponse)
+async def list_series(request: Request, suite: Suite, person: Viewer, service: str) -> Response:
+    """Return what the charts show as a table, the newest first, or a file of it."""
+    query = read_query(_series_spec(service), request.query_params)
+    _find(await require_wish(suite.board), service)
+    span = Span(query.get("span") or Span.DAY)
+    by = Lines(query.get("by") or Lines.WORKLOAD)
+    found = await history.get_series(suite.balance, service, span=span, by=by)
+    rows = _rows(found, (query.get("q") or "").casefold())
+    if query.form:
+        return export_rows(f"charts-{service}", _EXPORTED, rows, query.form)
+    table = cut(query, rows)
+    return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
+
+
+def _series_spec(service: str) -> ListSpec:
+    return ListSpec(
+        path=f"/services/{path_word(service)}/charts",
+        columns=(
+            Column(key="at", title="From", is_sortable=True),
+            Column(key="line", title="Of", is_sortable=True),
+            Column(key="response_ms", title="Response time", is_sortable=True, align=Align.END),
+            Column(key="errors", title="Errors", is_sortable=True, align=Align.END),
+            Column(key="requests", title="Requests", is_sortable=True, align=Align.END),
+            Column(key="sessions", title="Most sessions", is_sortable=True, align=Align.END),
+        ),
+        filters=(
+            Filter(
+                key="span",
+                title="How far back",
+                kind=FilterKind.CHOICE,
+                choices=tuple((span, scale.title) for span, scale in SCALES.items()),
+            ),
+            Filter(
+                key="by",
+                title="By",
+                kind=FilterKind.CHOICE,
+                choices=((Lines.WORKLOAD, "workload"), (Lines.SERVER, "server")),
+            ),
+            Filter(key="q", title="Only"),
+        ),
+        sort="-at",
+    )
+
+
+def _rows(series: Series, part: str) -> list[dict[str, Any]]:
+    """Return a row for each moment of each line at which something was counted."""
+    return [
+        {"at": moment, "line": line.name, **{key: getattr(line, key)[place] for key in _COUNTED}}
+        for place, moment in enumerate(series.moments())
+        for line in series.lines
+        if line.requests[place] is not None and part in line.name
+    ]

@@ -1,0 +1,163 @@
+"""The board: the engine is asked once for all who look, at once when something happens, else never."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.builders import http_service
+from tests.integration.edges.console.looking import Desk, wish_of
+
+from switchover.balance.event import Event, Severity
+from switchover.balance.overrides import Target
+from switchover.balance.work import board as module
+from switchover.balance.work.board import require_wish
+from switchover.errors import NotFound, Unavailable
+
+SERVICES = {"web": http_service()}
+OWA = "web.owa"
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk(wish=wish_of(SERVICES))
+    yield made
+    await made.board.close()
+
+
+def told(kind: str = "server-down", *, server: str = "cas1") -> Event:
+    target = Target(service="web", pool="owa", server=server)
+    return Event(kind=kind, severity=Severity.ERROR, cause="a test", target=target)
+
+
+def word(snapshot: Any) -> str:
+    return str(snapshot.service_lines[0].word)
+
+
+async def test_whoever_looks_at_once_sees_the_same_answer_of_one_question(desk: Desk) -> None:
+    found = await asyncio.gather(*(desk.board.look() for _ in range(50)))
+    assert desk.engine.asked == 1
+    assert {snapshot.number for snapshot in found} == {1}
+    again = await desk.board.look()
+    assert again is found[0]
+    assert word(again) == "up"
+
+
+async def test_what_the_engine_tells_is_seen_by_the_next_who_looks(desk: Desk) -> None:
+    await desk.board.look()
+    desk.engine.set(OWA, "cas1", "DOWN")
+    desk.events.add(told())
+    assert word(await desk.board.look()) == "degraded"
+
+
+async def test_who_watches_gets_a_snapshot_soon_after_something_happened(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CALM_SECONDS", 0.01)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 60.0)
+    async with desk.board.watching():
+        first = await desk.board.after(0)
+        await asyncio.sleep(0.05)
+        desk.engine.set(OWA, "cas1", "DOWN")
+        desk.events.add(told())
+        second = await asyncio.wait_for(desk.board.after(first.number), 10)
+    assert word(second) == "degraded"
+
+
+async def test_a_burst_of_events_is_one_question(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 60.0)
+    async with desk.board.watching():
+        await desk.board.after(0)
+        for _ in range(1000):
+            desk.events.add(told())
+        await asyncio.wait_for(desk.board.after(1), 10)
+        await asyncio.sleep(2 * module.CALM_SECONDS)
+    assert desk.engine.asked <= 3
+
+
+async def test_while_nobody_looks_nobody_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CALM_SECONDS", "PAUSE_SECONDS", "LINGER_SECONDS"):
+        monkeypatch.setattr(module, name, 0.02)
+    await desk.board.look()
+    await asyncio.sleep(0.3)
+    asked = desk.engine.asked
+    desk.events.add(told())
+    await asyncio.sleep(0.2)
+    assert desk.engine.asked == asked
+
+
+async def test_an_engine_that_does_not_answer_leaves_what_it_told_last(desk: Desk) -> None:
+    desk.engine.is_away = True
+    found = await desk.board.look()
+    assert not found.engine_answers
+    assert word(found) == "unknown"
+
+
+async def test_a_changed_wish_is_seen_at_once(desk: Desk) -> None:
+    await desk.board.look()
+    other = wish_of({"post": http_service()})
+    desk.suite.balance.wish = ((2, other.text), other)
+    found = await desk.board.look()
+    assert [service.name for service in found.services] == ["post"]
+
+
+async def test_rates_are_measured_from_one_look_to_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    desk.board.observation.sampled = (0.0, ())
+    monkeypatch.setattr(module.clock, "monotonic", lambda: now)
+    await desk.board.look()
+    now += 4.0
+    desk.engine.set(OWA, "cas1", "UP", counted={"requests": 20})
+    desk.events.add(told())
+    found = await desk.board.look()
+    assert found.rates[OWA, "cas1"] == 5.0
+
+
+async def test_a_sample_of_the_counters_gives_the_first_who_looks_a_rate(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.clock, "monotonic", lambda: 1000.0)
+    desk.board.observation.sampled = (990.0, tuple(desk.engine.rows))
+    desk.engine.set(OWA, "cas1", "UP", counted={"requests": 20})
+    found = await desk.board.look()
+    assert found.rates[OWA, "cas1"] == 2.0
+
+
+async def test_a_drain_is_remembered_with_what_it_began_with(desk: Desk) -> None:
+    desk.engine.set(OWA, "cas1", "UP", sessions_now=12)
+    await desk.board.look()
+    desk.events.add(told("drain-entered"))
+    target = Target(service="web", pool="owa", server="cas1")
+    assert desk.board.drains[target].connections == 12
+    desk.events.add(told("drain-left"))
+    assert desk.board.drains == {}
+
+
+async def test_who_is_connected_is_asked_for_once_in_a_while(desk: Desk) -> None:
+    line = "0x{}: proto=tcpv4 src=192.0.2.{}:9 fe=web be=web.owa srv=cas{} ts=0 age=1m2s\n"
+    desk.engine.sessions = "".join(line.format(number, number, number) for number in (1, 2))
+    (client,) = await desk.board.connections("cas1")
+    assert (client.address, client.service, client.workload, client.seconds) == (
+        "192.0.2.1:9", "web", "owa", 62,
+    )  # fmt: skip
+    desk.engine.sessions = ""
+    assert len(await desk.board.connections("cas2")) == 1
+    with pytest.raises(NotFound):
+        await desk.board.connections("nope")
+
+
+async def test_before_the_first_platform_file_a_page_says_what_is_missing() -> None:
+    desk = Desk(wish=None)
+    with pytest.raises(NotFound, match="nothing was applied yet"):
+        await require_wish(desk.board)
+    desk.suite.balance.database.is_answering = False
+    desk.events.add(told())
+    with pytest.raises(Unavailable):
+        await require_wish(desk.board)
+    await desk.board.close()

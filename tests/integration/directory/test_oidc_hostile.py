@@ -1,0 +1,217 @@
+"""A provider that lies, or somebody who speaks in its place: a double, because no real provider does this."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aiohttp import web
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from tests.integration.processes import loopback
+
+from switchover import clock
+from switchover.directory.access.oidc.work import IdentityProvider
+from switchover.errors import Refused, Unavailable
+from switchover.settings import read_settings
+from switchover.store.seal import Sealer
+
+KEY = RSAKey.generate_key(2048, {"kid": "one"})
+NEWER = RSAKey.generate_key(2048, {"kid": "two"})
+
+
+def part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def shared(claims: dict[str, Any], secret: bytes) -> str:
+    """Return a token that is signed with a secret."""
+    head = f"{part({'alg': 'HS256', 'kid': 'one'})}.{part(claims)}"
+    digest = hmac.digest(secret, head.encode(), "sha256")
+    return f"{head}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@dataclass
+class Double:
+    """Answers as a provider does; ``token`` makes the ID token of what should stand in it."""
+
+    issuer: str = ""
+    nonce: str = ""
+    document: dict[str, Any] = field(default_factory=dict)
+    keys: list[RSAKey] = field(default_factory=lambda: [KEY])
+    token: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, claims, KEY
+    )
+    user_info: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    padding: int = 0
+
+    def claims(self) -> dict[str, Any]:
+        now = int(clock.now().timestamp())
+        return {
+            "iss": self.issuer, "sub": "ada-1", "aud": "switchover", "iat": now, "exp": now + 60,
+            "nonce": self.nonce, "groups": ["mail-admins"],
+        }  # fmt: skip
+
+    async def describe(self, request: web.Request) -> web.Response:
+        found = {
+            "issuer": self.issuer,
+            **{name: f"{self.issuer}/{name}" for name in (
+                "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint",
+            )},
+            "padding": "x" * self.padding,
+        }  # fmt: skip
+        return web.json_response({**found, **self.document}, status=self.status)
+
+    async def publish(self, request: web.Request) -> web.Response:
+        return web.json_response({"keys": [key.as_dict(private=False) for key in self.keys]})
+
+    async def hand_out(self, request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "at", "id_token": self.token(self.claims())})
+
+    async def inform(self, request: web.Request) -> web.Response:
+        return web.json_response(self.user_info)
+
+    async def lead_on(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound("http://169.254.169.254/latest/meta-data")
+
+
+@pytest.fixture
+async def double() -> AsyncIterator[Double]:
+    answers = Double()
+    app = web.Application()
+    app.router.add_get("/.well-known/openid-configuration", answers.describe)
+    app.router.add_get("/jwks_uri", answers.publish)
+    app.router.add_post("/token_endpoint", answers.hand_out)
+    app.router.add_get("/userinfo_endpoint", answers.inform)
+    app.router.add_get("/elsewhere", answers.lead_on)
+    host = loopback()
+    answers.issuer = f"http://{host}:8080"
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, host, 8080).start()
+    yield answers
+    await runner.cleanup()
+
+
+def provider_of(double: Double, tmp_path: Path) -> IdentityProvider:
+    settings = read_settings(
+        {
+            "HOME": "/root",
+            "SWITCHOVER_PUBLIC_URL": "http://127.0.0.1:8440",
+            "SWITCHOVER_OIDC_ISSUER": double.issuer,
+            "SWITCHOVER_OIDC_CLIENT_ID": "switchover",
+            "SWITCHOVER_OIDC_ADMIN_GROUPS": "mail-admins",
+        }
+    ).oidc
+    assert settings is not None
+    return IdentityProvider(settings, Sealer.open(tmp_path / "secret.key"))
+
+
+async def enter(provider: IdentityProvider, double: Double) -> Any:
+    address, cookie = await provider.begin("/")
+    asked = {key: value[0] for key, value in parse_qs(urlsplit(address).query).items()}
+    double.nonce = double.nonce or asked["nonce"]
+    identity, _ = await provider.finish({"state": asked["state"], "code": "c"}, cookie)
+    return identity
+
+
+async def test_an_honest_double_is_believed(double: Double, tmp_path: Path) -> None:
+    identity = await enter(provider_of(double, tmp_path), double)
+    assert (identity.subject, identity.groups) == ("ada-1", ("mail-admins",))
+
+
+LIES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "alg none": lambda claims: f"{part({'alg': 'none', 'kid': 'one'})}.{part(claims)}.",
+    "HS256 with the public key": lambda claims: shared(claims, KEY.as_pem(private=False)),
+    "HS256 with the client id": lambda claims: shared(claims, b"switchover"),
+    "another issuer": lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, {**claims, "iss": "https://evil.example"}, KEY
+    ),
+    "another nonce": lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, {**claims, "nonce": "replayed"}, KEY
+    ),
+    "another client": lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, {**claims, "aud": "another"}, KEY
+    ),
+    "an unknown key": lambda claims: jwt.encode({"alg": "RS256", "kid": "two"}, claims, NEWER),
+    "no token": lambda claims: "",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_lie_is_not_believed(double: Double, tmp_path: Path, lie: str) -> None:
+    double.token = LIES[lie]
+    # What the provider says it signs with widens nothing.
+    double.document = {"id_token_signing_alg_values_supported": ["none", "HS256", "RS256"]}
+    with pytest.raises(Refused):
+        await enter(provider_of(double, tmp_path), double)
+
+
+async def test_a_provider_that_calls_itself_otherwise_is_refused(
+    double: Double, tmp_path: Path
+) -> None:
+    double.document = {"issuer": "https://evil.example"}
+    with pytest.raises(Refused, match="calls itself"):
+        await provider_of(double, tmp_path).begin("/")
+
+
+async def test_new_keys_are_fetched_when_a_token_names_one(double: Double, tmp_path: Path) -> None:
+    provider = provider_of(double, tmp_path)
+    await enter(provider, double)
+    double.keys, double.nonce = [NEWER], ""
+    double.token = lambda claims: jwt.encode({"alg": "RS256", "kid": "two"}, claims, NEWER)
+    with pytest.raises(Refused, match="does not publish"):
+        await enter(
+            provider, double
+        )  # fetched a moment ago: strangers do not make us fetch at will
+    provider._keys_at -= 31.0
+    double.nonce = ""
+    assert (await enter(provider, double)).subject == "ada-1"
+
+
+async def test_user_info_of_somebody_else_gives_no_groups(double: Double, tmp_path: Path) -> None:
+    double.token = lambda claims: jwt.encode(
+        {"alg": "RS256", "kid": "one"}, {k: v for k, v in claims.items() if k != "groups"}, KEY
+    )
+    double.user_info = {"sub": "eve", "groups": ["mail-admins"]}
+    assert (await enter(provider_of(double, tmp_path), double)).groups == ()
+    double.user_info["sub"], double.nonce = "ada-1", ""
+    assert (await enter(provider_of(double, tmp_path), double)).groups == ("mail-admins",)
+
+
+async def test_no_redirect_is_followed_and_no_answer_read_without_end(
+    double: Double, tmp_path: Path
+) -> None:
+    double.document = {"jwks_uri": f"{double.issuer}/elsewhere"}
+    with pytest.raises(Unavailable, match="answers 302"):
+        await enter(provider_of(double, tmp_path), double)
+    double.padding = 2 * 1024 * 1024
+    with pytest.raises(Refused, match="too long"):
+        await provider_of(double, tmp_path).begin("/")
+
+
+async def test_a_provider_that_is_away_is_told_with_what_to_do(
+    double: Double, tmp_path: Path
+) -> None:
+    double.status = 500
+    with pytest.raises(Unavailable, match="answers 500"):
+        await provider_of(double, tmp_path).begin("/")
+    double.issuer = f"http://{loopback()}:9"
+    with pytest.raises(Unavailable, match="sign in with a local account"):
+        await provider_of(double, tmp_path).begin("/")
+
+
+@pytest.mark.parametrize("cookie", ["", "AAAA", "ä", "x" * 5000])
+async def test_a_cookie_that_is_not_ours_is_refused(
+    double: Double, tmp_path: Path, cookie: str
+) -> None:
+    with pytest.raises(Refused, match="Sign in anew"):
+        await provider_of(double, tmp_path).finish({"state": "s", "code": "c"}, cookie)

@@ -1,0 +1,341 @@
+"""Overview, services, servers and changes as browsers get them, on an engine of paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fastapi import FastAPI
+from tests.builders import http_service, mail_service, server
+from tests.integration.edges.console.asgi import Answer, ask, console
+from tests.integration.edges.console.looking import Desk, wish_of
+from tests.unit.balance.engine_rows import row
+
+from switchover import clock
+from switchover.balance.overrides import AdminState
+from switchover.balance.revision import Origin
+from switchover.balance.statistics.series import Lines, Span, began_at, make_series
+from switchover.balance.work import history, revisions, views
+from switchover.directory.access.role import Role
+from switchover.errors import Unavailable
+
+SERVERS = {"cas1": server(1, site="brussels"), "cas2": server(2, site="ghent"), "spare": server(3)}
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    async def events(*_: Any, **__: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": 1, "at": clock.now(), "kind": "server-down", "severity": "error",
+                "service": "web", "workload": "owa", "server": "cas1", "cause": HOSTILE, "detail": {},
+            }
+        ]  # fmt: skip
+
+    monkeypatch.setattr(history, "list_events", events)
+    services = {"web": http_service(title="Webmail"), "imap": mail_service()}
+    made = Desk(wish=wish_of(services, servers=SERVERS))
+    made.engine.set("imap.imaps", "cas2", "DOWN", check="L4CON", check_text=HOSTILE)
+    yield made
+    await made.board.close()
+
+
+def app_of(desk: Desk, role: Role = Role.OPERATOR) -> FastAPI:
+    parts = {name: getattr(desk.suite, name) for name in ("board", "events", "recent", "balance")}
+    return console(role, **parts)
+
+
+async def page(desk: Desk, target: str, role: Role = Role.OPERATOR, **headers: str) -> Answer:
+    answer = await ask(app_of(desk, role), target, **headers)
+    assert "json" in answer.headers["content-type"] or HOSTILE not in answer.text
+    return answer
+
+
+async def post(
+    desk: Desk, target: str, fields: Mapping[str, str], role: Role = Role.OPERATOR
+) -> Answer:
+    return await ask(app_of(desk, role), target, method="POST", body=urlencode(fields).encode())
+
+
+async def test_the_overview_shows_the_worst_service_first_with_its_workloads(desk: Desk) -> None:
+    answer = await page(desk, "/")
+    assert answer.status == 200
+    assert answer.text.index("/services/imap") < answer.text.index("/services/web")
+    assert re.search(r'state warning">degraded</span> <strong>imaps</strong>', answer.text)
+    assert "1 of 2" in answer.text
+    assert "revision 1: in order" in answer.text
+    assert "The last 24 hours" in answer.text
+
+
+async def test_a_page_says_what_to_watch_and_from_which_snapshot_it_was_made(desk: Desk) -> None:
+    text = (await page(desk, "/")).text
+    watched = re.findall(r'data-live="([^"]*)"', text)
+    assert watched == ["overview", "service-line:imap,service-line:web"]
+    (since,) = set(re.findall(r'data-live-since="([^"]*)"', text))
+    assert re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", since)
+    for name in ("service-line:web:sessions", "overview-counts", "overview-recent"):
+        assert f'id="{name}"' in text
+
+
+async def test_before_the_first_platform_file_the_overview_leads_to_one() -> None:
+    desk = Desk(wish=None)
+    text = (await page(desk, "/")).text
+    assert "No service yet" in text
+    assert 'href="/first-run"' in text
+    assert (await page(desk, "/services/web")).status == 404
+    assert "No server yet" in (await page(desk, "/servers")).text
+    await desk.board.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "expected", "absent"),
+    [
+        ("/services?q=WEBM", "/services/web", "/services/imap"),
+        ("/services?state=degraded", "/services/imap", "/services/web"),
+        ("/services?layout=l7", "/services/web", "/services/imap"),
+        ("/services?q=imaps", "/services/imap", "/services/web"),
+        ("/servers?q=ghent", "/servers/cas2", "/servers/cas1"),
+        ("/servers?state=unused", "/servers/spare", "/servers/cas1"),
+        ("/servers?state=degraded", "/servers/cas2", "/servers/spare"),
+    ],
+)
+async def test_lists_are_narrowed_by_their_address(
+    desk: Desk, target: str, expected: str, absent: str
+) -> None:
+    text = (await page(desk, target)).text
+    assert f'href="{expected}"' in text
+    assert f'href="{absent}"' not in text
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/services?sort=-sessions", "/services?sort=address", "/services?sort=rate",
+        "/servers?sort=name", "/servers?sort=-state", "/servers?sort=site&page=1",
+    ],
+)  # fmt: skip
+async def test_lists_are_sorted_by_their_address(desk: Desk, target: str) -> None:
+    assert (await page(desk, target)).status == 200
+
+
+async def test_lists_are_had_as_files(desk: Desk) -> None:
+    services = await page(desk, "/services?format=csv")
+    assert services.headers["content-type"].startswith("text/csv")
+    assert services.text.splitlines()[0].startswith("service,title,state,address")
+    assert "imap" in services.text
+    servers = await page(desk, "/servers?format=json&q=cas2")
+    assert '"cas2"' in servers.text
+    assert '"cas1"' not in servers.text
+
+
+async def test_a_service_shows_every_server_of_every_workload(desk: Desk) -> None:
+    text = (await page(desk, "/services/web")).text
+    for workload in ("owa", "activesync"):
+        for name in ("cas1", "cas2"):
+            assert f'id="web.{workload}/{name}"' in text
+            assert f'id="web.{workload}/{name}:now"' in text
+    assert 'href="/servers/cas1/change?where=web"' in text
+    assert 'data-url="/services/web/series?span=24h&amp;by=workload"' in text
+
+
+async def test_who_may_only_look_is_offered_no_change(desk: Desk) -> None:
+    for target in ("/", "/services", "/services/web", "/servers", "/servers/cas1"):
+        text = (await page(desk, target, Role.VIEWER)).text
+        assert "/change" not in text
+        assert "/services/new" not in text
+        assert "/edit" not in text
+
+
+async def test_htmx_gets_the_charts_alone(desk: Desk) -> None:
+    answer = await page(
+        desk, "/services/web?span=7d&by=server", hx_request="true", hx_target="charts"
+    )
+    assert answer.text.lstrip().startswith('<section id="charts"')
+    assert "span=7d&amp;by=server" in answer.text
+
+
+async def test_a_server_shows_its_workloads_and_what_happened_to_it(desk: Desk) -> None:
+    text = (await page(desk, "/servers/cas2")).text
+    assert 'id="imap.imaps/cas2"' in text
+    assert "connection refused" in text
+    assert "server-down" in text
+    assert 'href="/servers/cas2/change?where=imap%2Fimaps"' in text or (
+        'href="/servers/cas2/change?where=imap/imaps"' in text
+    )
+    assert "In no service" in (await page(desk, "/servers/spare")).text
+
+
+@pytest.mark.parametrize("target", ["/services/nope", "/servers/nope", "/servers/nope/connections"])
+async def test_a_name_that_there_is_not_is_a_page_that_says_so(desk: Desk, target: str) -> None:
+    answer = await page(desk, target)
+    assert answer.status == 404
+    assert "nope" in answer.text
+
+
+async def test_without_the_database_servers_are_shown_without_events(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> Any:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(history, "list_events", away)
+    answer = await page(desk, "/servers/cas1")
+    assert answer.status == 200
+    assert "The database does not answer now" in answer.text
+
+
+async def test_who_is_connected_is_listed_the_longest_first(desk: Desk) -> None:
+    line = "0x{}: proto=tcpv4 src={} fe=web be=web.owa srv=cas1 ts=0 age={}\n"
+    desk.engine.sessions = line.format(1, "192.0.2.7:1", "5s") + line.format(
+        2, "192.0.2.8:1", "2h3m"
+    )
+    text = (await page(desk, "/servers/cas1/connections")).text
+    assert text.index("192.0.2.8:1") < text.index("192.0.2.7:1")
+    assert "2 h 3 min" in text
+    exported = await page(desk, "/servers/cas1/connections?format=csv&q=192.0.2.7")
+    assert exported.text.splitlines() == [
+        "client,service,workload,age,seconds",
+        "192.0.2.7:1,web,owa,5s,5",
+    ]
+
+
+async def test_the_form_shows_what_a_change_would_do_and_does_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a GET changed something")
+
+    monkeypatch.setattr(revisions, "change_servers", never)
+    text = (await page(desk, "/servers/cas1/change?action=drain")).text
+    assert "this is the last server that answers for imaps of service imap" in text
+    assert 'name="sure"' in text
+    assert "100 % to 50 %" in text
+    calm = (await page(desk, "/servers/cas1/change?action=drain&where=web")).text
+    assert 'name="sure"' not in calm
+    part = await page(
+        desk, "/servers/cas1/change?action=weight&weight=0", hx_request="true", hx_target="preview"
+    )
+    assert part.text.lstrip().startswith("<section")
+    assert (await page(desk, "/servers/cas1/change?action=weight&weight=999")).status == 422
+    assert (await page(desk, "/servers/cas1/change?where=nope")).status == 404
+
+
+class Done:
+    """Takes what would be done to the engine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: dict[str, Any] = {}
+        monkeypatch.setattr(revisions, "change_servers", self)
+
+    async def __call__(self, _parts: Any, server: str, **values: Any) -> Any:
+        self.asked = {"server": server, **values}
+        return SimpleNamespace(number=7, diff="different")
+
+
+async def test_a_change_is_done_with_its_reason_and_leads_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Done(monkeypatch)
+    fields = {"action": "drain", "where": "web/owa", "reason": "new disk"}
+    answer = await post(desk, "/servers/cas1/change", fields)
+    assert (answer.status, answer.headers["location"]) == (303, "/services/web?done=7")
+    assert (done.asked["server"], done.asked["service"], done.asked["workload"]) == (
+        "cas1", "web", "owa",
+    )  # fmt: skip
+    assert done.asked["state"] is AdminState.DRAIN
+    intent = done.asked["intent"]
+    assert (intent.actor.name, intent.origin, intent.reason) == ("ada", Origin.CONSOLE, "new disk")
+    assert "revision 7" in (await page(desk, "/services/web?done=7")).text
+    everywhere = await post(desk, "/servers/cas2/change", {"action": "resume"})
+    assert everywhere.headers["location"] == "/servers/cas2?done=7"
+
+
+async def test_a_weight_is_changed_or_given_back_to_the_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Done(monkeypatch)
+    await post(desk, "/servers/cas1/change", {"action": "weight", "where": "web", "weight": "20"})
+    assert (done.asked["weight"], done.asked["reset_weight"], done.asked["state"]) == (
+        20,
+        False,
+        None,
+    )
+    await post(desk, "/servers/cas1/change", {"action": "weight", "where": "web"})
+    assert (done.asked["weight"], done.asked["reset_weight"]) == (None, True)
+
+
+async def test_nobody_takes_the_last_server_out_without_saying_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Done(monkeypatch)
+    fields = {"action": "maintain", "where": "imap", "reason": "because"}
+    answer = await post(desk, "/servers/cas1/change", fields)
+    assert answer.status == 409
+    assert "Users would be left with nothing" in answer.text
+    assert 'value="because"' in answer.text
+    assert done.asked == {}
+    sure = await post(desk, "/servers/cas1/change", {**fields, "sure": "yes"})
+    assert sure.status == 303
+    assert done.asked["state"] is AdminState.MAINTENANCE
+
+
+async def test_a_reason_is_one_plain_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    Done(monkeypatch)
+    fields = {"action": "drain", "where": "web", "reason": "two\nlines"}
+    assert (await post(desk, "/servers/cas1/change", fields)).status == 422
+
+
+def fake_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def get(_parts: Any, service: str, *, span: Span, by: Lines, **_: Any) -> Any:
+        now = clock.now()
+        began = began_at(span, now)
+        rows = [
+            {
+                "moment": began.timestamp(), "line": "owa", "requests": 1200, "errors": 3,
+                "response_ms": 41.26, "sessions": 9,
+            }
+        ]  # fmt: skip
+        return make_series(service, rows, span=span, by=by, began=began, now=now)
+
+    monkeypatch.setattr(history, "get_series", get)
+
+
+async def test_charts_are_also_a_table_and_a_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_series(monkeypatch)
+    text = (await page(desk, "/services/web/charts?span=1h")).text
+    assert "41.3 ms" in text
+    assert "1\u202f200" in text
+    csv = await page(desk, "/services/web/charts?span=1h&format=csv")
+    assert csv.text.splitlines()[0] == "at,line,requests,errors,response_ms,sessions"
+    drawn = await page(desk, "/services/web/series?span=1h&by=server")
+    assert drawn.headers["content-type"] == "application/json"
+    assert '"by":"server"' in drawn.text
+    assert (await page(desk, "/services/web/series?span=2h")).status == 422
+    assert (await page(desk, "/services/nope/series")).status == 404
+
+
+async def test_the_engines_configuration_of_a_service_is_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "engine_configuration", lambda _: f"frontend web\n  # {HOSTILE}\n")
+    text = (await page(desk, "/services/web/configuration")).text
+    assert "frontend web" in text
+    assert "&lt;img" in text
+
+
+async def test_a_drain_counts_down_on_the_page(desk: Desk) -> None:
+    desk.engine.set("web.owa", "cas1", "DRAIN", sessions_now=4)
+    desk.engine.rows.append(row("web.extra", "x", "UP"))
+    text = (await page(desk, "/services/web")).text
+    assert "<b>4</b> connections remain" in text
+
+
+async def test_what_is_no_topic_is_refused(desk: Desk) -> None:
+    assert (await page(desk, "/live?topics=secrets")).status == 422

@@ -1,0 +1,150 @@
+"""Accounts by page, route and command: the same verbs, and the last administrator stays."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.integration.people import PASSWORD, add_person, browser, open_session, query
+from tests.integration.suite import Suite
+
+from switchover.directory.access.role import Role
+
+pytestmark = pytest.mark.xdist_group("edges")
+
+
+@pytest.fixture
+async def ada(home: Suite) -> str:
+    """The only administrator; returns a cookie of hers."""
+    await query(home, "delete from account")
+    account = await add_person(home, "ada", Role.ADMIN)
+    return await open_session(home, account)
+
+
+async def test_an_administrator_makes_changes_and_removes_accounts_by_pages(
+    home: Suite, ada: str
+) -> None:
+    async with browser(home, ada) as page:
+        form = {"name": "bob@contoso.example", "role": "viewer", "password": PASSWORD}
+        made = await page.post("/accounts", **form, again=PASSWORD)
+        assert (made.status, made.location) == (303, "/accounts/bob%40contoso.example")
+        again = await page.post(
+            "/accounts", **{**form, "name": "BOB@contoso.example"}, again=PASSWORD
+        )
+        assert (again.status, "there is an account" in again.text) == (422, True)
+        other = await page.post("/accounts", **{**form, "name": "carl"}, again="x")
+        assert (other.status, "not the same" in other.text) == (422, True)
+        at = made.location
+        assert (await page.post(f"{at}/role", role="operator")).status == 303
+        assert (await page.post(f"{at}/disable")).status == 303
+        shown = await page.get(at)
+        assert "disabled" in shown.words
+        assert (await page.post(f"{at}/enable")).status == 303
+        assert (await page.post(f"{at}/password", password=PASSWORD, again=PASSWORD)).status == 303
+        listed = await page.get("/accounts?q=BOB&role=operator")
+        assert "bob@contoso.example" in listed.text
+        assert (await page.post(f"{at}/remove")).location == "/accounts"
+        assert (await page.get(at)).status == 404
+
+
+async def test_accounts_are_exported_as_they_are_listed(home: Suite, ada: str) -> None:
+    await add_person(home, "=cmd", Role.VIEWER)
+    async with browser(home, ada) as page:
+        lines = (await page.get("/accounts?format=csv")).text.splitlines()
+        assert lines[0].startswith("name,role,state,kind")
+        assert [line.split(",")[0] for line in lines[1:]] == ["'=cmd", "ada"]
+        assert "ada" in (await page.get("/accounts?format=json&role=admin")).text
+    csv = (await home.api("GET", "/accounts", format="csv")).body
+    assert csv.splitlines()[0] == lines[0]
+
+
+async def test_the_last_administrator_can_not_be_lost(home: Suite, ada: str) -> None:
+    for method, path, body in (
+        ("POST", "/accounts/ada/disable", {}),
+        ("DELETE", "/accounts/ada", None),
+        ("PUT", "/accounts/ada/role", {"role": "operator"}),
+    ):
+        answer = await home.api(method, path, body)
+        assert answer.status == 409, path
+        assert "the last local account" in answer.body["detail"]
+    await add_person(home, "bob", Role.ADMIN)
+    (await home.api("POST", "/accounts/bob/disable", {})).good()
+    assert (await home.api("DELETE", "/accounts/ada")).status == 409
+    (await home.api("POST", "/accounts/bob/enable", {})).good()
+    (await home.api("DELETE", "/accounts/ada")).good()
+
+
+async def test_an_account_is_made_listed_and_removed_by_command(
+    home: Suite, ada: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    made = await home.cli(
+        "account",
+        "create",
+        "carl",
+        "--role",
+        "operator",
+        "--password-file",
+        str(file),
+        "-o",
+        "json",
+    )
+    assert (made.json["name"], made.json["role"]) == ("carl", "operator")
+    assert "carl" in (await home.cli("account", "list")).out
+    assert "operator" in (await home.cli("account", "show", "carl")).out
+    for arguments in (("role", "carl", "viewer"), ("disable", "carl"), ("enable", "carl")):
+        assert (await home.cli("account", *arguments)).code == 0
+    for command in ("totp-reset", "sign-out"):
+        assert (await home.cli("account", command, "carl", "-o", "json")).code == 0
+    changed = await home.cli("account", "password", "carl", "--password-file", str(file))
+    assert "another password" in changed.out
+    assert (await home.cli("account", "remove", "carl")).code == 2
+    assert (await home.cli("account", "remove", "carl", "--yes")).code == 0
+    assert (await home.cli("account", "show", "carl")).code == 3
+    assert (await home.cli("account", "disable", "ada")).code == 4
+
+
+async def test_a_password_never_comes_from_an_argument_nor_goes_to_the_log(
+    home: Suite, ada: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("two\nlines\n")
+    wrong = await home.cli("account", "create", "carl", "--password-file", str(file))
+    assert (wrong.code, "one line" in wrong.err) == (2, True)
+    asked = await home.cli("account", "create", "carl")
+    assert (asked.code, "--password-file" in asked.err) == (2, True)
+    short = await home.api(
+        "POST", "/accounts", {"name": "carl", "role": "viewer", "password": "Tr0ub4dor&3"}
+    )
+    assert short.status == 422
+    assert "Tr0ub4dor" not in str(short.body)
+    assert "Tr0ub4dor" not in home.log.read_text()
+    help_text = (await home.cli("account", "create", "--help")).out
+    assert not re.search(r"--password\s", help_text)
+
+
+async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada: str) -> None:
+    async with browser(home, ada) as page:
+        made = await page.post("/tokens", name="from a page", role="viewer", days="2")
+        found = re.search(r"swo_[A-Za-z0-9_-]{43}", made.text)
+        assert found is not None
+        assert (await home.api("GET", "/status", token=found[0])).status == 200
+        listed = await page.get("/tokens?state=valid&q=from+a+page")
+        assert found[0] not in listed.text
+        action = re.search(r'action="(/tokens/[^"]+/revoke)"', listed.text)
+        assert action is not None
+        assert (await page.post(action[1])).location == "/tokens"
+        assert (await home.api("GET", "/status", token=found[0])).status == 401
+        wrong = await page.post("/tokens", name="<b>", role="viewer", days="2")
+        assert (wrong.status, "not a usable token name" in wrong.words) == (422, True)
+
+
+async def test_times_stand_in_the_zone_of_the_account(home: Suite, ada: str) -> None:
+    async with browser(home, ada) as page:
+        assert (await page.post("/account/zone", zone="Mars/Olympus")).status == 422
+        assert (
+            await page.post("/account/zone", zone="Asia/Tokyo")
+        ).location == "/account?done=zone"
+        assert 'data-zone="Asia/Tokyo"' in (await page.get("/account")).text

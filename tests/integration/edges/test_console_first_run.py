@@ -1,0 +1,54 @@
+"""A console without accounts is claimed by who reads the log, and by nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.integration.people import PASSWORD, browser, query
+from tests.integration.suite import Suite, lent_database, suite
+
+from switchover.store.embedded import EmbeddedPostgres
+
+
+@pytest.fixture
+async def fresh(postgres: EmbeddedPostgres) -> AsyncIterator[Suite]:
+    with lent_database(postgres) as url:
+        async with suite(database=url) as found:
+            yield found
+
+
+async def test_only_the_code_from_the_log_makes_the_first_account(fresh: Suite) -> None:
+    told = re.search(r"console=unclaimed code=([A-Z2-7-]+)", fresh.log.read_text())
+    assert told is not None
+    form = {"name": "ada", "password": PASSWORD, "again": PASSWORD}
+    async with browser(fresh) as page:
+        assert (await page.get("/account")).location == "/sign-in?next=%2Faccount"
+        assert (await page.get("/sign-in")).location == "/first-run"
+        assert "no account yet" in (await page.get("/first-run")).words
+        wrong = await page.post("/first-run", **form, code="AAAA-BBBB")
+        assert (wrong.status, "not the code of this switchover" in wrong.words) == (422, True)
+        assert await query(fresh, "select count(*) from account") == [(0,)]
+        made = await page.post("/first-run", **form, code=told[1].lower())
+        assert made.status == 303
+        assert (await page.get("/account")).status == 200
+        assert (await page.get("/first-run")).location == "/sign-in"
+    async with browser(fresh) as late:
+        await late.get("/sign-in")
+        again = await late.post("/first-run", **{**form, "name": "eve"}, code=told[1])
+        assert again.location == "/sign-in"
+    assert await query(fresh, "select name, role from account") == [("ada", "admin")]
+
+
+async def test_the_local_command_line_claims_a_console_too(fresh: Suite, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD)
+    made = await fresh.cli(
+        "account", "create", "ada", "--role", "admin", "--password-file", str(file)
+    )
+    assert made.code == 0, made.err
+    async with browser(fresh) as page:
+        assert (await page.get("/first-run")).location == "/sign-in"
+        assert (await page.sign_in("ada")).location == "/"

@@ -1,0 +1,120 @@
+"""The console and the API over TLS: a certificate of one's own or of ours, and who trusts it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import signal
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from tests.integration.people import add_person, browser
+from tests.integration.processes import eventually, shown_certificate
+from tests.integration.server_certificate import make_certificate
+from tests.integration.suite import Suite, lent_database, suite
+
+from switchover.directory.access.role import Role
+from switchover.store.embedded import EmbeddedPostgres
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, Path]:
+    directory.mkdir()
+    make_certificate(directory, [name, "127.0.0.1"], (-1, 90))
+    return directory / "server.crt", directory / "server.key"
+
+
+async def shown(at: Suite) -> bytes:
+    parts = urlsplit(at.url)
+    return await shown_certificate(parts.hostname or "", parts.port or 0)
+
+
+async def ready(at: Suite) -> None:
+    """Wait as the local command line does: it believes the certificate of the data directory."""
+
+    async def answers() -> bool:
+        assert at.process is not None
+        assert at.process.poll() is None, at.tail()
+        return (await at.cli("status")).code == 0
+
+    await eventually(answers, seconds=60)
+
+
+async def test_a_generated_certificate_is_trusted_by_the_local_command_line_alone(
+    postgres: EmbeddedPostgres,
+) -> None:
+    with lent_database(postgres) as database:
+        async with suite(database=database, tls="on", start=False) as at:
+            at.launch()
+            await ready(at)
+            assert at.url.startswith("https://")
+            key = at.data / "tls" / "key.pem"
+            assert key.stat().st_mode & 0o777 == 0o600
+            assert "tls=generated" in at.log.read_text()
+            with pytest.raises(ssl.SSLError):
+                await _verified(at)
+            await add_person(at, "ada", Role.ADMIN)
+            async with browser(at) as page:
+                entered = await page.sign_in("ada")
+                given = entered.headers["Set-Cookie"]
+                assert given.startswith("__Host-switchover=")
+                assert "; Secure" in given
+                assert entered.headers["Strict-Transport-Security"] == "max-age=31536000"
+                assert (await page.get("/account")).status == 200
+            # Somebody else's certificate in the file: nothing is sent to what answers there.
+            other, _ = certificate(at.directory / "other", "mail.contoso.example")
+            shutil.copy(other, at.data / "api.pem")
+            refused = await at.cli("status")
+            assert (refused.code, "nothing was sent" in refused.err) == (5, True)
+
+
+async def _verified(at: Suite) -> None:
+    parts = urlsplit(at.url)
+    await asyncio.open_connection(
+        parts.hostname, parts.port, ssl=ssl.create_default_context(), server_hostname="127.0.0.1"
+    )
+
+
+async def test_a_certificate_of_one_s_own_is_read_again_at_a_signal(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    crt, key = certificate(tmp_path / "one", "mail.contoso.example")
+    with lent_database(postgres) as database:
+        async with suite(database=database, start=False) as at:
+            at.launch("--tls-certificate", str(crt), "--tls-key", str(key))
+            await ready(at)
+            first = await shown(at)
+            assert first == ssl.PEM_cert_to_DER_cert(crt.read_text())
+            crt.write_text("no certificate")
+            os.kill(at.pid, signal.SIGHUP)
+            await eventually(lambda: "tls=kept" in at.log.read_text())
+            assert await shown(at) == first
+            newer, newer_key = certificate(tmp_path / "two", "mail.contoso.example")
+            shutil.copy(newer, crt)
+            shutil.copy(newer_key, key)
+            os.kill(at.pid, signal.SIGHUP)
+            wanted = hashlib.sha256(ssl.PEM_cert_to_DER_cert(newer.read_text())).digest()
+
+            async def is_newer() -> bool:
+                return hashlib.sha256(await shown(at)).digest() == wanted
+
+            await eventually(is_newer)
+            assert (await at.cli("status")).code == 0
+            assert at.terminate() == 0
+            assert not (at.data / "api.pem").exists()
+
+
+async def test_a_certificate_without_its_key_keeps_serve_from_starting(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    crt, _ = certificate(tmp_path / "one", "mail.contoso.example")
+    _, key = certificate(tmp_path / "two", "mail.contoso.example")
+    with lent_database(postgres) as database:
+        async with suite(database=database, start=False) as at:
+            at.launch("--tls-certificate", str(crt), "--tls-key", str(key))
+            assert at.process is not None
+            assert at.process.wait(60) == 2
+            assert "belong together" in at.tail()

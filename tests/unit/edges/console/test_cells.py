@@ -1,0 +1,217 @@
+"""What live elements show, and that nothing in it can harm a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.builders import farm, http_service, mail_service
+from tests.unit.balance.engine_rows import NOON, row, snapshot_of
+
+from switchover.balance.client import Client
+from switchover.balance.drain import DrainStart
+from switchover.balance.overrides import Target
+from switchover.balance.recent import Recent, health_group, recent_revision
+from switchover.balance.snapshot import Snapshot
+from switchover.edges.console.cells import View, parts_of, rate_words
+from switchover.edges.console.fragments import Part
+from switchover.edges.console.live import render_part
+from switchover.edges.console.topic import Kind, Topic
+
+FARM = farm({"web": http_service(), "imap": mail_service()})
+HOSTILE = "<script>alert(1)</script>\"'&"
+WEB = Topic(Kind.SERVICE, "web")
+
+
+def seen(*rows: Any, **values: Any) -> Snapshot:
+    return snapshot_of(FARM, rows, **values)
+
+
+def shown(topic: Topic, snapshot: Snapshot, **values: Any) -> dict[str, str]:
+    """The HTML of each part of a topic."""
+    parts = parts_of(topic, View(snapshot=snapshot, **values))
+    return {name: render_part(part) for name, part in parts.items()}
+
+
+def test_a_state_is_a_word_and_a_look_never_a_colour_alone() -> None:
+    found = shown(WEB, seen(row("web.owa", "cas1", "DOWN", check="L4CON")))
+    cell = found["web.owa/cas1"]
+    assert 'class="state bad"' in cell
+    assert ">down<" in cell
+    assert "connection refused" in cell
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(None, "\N{EN DASH}"), (0.0, "0"), (0.04, "0"), (0.35, "0.3"), (9.9, "9.9"), (12.6, "13"), (12345.0, "12 345")],
+)  # fmt: skip
+def test_a_rate_has_no_more_digits_than_it_means(rate: float | None, words: str) -> None:
+    assert rate_words(rate).replace("\u202f", " ") == words
+
+
+def test_what_servers_answer_is_text_and_no_part_of_the_page() -> None:
+    bad = row("web.owa", "cas1", "DOWN", check="L7RSP", check_text=HOSTILE)
+    recent = Recent(
+        revisions=(
+            recent_revision(
+                {
+                    "number": 1, "created_at": NOON, "author": HOSTILE, "summary": HOSTILE,
+                    "reason": HOSTILE,
+                }
+            ),
+        ),
+        health=(
+            health_group(
+                {
+                    "service": HOSTILE, "server": HOSTILE, "workloads": [HOSTILE], "downs": 1,
+                    "last_kind": "server-down", "last_at": NOON, "cause": HOSTILE,
+                }
+            ),
+        ),
+    )  # fmt: skip
+    hostile = seen(bad, sentence=HOSTILE, warnings=(HOSTILE,), drift=(HOSTILE,))
+    for topic in (
+        Topic(Kind.OVERVIEW),
+        WEB,
+        Topic(Kind.SERVER, "cas1"),
+        Topic(Kind.SERVER_LINE, "cas1"),
+    ):
+        whole = "".join(shown(topic, hostile, recent=recent).values())
+        assert "<script" not in whole
+        assert "alert(1)" in whole
+    drained = row("web.owa", "cas1", "DRAIN", sessions_now=1)
+    client = Client(
+        address=HOSTILE, service="web", workload="owa", server="cas1", age=HOSTILE, seconds=None
+    )
+    drains = shown(WEB, seen(drained), connected=[client])["service:web:drains"]
+    assert "alert(1)" in drains
+    assert "<script" not in drains
+
+
+def test_the_overview_counts_services_and_servers_and_tells_what_is_wrong() -> None:
+    rows = [
+        row(pool, name, "DOWN" if (pool, name) == ("imap.imaps", "cas2") else "UP")
+        for pool in ("web.owa", "web.activesync", "imap.imaps")
+        for name in ("cas1", "cas2")
+    ]
+    found = shown(Topic(Kind.OVERVIEW), seen(*rows))
+    assert "1 degraded" in found["overview-counts"]
+    assert "1 up" in found["overview-counts"]
+    assert "1 of 2" in found["overview-servers"]
+    away = shown(
+        Topic(Kind.OVERVIEW),
+        seen(engine_answers=False, database_answers=False, warnings=tuple(map(str, range(25)))),
+    )
+    assert "The engine does not answer" in away["overview-warnings"]
+    assert "The database does not answer" in away["overview-warnings"]
+    assert "5 more of this kind" in away["overview-warnings"]
+    assert 'class="state bad"' in away["overview-sentence"]
+
+
+def level_of_sentence(**values: Any) -> str:
+    return str(
+        parts_of(Topic(Kind.OVERVIEW), View(snapshot=seen(**values)))["overview-sentence"].values[1]
+    )
+
+
+def test_a_sentence_is_calm_only_when_all_is_in_order() -> None:
+    assert level_of_sentence() == "ok"
+    assert level_of_sentence(sentence="revision 3: engine brought up by reload") == "warning"
+    assert level_of_sentence(drift=("something",)) == "warning"
+
+
+def test_a_service_in_a_line_names_the_workloads_that_are_not_up() -> None:
+    rows = [row("web.owa", "cas1"), row("web.owa", "cas2"), row("web.activesync", "cas1", "DOWN")]
+    found = shown(Topic(Kind.SERVICE_LINE, "web"), seen(*rows))
+    assert "1 of 2" in found["service-line:web:brief"]
+    assert "not: activesync" in found["service-line:web:brief"]
+    assert found["service-line:web:sessions"] == "0"
+
+
+def test_a_layout_with_one_verdict_says_that_it_is_about_all_workloads() -> None:
+    both = farm({"all4": {**mail_service("owa"), "workloads": ["owa", "activesync"]}})
+    found = shown(
+        Topic(Kind.SERVICE_LINE, "all4"), snapshot_of(both, [row("all4.all", "cas1", "MAINT")])
+    )
+    assert "all workloads" in found["service-line:all4:pools"]
+
+
+def draining(connections: int, *, after: float, start: int | None = 100) -> str:
+    target = Target(service="web", pool="owa", server="cas1")
+    drains: Mapping[Target, DrainStart] = (
+        {}
+        if start is None
+        else {target: DrainStart(at=NOON.timestamp() - after, connections=start)}
+    )
+    one = row("web.owa", "cas1", "DRAIN", sessions_now=connections)
+    clients = [
+        Client(
+            address=f"192.0.2.{number}:1", service="web", workload="owa", server="cas1", age="",
+            seconds=number * 60,
+        )
+        for number in range(1, 15)
+    ]  # fmt: skip
+    return shown(WEB, seen(one), drains=drains, connected=clients)["service:web:drains"]
+
+
+def test_a_drain_counts_down_and_names_who_stays_longest() -> None:
+    found = draining(25, after=60)
+    assert "<b>25</b> of 100 connections remain" in found
+    assert "gone in about 20 s" in found
+    assert 'max="100" value="75"' in found
+    assert found.index("192.0.2.14:1") < found.index("192.0.2.13:1")
+    assert "192.0.2.4:1" not in found
+    assert "/servers/cas1/connections" in found
+
+
+def test_a_drain_that_nobody_saw_begin_has_no_progress_and_no_guess() -> None:
+    found = draining(25, after=60, start=None)
+    assert "<b>25</b> connections remain" in found
+    assert "progress" not in found
+    assert "gone in" not in found
+
+
+def test_a_drain_that_has_ended_says_so() -> None:
+    assert "Nobody is connected any more" in draining(0, after=600)
+    assert "gone in about 10 min" in draining(50, after=610)
+
+
+def test_what_does_not_change_compares_equal_from_one_snapshot_to_the_next() -> None:
+    rows = [row("web.owa", "cas1", changed_seconds_ago=5)]
+    topic = Topic(Kind.SERVICE, "web")
+    first = parts_of(topic, View(snapshot=seen(*rows)))
+    assert first == parts_of(topic, View(snapshot=seen(*rows, number=2)))
+
+
+def test_the_shape_of_a_page_changes_with_the_platform_file_only() -> None:
+    before = parts_of(WEB, View(snapshot=seen()))["service:web:shape"]
+    state = parts_of(WEB, View(snapshot=seen(row("web.owa", "cas1", "DOWN"))))["service:web:shape"]
+    other = farm({"web": http_service(workloads=["owa"])})
+    changed = parts_of(WEB, View(snapshot=snapshot_of(other)))["service:web:shape"]
+    assert before == state != changed
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        Topic(Kind.SERVICE, "nope"),
+        Topic(Kind.SERVICE_LINE, "nope"),
+        Topic(Kind.SERVER, "nope"),
+        Topic(Kind.SERVER_LINE, "nope"),
+    ],
+)
+def test_a_name_that_is_gone_shows_nothing(topic: Topic) -> None:
+    assert parts_of(topic, View(snapshot=seen())) == {}
+
+
+def test_the_events_topic_tells_only_that_there_are_new_ones() -> None:
+    found = parts_of(Topic(Kind.EVENTS), View(snapshot=seen(), events=7))
+    assert found == {"events-mark": Part("number", (7,))}
+
+
+def test_an_empty_day_and_an_unknown_one_are_told_apart() -> None:
+    calm = shown(Topic(Kind.OVERVIEW), seen())["overview-recent"]
+    assert "Nobody changed anything" in calm
+    unknown = shown(Topic(Kind.OVERVIEW), seen(), recent=Recent(is_known=False))
+    assert "can not be read" in unknown["overview-recent"]
