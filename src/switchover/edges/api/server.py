@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
     accounts,
+    blocks,
     engine,
     events,
     revisions,
@@ -43,7 +44,17 @@ OPEN_PATHS = frozenset({"/api/v1/health"}) | console_access.OPEN_PATHS
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     *(
         ("/api/v1", module.router)
-        for module in (engine, services, servers, statistics, revisions, events, accounts, tokens)
+        for module in (
+            engine,
+            services,
+            servers,
+            blocks,
+            statistics,
+            revisions,
+            events,
+            accounts,
+            tokens,
+        )
     ),
     ("", engine.metrics_router),
 )
