@@ -226,8 +226,8 @@ async def _open_balancer(
     if parts.facts.user:
         # Only the engine's workers may write: anybody else could invent events.
         account = pwd.getpwnam(parts.facts.user)
-        for path in (log, ring):
-            os.chown(path, account.pw_uid, account.pw_gid)
+        for written in (log, ring):
+            os.chown(written, account.pw_uid, account.pw_gid)
 
     async def stop_engine(
         kind: type[BaseException] | None, _error: BaseException | None, _trace: object

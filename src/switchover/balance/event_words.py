@@ -97,6 +97,8 @@ _CHECKS = (
     ("External check", "the external check said no"),
 )
 """How the reason of a health check begins (HAProxy 2.8.25, src/check.c) and what that means."""
+_BY_PEOPLE = ("drain-", "maintenance-", "server-stopping")
+"""Beginnings of kinds for which the engine's cause only says the kind again."""
 _PASSED = ("Layer4 check passed", "Layer6 check passed", "Layer7 check passed")
 
 
@@ -112,7 +114,10 @@ def meaning_of(kind: str) -> str:
 
 def explain(kind: str, cause: str, detail: Mapping[str, object]) -> str:
     """Return why it happened as a sentence for people; "" where the cause says it all already."""
-    words = [_checked(cause, detail), _left(kind, detail), _by_whom(detail)]
+    first = _checked(cause, detail)
+    if kind.startswith(_BY_PEOPLE):
+        first = meaning_of(kind).removesuffix(".")
+    words = [first, _left(kind, detail), _by_whom(detail)]
     sentence = "; ".join(word for word in words if word)
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 

@@ -52,6 +52,12 @@ def test_a_kind_that_nobody_knows_is_told_by_itself() -> None:
             "The check passed after 1,200 ms; 2 servers now.",
         ),
         ("server-down", "via mail.owa/cas1", {"active": True}, ""),
+        (
+            "drain-entered",
+            "drain entered",
+            {"active": 2},
+            "Who is connected stays; new clients are sent elsewhere; 2 servers left.",
+        ),
         ("drift-repaired", "put right by ann: x", {"author": "ann"}, "By ann."),
         (
             "drift-repaired",

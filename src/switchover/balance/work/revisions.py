@@ -37,7 +37,7 @@ from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from psycopg import AsyncConnection
@@ -99,12 +99,33 @@ async def apply(
     revision. ``parent`` is the revision the author saw: another latest one is a Conflict. Raises
     InvalidInput with every fault; then nothing is changed.
     """
+    return await apply_edit(
+        parts, lambda _, overrides: (text, overrides), files,
+        intent=intent, source=source, parent=parent, dry_run=dry_run,
+    )  # fmt: skip
+
+
+async def apply_edit(
+    parts: BalancerParts,
+    edit: Callable[[str, Overrides], tuple[str, Overrides]],
+    files: Mapping[str, bytes],
+    *,
+    intent: Intent,
+    source: str = "",
+    parent: int | None = None,
+    dry_run: bool = False,
+) -> Outcome:
+    """Do as ``apply`` with what ``edit`` makes of the latest text ("" before the first revision).
+
+    ``edit`` is pure and runs in a thread; it may raise what an author can mend, and nothing is changed.
+    """
     async with parts.engine.lock, parts.database.transaction() as connection:
         await queries.lock_revisions(connection)
         latest = await queries.find_latest(connection)
         _require_parent(latest, parent)
         kept = await _load_files(parts, connection, latest)
-        overrides = latest.overrides if latest else Overrides()
+        before = (latest.text, latest.overrides) if latest else ("", Overrides())
+        text, overrides = await asyncio.to_thread(edit, *before)
         wish = await asyncio.to_thread(read_wish, text, {**kept, **files}, overrides, source=source)
         await parts.preflight(wish)
         draft = _draft(wish, intent, Verb.APPLY)

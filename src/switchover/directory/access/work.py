@@ -97,6 +97,8 @@ async def revoke_token(
     database: Database, memory: TokenMemory, token_id: str, *, actor: Actor
 ) -> None:
     """End a token now; raises NotFound when there is no such token that still works."""
+    if "\0" in token_id:  # which no text of the database holds
+        raise NotFound("there is no such token; see: switchover token list")
     try:
         async with database.transaction() as connection:
             ended = await queries.revoke_token(connection, token_id, clock.now())

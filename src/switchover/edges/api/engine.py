@@ -78,7 +78,7 @@ async def accept_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[
     return {"accepted": [drift_body(item) for item in accepted]}
 
 
-@metrics_router.get("/metrics")
+@metrics_router.get("/metrics", response_class=PlainTextResponse)
 async def get_metrics(suite: Suite, actor: Watcher) -> Response:  # noqa: ARG001 - names the role
     """Return metrics in Prometheus' text format; without the database too, as `/api/v1/status`."""
     text, content_type = render_metrics(suite.observation, suite.cycle)

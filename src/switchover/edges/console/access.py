@@ -23,6 +23,7 @@ from switchover.directory.access.session.session import (
     is_form_token,
 )
 from switchover.edges.api.access import Suite, require_prepared
+from switchover.edges.api.limits import MAX_FORM_BYTES
 from switchover.edges.provenance import note_refused
 from switchover.errors import Refused
 
@@ -157,7 +158,9 @@ async def _field(request: Request) -> str:
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         return ""
-    value = (await request.form()).get(CSRF_FIELD, "")
+    # Read once for the whole request: a platform file may be the text of one field.
+    form = await request.form(max_part_size=MAX_FORM_BYTES)
+    value = form.get(CSRF_FIELD, "")
     return value if isinstance(value, str) else ""
 
 

@@ -49,6 +49,11 @@ SPEC = ListSpec(
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
     ),
 )
+ORDERED = frozenset({
+    "drain-entered", "drain-kept", "maintenance-entered", "maintenance-kept", "server-stopping",
+    "advice",
+})  # fmt: skip
+"""Kinds that somebody asked for."""
 LEVELS = {Severity.ERROR.value: "bad", Severity.WARNING.value: "warning"}
 GOOD = frozenset({"server-up", "maintenance-left", "drain-left", "drift-repaired"})
 """Kinds that tell of something put right."""
@@ -80,13 +85,19 @@ def tell(row: Mapping[str, Any]) -> ToldEvent:
         kind=kind,
         title=title_of(kind),
         meaning=meaning_of(kind),
-        level="ok" if kind in GOOD else LEVELS.get(row["severity"], "off"),
+        level=_level(kind, row["severity"]),
         service=row["service"],
         workload=row["workload"],
         server=row["server"],
-        cause=row["cause"],
+        cause="" if row["cause"] == kind.replace("-", " ") else row["cause"],
         explanation=explain(kind, row["cause"], row["detail"]),
     )
+
+
+def _level(kind: str, severity: str) -> str:
+    if kind in GOOD:
+        return "ok"
+    return "off" if kind in ORDERED else LEVELS.get(severity, "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

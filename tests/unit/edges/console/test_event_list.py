@@ -45,7 +45,8 @@ def filters(zone: str = "UTC", **given: str) -> dict[str, object]:
     [
         ("server-down", "error", "bad"),
         ("server-up", "info", "ok"),
-        ("drain-entered", "warning", "warning"),
+        ("drain-entered", "warning", "off"),
+        ("drift", "warning", "warning"),
         ("engine-reloaded", "info", "off"),
         ("odd", "info", "off"),
     ],
@@ -61,6 +62,10 @@ def test_the_engines_words_stay_beside_the_explanation() -> None:
     assert told.explanation == (
         "The server answered that it is not well (503 Service Unavailable)."
     )
+
+
+def test_what_only_says_the_kind_again_is_left_out() -> None:
+    assert tell({**ROW, "kind": "drain-entered", "cause": "drain entered"}).cause == ""
 
 
 def test_a_part_of_a_name_stands_for_all_names_with_it() -> None:
