@@ -99,3 +99,7 @@ _.resume_writing
 _.__signature__
 _.__annotations__
 _.rich_help_panel
+# Read by templates of the console's forms.
+_.placeholder
+_.is_restricted
+_.names_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from switchover.errors import Corrupt
 
@@ -83,6 +83,15 @@ class Overrides:
             if not current.is_nothing:
                 result[target] = current
         return Overrides(by_target=result)
+
+    def renamed(self, key: Literal["service", "server"], old: str, new: str) -> Overrides:
+        """Return overrides of a service or server under its new name; the rest untouched."""
+        return Overrides(
+            by_target={
+                replace(target, **{key: new}) if getattr(target, key) == old else target: override
+                for target, override in self.by_target.items()
+            }
+        )
 
     def kept_for(self, balance: Balance) -> Overrides:
         """Return only the overrides whose target still exists in ``balance``."""

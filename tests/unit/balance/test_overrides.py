@@ -92,3 +92,12 @@ def test_the_stored_order_depends_on_nothing_but_the_targets() -> None:
 def test_anything_else_that_is_stored_is_corrupt(rows: Any) -> None:
     with pytest.raises(Corrupt, match="stored overrides can not be read"):
         Overrides.from_json(rows)
+
+
+def test_overrides_follow_a_service_or_server_to_its_new_name() -> None:
+    before = Overrides().changed(
+        [Target(service="mail", pool="owa", server="cas1")], state=AdminState.DRAIN
+    )
+    assert before.renamed("service", "mail", "post").get("post", "owa", "cas1").state == "drain"
+    assert before.renamed("server", "cas1", "front").get("mail", "owa", "front").state == "drain"
+    assert before.renamed("server", "cas2", "front") == before

@@ -55,7 +55,8 @@ class RollbackBody(BaseModel):
     dry_run: bool = False
 
 
-def _decode(files: dict[str, str]) -> dict[str, bytes]:
+def decode_files(files: dict[str, str]) -> dict[str, bytes]:
+    """Return files sent in base64; raises InvalidInput for other text and for what is too large."""
     decoded = {}
     for name, content in files.items():
         try:
@@ -76,7 +77,7 @@ async def apply(suite: Suite, actor: Admin, body: ApplyBody) -> dict[str, Any]:
     outcome = await revisions.apply(
         suite.balance,
         body.text,
-        _decode(body.files),
+        decode_files(body.files),
         intent=revisions.Intent(actor=actor, origin=Origin.FILE, reason=body.reason),
         source=body.source,
         parent=body.parent,

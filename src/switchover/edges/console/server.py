@@ -11,6 +11,7 @@ from switchover.edges.console import pages
 from switchover.edges.console.asset import shipped_assets
 from switchover.edges.console.door import HEADERS, HostCheck, SecurityHeaders
 from switchover.edges.console.error_page import answer_on_a_page
+from switchover.edges.console.form.upload import Uploads
 from switchover.edges.console.live import Hub
 from switchover.edges.readers import is_for_programs
 from switchover.errors import SwitchoverError
@@ -46,8 +47,9 @@ def add_console(app: FastAPI) -> None:
     Raises Corrupt when the assets were not built.
     """
     shipped_assets()
+    app.state.uploads = Uploads()
     app.state.live = Hub(app.state.switchover)
-    for known in (SwitchoverError, RequestValidationError, HTTPException, 404, 405, Exception):
+    for known in (SwitchoverError, RequestValidationError, HTTPException, 400, 404, 405, Exception):
         for_programs = app.exception_handlers[known]
         app.add_exception_handler(known, _by_reader(for_programs))
     app.add_middleware(HostCheck)

@@ -16,6 +16,8 @@ from switchover.model.platform_file.wording import advice, advice_on_key, known_
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_core import ErrorDetails
 
 MAX_PROBLEMS = 50
@@ -47,6 +49,12 @@ def read_platform_file(content: bytes | str, *, source: str = "") -> PlatformFil
     tree = read_tree(text, source=source)
     spec = _validate(PlatformSpec, tree, source)
     return PlatformFile(spec=spec, tree=tree, source=source)
+
+
+def read_plain(value: Mapping[str, Any]) -> PlatformFile:
+    """Return a platform file whose values stand in no text: faults have a path and no line."""
+    tree = Tree(value=value)
+    return PlatformFile(spec=_validate(PlatformSpec, tree, ""), tree=tree)
 
 
 def read_template(content: bytes, *, source: str) -> TemplateSpec:
@@ -88,10 +96,13 @@ def _order(tree: Tree, fault: ErrorDetails) -> tuple[int, int]:
 def _problem(
     tree: Tree, path: Path, message: str, *, hint: str = "", source: str = "", at_key: bool = False
 ) -> Problem:
+    at = ".".join(str(part) for part in path)
+    if not tree.places:
+        return Problem(message=message, path=at, source=source, hint=hint)
     place = tree.place_of(path)
     return Problem(
         message=message,
-        path=".".join(str(part) for part in path),
+        path=at,
         line=place.key_line if at_key else place.line,
         column=place.key_column if at_key else place.column,
         source=source,

@@ -26,7 +26,7 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 200_000
 MAX_SCALAR = 1_000
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -123,7 +123,7 @@ def read_tree(text: str, *, source: str = "") -> Tree:
         line, column = _position_at(text[: directive.start()])
         raise _fault("%TAG is not understood", line=line, column=column, source=source)
     try:
-        return _Composer(yaml.parse(text, Loader=_LOADER), source).compose()
+        return _Composer(yaml.parse(text, Loader=LOADER), source).compose()
     except yaml.MarkedYAMLError as error:
         raise _broken(error, text, source) from error
 
@@ -160,8 +160,11 @@ def _position_at(before: str) -> tuple[int, int]:
 
 def _scalar(event: yaml.ScalarEvent) -> object:
     text: str = event.value
-    if event.style or event.tag:
-        return text
+    return text if event.style or event.tag else plain_value(text)
+
+
+def plain_value(text: str) -> object:
+    """Return what a scalar without quotes and tag means: nothing, a truth, a number, or text."""
     if text in _WORDS:
         return _WORDS[text]
     if _INT.match(text) and len(text) < 20:
@@ -194,6 +197,8 @@ class _Composer:
                     raise self.fault("a second document starts here; use one file each", event)
                 first = next(self.events)
                 value = self.node(first, (), first)
+        if not documents:
+            self.places[()] = Place(1, 1, 1, 1)
         return Tree(value=value, places=self.places)
 
     def fault(self, message: str, event: yaml.Event, hint: str = "") -> InvalidInput:

@@ -84,7 +84,7 @@ async def test_the_list_has_who_when_why_and_the_last_change_chosen(
         ("from", "2"),
     ]
     assert "reason 3" in text
-    assert "by platform file" in text
+    assert "with a platform file" in text
     only_bob = (await ask(admin, "/history?author=bob")).text
     assert re.findall(r">summary (\d)<", only_bob) == ["2"]
     exported = await ask(admin, "/history?author=ann&format=csv")

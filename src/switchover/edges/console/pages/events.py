@@ -12,7 +12,7 @@ from switchover.balance.work import history
 from switchover.edges.api.access import Suite
 from switchover.edges.api.events import EVENT
 from switchover.edges.api.listing import Format, Listing, Row
-from switchover.edges.console.access import Viewer
+from switchover.edges.console.access import Viewer, Watcher
 from switchover.edges.console.event_list import (
     SPEC,
     KnownNames,
@@ -67,7 +67,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
 async def show_news(
     request: Request,
     suite: Suite,
-    person: Viewer,
+    person: Watcher,
     seen: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Response:
     """Return the newest page of the list if there is any event after ``seen``, else nothing (204)."""

@@ -54,12 +54,12 @@ SPEC = ListSpec(
     rows=50,
 )
 _DOORS = {
-    Origin.FILE: "platform file",
-    Origin.API: "API",
-    Origin.CONSOLE: "console",
-    Origin.CLI: "command line",
-    Origin.DRIFT: "accepted drift",
-    Origin.ROLLBACK: "rollback",
+    Origin.FILE: "with a platform file",
+    Origin.API: "over the API",
+    Origin.CONSOLE: "in the console",
+    Origin.CLI: "by command line",
+    Origin.DRIFT: "accepting drift",
+    Origin.ROLLBACK: "by rollback",
 }
 MOST_TEXT = 100_000
 """Characters of a platform file on a page; the whole can be fetched."""

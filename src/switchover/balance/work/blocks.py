@@ -1,0 +1,100 @@
+"""Changes of one server or service: the same revisions as a whole file makes, by the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from switchover.balance import queries
+from switchover.balance.work import revisions
+from switchover.model.platform_file.edit import (
+    PutBlock,
+    RemoveBlock,
+    Section,
+    put_block,
+    remove_block,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.balance.overrides import Overrides
+    from switchover.balance.work.parts import BalancerParts
+    from switchover.balance.work.revisions import Intent, Outcome, Wish
+
+Change = PutBlock | RemoveBlock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockOutcome:
+    """What a change of one block did, and the comments of the file that it could not keep."""
+
+    outcome: Outcome
+    lost_comments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a change would be made to: the latest revision, 0 and nothing before the first."""
+
+    number: int = 0
+    text: str = ""
+    wish: Wish | None = None
+
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """The plain values of the platform file."""
+        return self.wish.file.tree.value if self.wish else {}
+
+    def find_block(self, section: Section, name: str) -> Mapping[str, Any] | None:
+        """Return a server's or service's plain values, None when there is none."""
+        found: Mapping[str, Any] | None = (self.plain.get(section) or {}).get(name)
+        return found
+
+
+async def load_basis(parts: BalancerParts) -> Basis:
+    """Return the latest revision with what it means; an empty one before the first."""
+    async with parts.database.transaction() as connection:
+        latest = await queries.find_latest(connection)
+        if latest is None:
+            return Basis()
+        wish = await revisions.current_wish(parts, connection, latest)
+        return Basis(number=latest.number, text=latest.text, wish=wish)
+
+
+async def change_block(
+    parts: BalancerParts,
+    change: Change,
+    files: Mapping[str, bytes],
+    *,
+    intent: Intent,
+    parent: int | None = None,
+    dry_run: bool = False,
+) -> BlockOutcome:
+    """Add, change or remove a server or service in the latest platform file and apply that.
+
+    Everything else in the file stays as it is written. ``files``, ``parent`` and ``dry_run`` are those of
+    ``revisions.apply``. Raises InvalidInput, NotFound or Conflict where the change can not be made; then
+    nothing is changed. Drains and weights follow a block that gets another name.
+    """
+    lost: list[str] = []
+
+    def edit(text: str, overrides: Overrides) -> tuple[str, Overrides]:
+        written = (
+            put_block(text, change) if isinstance(change, PutBlock) else remove_block(text, change)
+        )
+        lost.extend(written.lost_comments)
+        return written.text, _following(overrides, change)
+
+    outcome = await revisions.apply_edit(
+        parts, edit, files, intent=intent, parent=parent, dry_run=dry_run
+    )
+    return BlockOutcome(outcome=outcome, lost_comments=tuple(lost))
+
+
+def _following(overrides: Overrides, change: Change) -> Overrides:
+    if isinstance(change, RemoveBlock) or change.old_name is None:
+        return overrides
+    if change.section is Section.SERVICES:
+        return overrides.renamed("service", change.old_name, change.name)
+    return overrides.renamed("server", change.old_name, change.name)

@@ -1,0 +1,280 @@
+"""How a form changes the platform: check, preview with difference and findings, apply with a reason.
+
+The same for servers and services. Nothing is kept between two requests but files that were sent: a page
+carries on what was typed, so that going back, a fault or a change by somebody else loses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from switchover.balance.revision import Origin
+from switchover.balance.work.blocks import BlockOutcome, change_block, load_basis
+from switchover.balance.work.revisions import Intent
+from switchover.edges.console.form.fault import faults_of, without_doubles
+from switchover.edges.console.form.field import FieldFault
+from switchover.edges.console.page import path_word, render, see_other
+from switchover.edges.console.posted_form import (
+    contents,
+    find_uploads,
+    hidden_pairs,
+    sent_files,
+)
+from switchover.errors import Conflict, InvalidInput, NotFound
+from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, mentions
+from switchover.model.wording import is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fastapi import Request
+    from fastapi.responses import Response
+
+    from switchover.app import Switchover
+    from switchover.balance.lint import Finding
+    from switchover.balance.work.blocks import Basis, Change
+    from switchover.balance.work.revisions import Outcome
+    from switchover.edges.console.access import Person
+    from switchover.edges.console.form.field import FormField
+    from switchover.edges.console.form.service_block import ReadBlock
+    from switchover.edges.console.form.values import Values
+    from switchover.edges.console.posted_form import SentFile
+
+MAX_REASON = 500
+PLATFORM = "mail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockForm:
+    """The form of one server or service; ``old_name`` is None for a new one."""
+
+    section: Section
+    template: str
+    fields: tuple[FormField, ...]
+    old_name: str | None = None
+
+    def read(self, values: Values) -> ReadBlock:
+        """Return the block and what the form itself finds wrong."""
+        raise NotImplementedError
+
+    def faults(self, read: ReadBlock, basis: Basis) -> list[FieldFault]:
+        """Return what the rules of the platform find wrong."""
+        raise NotImplementedError
+
+    def page_values(self, values: Values, basis: Basis) -> dict[str, Any]:
+        """Return what the page shows besides fields and faults."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request of a person about a form."""
+
+    form: BlockForm
+    request: Request
+    suite: Switchover
+    person: Person
+    values: Values
+
+    def page(
+        self,
+        basis: Basis,
+        *,
+        faults: Iterable[FieldFault] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """Return the form with what was typed, and what is wrong with it."""
+        files, unusable = sent_files(
+            find_uploads(self.request), self.person, self.values, self.form.fields
+        )
+        listed = without_doubles([*faults, *unusable])
+        return render(
+            self.request, self.person, self.form.template, block="content", status=status,
+            form=self.form, values=self.values, parent=basis.number, is_first=basis.number == 0,
+            notice=notice, all_faults=listed, faults=_by_field(listed), sent=files,
+            **self.form.page_values(self.values, basis),
+        )  # fmt: skip
+
+    async def answer(self) -> Response:
+        """Preview or apply what is asked for; show the form again for anything else."""
+        basis = await load_basis(self.suite.balance)
+        action = self.values.get("action")
+        if action not in {"preview", "apply"}:
+            return self.page(basis)
+        read = self.form.read(self.values)
+        files, unusable = sent_files(
+            find_uploads(self.request), self.person, self.values, self.form.fields
+        )
+        faults = without_doubles([*read.faults, *self.form.faults(read, basis), *unusable])
+        faults += reason_fault(self.values)
+        if faults:
+            return self.page(basis, faults=faults, status=422)
+        try:
+            if action == "apply":
+                return await self._apply(basis, read, files)
+            return await self._preview(basis, read, files)
+        except InvalidInput as error:
+            told = faults_of(error.problems, self.form.section, read.name, read.value)
+            return self.page(
+                basis, faults=told or [FieldFault(field="", message=str(error))], status=422
+            )
+        except (Conflict, NotFound) as error:
+            return self.page(basis, notice=str(error), status=409)
+
+    async def _apply(self, basis: Basis, read: ReadBlock, files: list[SentFile]) -> Response:
+        if self.values.get("parent") != str(basis.number):
+            return await self._preview(basis, read, files, is_other=True)
+        reason = self.values.get("reason").strip()
+        await self._change(read, files, reason=reason, parent=basis.number, dry_run=False)
+        find_uploads(self.request).drop(self.person.actor.name, [item.key for item in files])
+        is_first_step = self.form.section is Section.SERVERS and not basis.plain.get("services")
+        done = f"/{self.form.section.value}/{path_word(read.name)}"
+        return see_other(self.request, "/start" if is_first_step else done)
+
+    async def _preview(
+        self, basis: Basis, read: ReadBlock, files: list[SentFile], *, is_other: bool = False
+    ) -> Response:
+        done = await self._change(read, files, reason="", parent=basis.number, dry_run=True)
+        title = (
+            f"Change {self.form.section.one}"
+            if self.form.old_name
+            else f"Add {self.form.section.one}"
+        )
+        return render(
+            self.request, self.person, "change_preview.html", block="content",
+            title=f"{title} {read.name}", path=self.request.url.path, parent=basis.number,
+            crumbs=((self.form.section.value.capitalize(), f"/{self.form.section.value}"),),
+            hidden=hidden_pairs(self.values), sent=files, is_other=is_other,
+            reason=self.values.get("reason"), is_removal=False, **told_of_block(done, read.name),
+        )  # fmt: skip
+
+    async def _change(
+        self, read: ReadBlock, files: list[SentFile], *, reason: str, parent: int, dry_run: bool
+    ) -> BlockOutcome:
+        change = PutBlock(
+            section=self.form.section,
+            name=read.name,
+            value=read.value,
+            old_name=self.form.old_name,
+            is_new=self.form.old_name is None,
+            platform=self.values.get("platform").strip() or PLATFORM,
+        )
+        held = contents(find_uploads(self.request), self.person, files)
+        return await _change_block(
+            self.suite, self.person, change, held, reason=reason, parent=parent, dry_run=dry_run
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """One request of a person to remove a server or service; ``values`` is None to look first."""
+
+    section: Section
+    name: str
+    request: Request
+    suite: Switchover
+    person: Person
+    values: Values | None = None
+
+    async def answer(self) -> Response:
+        """Show what it would do, or do it. Raises NotFound without such a block."""
+        basis = await load_basis(self.suite.balance)
+        if basis.find_block(self.section, self.name) is None:
+            raise NotFound(f"there is no {self.section.one} {self.name!r}")
+        is_other = False
+        if self.values is not None:
+            if self.values.get("parent") == str(basis.number):
+                reason = self.values.get("reason").strip()
+                await self._remove(reason=reason, parent=basis.number, dry_run=False)
+                return see_other(self.request, f"/{self.section.value}")
+            is_other = True
+        return await self._preview(basis, is_other=is_other)
+
+    async def _preview(self, basis: Basis, *, is_other: bool) -> Response:
+        title, home = f"Remove {self.section.one} {self.name}", f"/{self.section.value}"
+        crumbs = (
+            (self.section.value.capitalize(), home),
+            (self.name, f"{home}/{path_word(self.name)}"),
+        )
+        page: dict[str, Any] = {
+            "title": title, "path": self.request.url.path, "crumbs": crumbs, "parent": basis.number,
+            "hidden": (), "sent": (), "is_other": is_other, "is_removal": True, "reason": "",
+            "users": mentions(basis.plain, self.section, self.name),
+        }  # fmt: skip
+        try:
+            done = await self._remove(reason="", parent=basis.number, dry_run=True)
+        except (Conflict, InvalidInput) as error:
+            return render(
+                self.request, self.person, "change_preview.html", block="content", status=409,
+                **{**page, **told_of_block(None, self.name), "refusal": str(error)},
+            )  # fmt: skip
+        return render(
+            self.request, self.person, "change_preview.html", block="content",
+            **{**page, **told_of_block(done, self.name)},
+        )  # fmt: skip
+
+    async def _remove(self, *, reason: str, parent: int, dry_run: bool) -> BlockOutcome:
+        change = RemoveBlock(section=self.section, name=self.name, everywhere=True)
+        return await _change_block(
+            self.suite, self.person, change, {}, reason=reason, parent=parent, dry_run=dry_run
+        )
+
+
+async def _change_block(
+    suite: Switchover,
+    person: Person,
+    change: Change,
+    files: Mapping[str, bytes],
+    *,
+    reason: str,
+    parent: int,
+    dry_run: bool,
+) -> BlockOutcome:
+    intent = Intent(actor=person.actor, origin=Origin.CONSOLE, reason=reason)
+    return await change_block(
+        suite.balance, change, files, intent=intent, parent=parent, dry_run=dry_run
+    )
+
+
+def reason_fault(values: Values) -> list[FieldFault]:
+    """Return what is wrong with the reason of a change."""
+    reason = values.get("reason").strip()
+    if is_plain(reason) and len(reason) <= MAX_REASON:
+        return []
+    message = f"the reason must be one plain line of at most {MAX_REASON} characters"
+    return [FieldFault(field="", message=message)]
+
+
+def told_of_block(done: BlockOutcome | None, name: str) -> dict[str, Any]:
+    """Return what a preview tells of a change of one block; None was refused."""
+    if done is None:
+        return told_of(None, ())
+    findings = done.outcome.findings
+    near = [item for item in findings if name in {item.service, item.server}]
+    return {**told_of(done.outcome, near), "lost_comments": done.lost_comments}
+
+
+def told_of(outcome: Outcome | None, near: Sequence[Finding]) -> dict[str, Any]:
+    """Return what a preview tells of an outcome; ``near`` are the findings about what was changed."""
+    findings = outcome.findings if outcome else ()
+    return {
+        "diff": outcome.diff if outcome else "",
+        "near": sorted(near, key=_gravest_first),
+        "far": sorted((item for item in findings if item not in near), key=_gravest_first),
+        "lost_comments": (),
+        "refusal": "",
+        "users": (),
+    }
+
+
+def _gravest_first(finding: Finding) -> int:
+    return finding.severity.rank
+
+
+def _by_field(faults: Iterable[FieldFault]) -> dict[str, list[FieldFault]]:
+    found: dict[str, list[FieldFault]] = {}
+    for fault in faults:
+        found.setdefault(fault.field, []).append(fault)
+    return found

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.balance.paper import Paper
+
+from switchover import clock
+from switchover.edges.console.form.upload import (
+    KEEP_SECONDS,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_FILES_OF_ONE,
+    Uploads,
+    describe,
+    file_name,
+)
+from switchover.errors import InvalidInput
+
+MAIL = Paper("mail.contoso.example")
+
+
+def test_a_file_is_found_by_its_key_and_only_by_its_owner() -> None:
+    uploads = Uploads()
+    key = uploads.keep("anna", "mail.pem", b"x")
+    found = uploads.find("anna", key)
+    assert found is not None
+    assert (found.name, found.content) == ("mail.pem", b"x")
+    assert uploads.find("berta", key) is None
+    assert uploads.find("anna", "other") is None
+
+
+def test_a_file_that_is_not_needed_any_more_is_forgotten_by_its_owner_only() -> None:
+    uploads = Uploads()
+    key = uploads.keep("anna", "mail.pem", b"x")
+    uploads.drop("berta", [key])
+    assert uploads.find("anna", key) is not None
+    uploads.drop("anna", [key, "other"])
+    assert uploads.find("anna", key) is None
+
+
+def test_nothing_is_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads = Uploads()
+    key = uploads.keep("anna", "mail.pem", b"x")
+    later = clock.now() + timedelta(seconds=KEEP_SECONDS + 1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert uploads.find("anna", key) is None
+
+
+def test_one_owner_can_not_push_others_out() -> None:
+    uploads = Uploads()
+    first = uploads.keep("berta", "b.pem", b"x")
+    mine = [uploads.keep("anna", "a.pem", b"x") for _ in range(MAX_FILES_OF_ONE + 3)]
+    assert uploads.find("berta", first) is not None
+    assert [uploads.find("anna", key) is not None for key in mine].count(True) == MAX_FILES_OF_ONE
+
+
+def test_the_oldest_make_room_when_many_people_send() -> None:
+    uploads = Uploads()
+    keys = [uploads.keep(f"person {number}", "a.pem", b"x") for number in range(MAX_FILES + 1)]
+    assert uploads.find("person 0", keys[0]) is None
+    assert uploads.find("person 1", keys[1]) is not None
+
+
+def test_a_file_that_is_too_large_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="larger than"):
+        Uploads().keep("anna", "mail.pem", b"x" * (MAX_FILE_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("mail.pem", "mail.pem"),
+        ("C:\\certs\\Mail 2026.pem", "Mail 2026.pem"),
+        ("../../etc/shadow", "shadow"),
+        ("...", "file.pem"),
+        ("a..b.pem", "a.b.pem"),
+        ("über$.pem", "ber-.pem"),
+        ("x" * 200, "x" * 128),
+    ],
+)
+def test_a_file_gets_a_name_that_the_platform_file_can_say(sent: str, name: str) -> None:
+    assert file_name(sent) == name
+
+
+def test_a_page_tells_facts_of_a_certificate_and_never_its_key() -> None:
+    facts, fault = describe(MAIL.bundle, name="mail.pem", takes="certificate")
+    assert facts.startswith("mail.contoso.example; valid until 2027-")
+    assert not fault
+    assert "PRIVATE" not in facts
+
+
+def test_what_is_wrong_with_a_file_is_told() -> None:
+    facts, fault = describe(MAIL.pem, name="mail.pem", takes="certificate")
+    assert not facts
+    assert "key" in fault
+
+
+def test_each_kind_of_file_is_told_of_in_its_way() -> None:
+    root = Paper(common_name="root", is_authority=True)
+    assert "root" in describe(root.pem, name="ca.pem", takes="authority")[0]
+    assert "mail" in describe(MAIL.pem, name="cas1.pem", takes="presented")[0]
+    assert describe(b"<h1>Back soon</h1>", name="sorry.html", takes="page") == ("18 bytes", "")
+    assert describe(b"<h1>Back soon</h1>", name="sorry.html", takes="any") == ("18 bytes", "")
+    assert "mail" in describe(MAIL.pem, name="mail.pem", takes="any")[0]
+    assert "mail" in describe(MAIL.bundle, name="mail.pem", takes="any")[0]
