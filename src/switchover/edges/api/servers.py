@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from switchover import clock
 from switchover.app import Switchover
 from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
