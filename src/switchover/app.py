@@ -45,12 +45,16 @@ from switchover.directory.access.work import (
     list_tokens,
     revoke_token,
 )
+from switchover.directory.audit import work as audit
+from switchover.directory.audit.work import Refusals
 from switchover.errors import SwitchoverError
 from switchover.settings import Secret, Settings
 from switchover.store.data_directory import prepare_data_directory
 from switchover.store.embedded import EmbeddedPostgres
+from switchover.store.embedded.client import ensure_application_role
 from switchover.store.lock import DataLock
 from switchover.store.migrate import migrate
+from switchover.store.notary import Notary
 from switchover.store.pool import Database
 from switchover.store.schema import latest_version
 from switchover.store.seal import Sealer
@@ -92,6 +96,9 @@ class Switchover:
     engine_version: EngineVersion
     engine_path: Path
     dsn: Secret
+    refusals: Refusals
+    superuser_dsn: str | None = None
+    """How to reach the embedded server as its owner; None with a database of somebody else's."""
     access: AccessParts
     provider: IdentityProvider | None = None
     tokens: TokenMemory = field(default_factory=TokenMemory)
@@ -125,11 +132,13 @@ async def open_switchover(settings: Settings) -> AsyncIterator[Switchover]:
             connect_seconds=settings.database_connect_seconds,
             statement_seconds=settings.statement_seconds,
             connections=settings.database_connections,
+            notary=Notary(settings.key_file, settings.audit_head_file),
         )
         switchover = await _open_balancer(stack, settings, database, sealer)
         switchover.dsn = Secret(dsn)
         await _start_last_engine(switchover)
         if given is None:
+            switchover.superuser_dsn = embedded.superuser_dsn
             await _open_embedded(stack, switchover, embedded)
         await stack.enter_async_context(database)
         stack.push_async_callback(switchover.observation.finish)
@@ -247,6 +256,7 @@ async def _open_balancer(
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),
+        refusals=Refusals(database),
         access=AccessParts(
             database=database,
             sealer=sealer,
@@ -338,7 +348,10 @@ async def prepare_database(switchover: Switchover) -> None:
     """
     if switchover.balance.is_prepared:
         return
+    if switchover.superuser_dsn is not None:
+        await ensure_application_role(switchover.superuser_dsn)
     await migrate(switchover.dsn.reveal())
+    await look_at_audit(switchover)
     await renew_local_token(switchover)
     await _tell_first_code(switchover.access)
     switchover.balance.is_prepared = True
@@ -354,6 +367,14 @@ async def _tell_first_code(access: AccessParts) -> None:
         "NAME --role admin",
         access.first_code.text,
     )
+
+
+async def look_at_audit(switchover: Switchover) -> None:
+    """See that the audit log goes on where it ended, and make it an event when it does not."""
+    trouble = await audit.catch_up(switchover.database)
+    if trouble:
+        logger.error("audit=broken reason=%s", trouble)
+        switchover.events.add(Event(kind="audit-broken", severity=Severity.ERROR, cause=trouble))
 
 
 async def renew_local_token(switchover: Switchover) -> None:
@@ -383,4 +404,4 @@ async def renew_local_token(switchover: Switchover) -> None:
         opened.write(fresh.secret + "\n")
     draft.replace(file)
     for token in old:
-        await revoke_token(switchover.database, switchover.tokens, token.id)
+        await revoke_token(switchover.database, switchover.tokens, token.id, actor=system)

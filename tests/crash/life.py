@@ -22,9 +22,10 @@ from typing import Any, NoReturn
 from switchover.app import Switchover, open_switchover, prepare_database
 from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
-from switchover.balance.work import revisions, views
+from switchover.balance.work import history, revisions, views
 from switchover.balance.work.revisions import Intent, Outcome
 from switchover.directory.access.role import Actor, Role
+from switchover.directory.audit import work as audit
 from switchover.errors import NotFound
 from switchover.practice.http_client import HttpConnection, client_tls
 from switchover.settings import read_settings
@@ -85,12 +86,14 @@ class Report:
 
     ``orphaned`` is what clients were served before it began, ``served`` after it had looked around,
     ``finished`` the number and means of two attempts to finish what the last life began, ``steps``
-    what the change did until the end, the last of them not done.
+    what the change did until the end, the last of them not done. ``unaccounted`` is what the audit log
+    that the last life left has wrong: a broken chain, a change without entry, an entry without change.
     """
 
     orphaned: dict[str, str] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
+    unaccounted: list[str] = field(default_factory=list)
     number: int = 0
     served: dict[str, str] = field(default_factory=dict)
     finished: list[tuple[int | None, str]] = field(default_factory=list)
@@ -196,6 +199,7 @@ async def _live(order: Order, reports: Connection) -> None:
     settings = read_settings(order.environment, data=order.data)
     async with open_switchover(settings) as switchover:
         await prepare_database(switchover)
+        report.unaccounted = await unaccounted(switchover)
         report.sentences = [(await switchover.cycle.run()).sentence for _ in range(2)]
         report.drift = [item.sentence for item in await switchover.cycle.find_drift()]
         report.number = switchover.balance.wanted[0] if switchover.balance.wanted else 0
@@ -221,6 +225,7 @@ async def _begin(order: Order, reports: Connection) -> None:
     settings = read_settings(order.environment, data=order.data)
     async with open_switchover(settings) as switchover:
         await prepare_database(switchover)
+        report.unaccounted = await unaccounted(switchover)
         if order.step:
             steps.begin(order.step)
             await change(switchover, order.kind, order.next)
@@ -238,6 +243,17 @@ async def _begin(order: Order, reports: Connection) -> None:
         report.served = await served(order.doors)
         report.sentences.append((await switchover.cycle.run()).sentence)
         steps.die()
+
+
+async def unaccounted(switchover: Switchover) -> list[str]:
+    """Return what is wrong with the audit log, and which revisions and entries do not fit each other."""
+    verdict = await audit.verify(switchover.database)
+    made = await history.list_revisions(switchover.balance, filters={}, limit=10_000)
+    told = await audit.list_entries(switchover.database, filters={}, limit=10_000)
+    numbers = [row["number"] for row in made]
+    recorded = [row["after"]["revision"] for row in told if "revision" in (row["after"] or {})]
+    faults = [fault.sentence for fault in verdict.faults]
+    return faults if numbers == recorded else [*faults, f"{numbers} is not {recorded}"]
 
 
 async def warnings(switchover: Switchover) -> list[str]:

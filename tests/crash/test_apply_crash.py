@@ -189,7 +189,7 @@ def assert_found_whole(
     assert report.number == number + (is_made and old != new), told
     assert report.served == either[is_made], told
     assert report.sentences[-1] == f"revision {report.number}: in order", told
-    assert report.drift == [], told
+    assert (report.drift, report.unaccounted) == ([], []), told
     goal = number + (old != new)
     means = "nothing" if is_made else "reload" if kind is Kind.RELOAD else "runtime"
     assert report.finished == [(goal, means), (goal, "nothing")], told
@@ -244,6 +244,7 @@ def assert_agrees_or_says_not(after: Report, *, told: str) -> None:
         assert (len(after.drift), warned) == (1, [sentence]), told
     else:
         assert (sentence, after.drift, warned) == ("no platform file was applied yet", [], []), told
+    assert after.unaccounted == [], told
     means = "nothing" if after.number else "reload" if after.runs else "start"
     assert after.finished == [(1, means), (1, "nothing")], told
     assert after.served == serves(Kind.RELOAD, SERVERS[0]), told

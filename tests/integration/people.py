@@ -115,9 +115,10 @@ class Browser:
         async with self.session.request(
             method, target, headers=headers, allow_redirects=False, **more
         ) as answer:
+            is_endless = answer.content_type == "text/event-stream"
             page = Page(
                 status=answer.status,
-                text=await answer.text(),
+                text="" if is_endless else await answer.text(),
                 headers=dict(answer.headers),
                 url=str(target),
             )

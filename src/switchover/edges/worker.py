@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.app import prepare_database, read_machine, renew_local_token
+from switchover.app import look_at_audit, prepare_database, read_machine, renew_local_token
 from switchover.balance.work.upkeep import drop_old, roll_up
 from switchover.directory.access.session.work import drop_old as drop_old_sessions
 from switchover.errors import SwitchoverError
@@ -28,6 +28,7 @@ FLUSH_SECONDS = 1.0
 ROLL_UP_SECONDS = 300.0
 UPKEEP_SECONDS = 3600.0
 PREPARE_SECONDS = 2.0
+REFUSALS_SECONDS = 60.0
 YOUNG_OBJECTS = 20_000
 
 
@@ -47,6 +48,8 @@ async def run_worker(switchover: Switchover) -> None:
         group.create_task(
             _repeat("upkeep", UPKEEP_SECONDS, lambda: drop_old(switchover.database, settings))
         )
+        group.create_task(_repeat("audit", UPKEEP_SECONDS, lambda: look_at_audit(switchover)))
+        group.create_task(_repeat("refusals", REFUSALS_SECONDS, switchover.refusals.flush))
         group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
         group.create_task(
             _repeat("sessions", UPKEEP_SECONDS, lambda: drop_old_sessions(switchover.database))

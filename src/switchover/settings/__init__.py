@@ -162,6 +162,11 @@ class Settings:
         return self.data_dir / "secret.key"
 
     @property
+    def audit_head_file(self) -> Path:
+        """File (0600) that says where the audit log ended, outside the database."""
+        return self.data_dir / "audit.head"
+
+    @property
     def tls_dir(self) -> Path:
         """Directory (0700) of the generated certificate."""
         return self.data_dir / "tls"

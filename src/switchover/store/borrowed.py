@@ -19,6 +19,7 @@ from switchover.store.data_directory import prepare_data_directory
 from switchover.store.disk import NoSpace
 from switchover.store.embedded import EmbeddedPostgres
 from switchover.store.held import is_last, open_lock
+from switchover.store.notary import Notary
 from switchover.store.pool import Database, Speech
 from switchover.store.schema import is_current, latest_version
 
@@ -53,8 +54,13 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
             )
         if not await is_current(dsn):
             # A third of a second to load, and hardly ever needed.
+            from switchover.store.embedded.client import (  # noqa: PLC0415 - start-up time
+                ensure_application_role,
+            )
             from switchover.store.migrate import migrate  # noqa: PLC0415 - start-up time
 
+            if server is not None:
+                await ensure_application_role(server.superuser_dsn)
             await migrate(dsn)
             if server is not None:
                 await server.keep_as_template()
@@ -67,6 +73,7 @@ async def borrow_database(settings: Settings) -> AsyncIterator[Database]:
                 connections=settings.database_connections,
                 patience_seconds=_PATIENCE_SECONDS,
                 speech=speech,
+                notary=Notary(settings.key_file, settings.audit_head_file),
             )
         )
 

@@ -17,6 +17,7 @@ from sqlalchemy import exc
 from switchover.errors import Conflict, Refused, Unavailable
 from switchover.store.failure import first_line
 from switchover.store.pool import describe_place
+from switchover.store.role import arrange_role
 
 # Our own name: a shared database may hold another program's alembic_version.
 VERSION_TABLE = "switchover_schema"
@@ -61,6 +62,7 @@ def _migrate(dsn: str, where: str, wait_seconds: float) -> str:
         configuration = _configure(connection)
         before = _verify_known(connection, configuration, where)
         command.upgrade(configuration, "head")
+        arrange_role(connection)
         after = _read_version(connection)
     if before != after:
         logger.info("schema=%s was=%s database=%s", after, before or "empty", where)

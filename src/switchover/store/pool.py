@@ -25,6 +25,7 @@ from switchover import clock
 from switchover.errors import InvalidInput, Unavailable
 from switchover.store.disk import NoSpace
 from switchover.store.failure import LATER, find_failure
+from switchover.store.role import TAKE_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
 
     from switchover.store.failure import Failure
+    from switchover.store.notary import Notary
 
 _GRACE_SECONDS = 1.0
 _IDLE_IN_TRANSACTION_SECONDS = 60
@@ -50,6 +52,9 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
 
     patience_seconds: float | None = None
     was_cut = False
+    notary: Notary | None = None
+    """Who keeps what must not lie in the database alone."""
+    _after_commit: tuple[Callable[[], None], ...] = ()
 
     @classmethod
     async def connect(  # type: ignore[override]  # options are the parent's, passed on as they are
@@ -85,6 +90,26 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
             raise
         finally:
             timer.cancel()
+
+    def call_after_commit(self, act: Callable[[], None]) -> None:
+        """Have something done once this transaction is in the database; not at all if it never is.
+
+        Nor when its end is unknown, or when we die right then: ``act`` must be something that can be made
+        up for.
+        """
+        self._after_commit = (*self._after_commit, act)
+
+    async def commit(self) -> None:
+        """Commit, then do what waits for it."""
+        waiting, self._after_commit = self._after_commit, ()
+        await super().commit()
+        for act in waiting:
+            act()
+
+    async def rollback(self) -> None:
+        """Roll back, and forget what waited for a commit."""
+        self._after_commit = ()
+        await super().rollback()
 
     async def cancel_safe(self, *, timeout: float = _GRACE_SECONDS) -> None:
         """Ask the server to end the statement; psycopg does so when the waiting task is cancelled.
@@ -132,15 +157,18 @@ class Database:
         connections: int = 10,
         patience_seconds: float = 0.0,
         speech: Speech | None = None,
+        notary: Notary | None = None,
     ) -> None:
         """Name the database by a ``postgresql://`` URL or a libpq keyword string.
 
         ``patience_seconds`` is for how long a request asks again for a connection to a server that is away.
+        ``notary`` seals entries of the audit log.
 
         Raises:
             InvalidInput: ``dsn`` is neither; the message does not repeat it (it may hold a password).
         """
         self._speech = speech or Speech()
+        self.notary = notary
         self._where = self._speech.where or describe_place(dsn)
         self._patience_seconds = patience_seconds
         self._wait_seconds = wait_seconds
@@ -276,12 +304,15 @@ class Database:
     async def _configure(self, connection: Connection) -> None:
         """Set the session up; a URL or role may have other ideas about time zone and limits."""
         connection.patience_seconds = self._wait_seconds
+        connection.notary = self.notary
         await connection.set_autocommit(True)
         await connection.execute(
-            """
+            f"""
+            -- the session's zone, limits and role; no lock
             select set_config('timezone', 'UTC', false),
                    set_config('statement_timeout', %s, false),
-                   set_config('idle_in_transaction_session_timeout', %s, false)
+                   set_config('idle_in_transaction_session_timeout', %s, false),
+                   {TAKE_ROLE}
             """,
             (f"{self._statement_seconds * 1000:.0f}", f"{_IDLE_IN_TRANSACTION_SECONDS}s"),
         )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -74,6 +75,23 @@ class Sealer:
     def is_current(self, sealed: bytes) -> bool:
         """True when the newest key sealed it, so that ``renew`` has nothing to do."""
         return sealed[:_HEAD_BYTES] == _MAGIC + self._current
+
+    def sign(self, value: bytes, context: str) -> str:
+        """Return a signature (HMAC-SHA-256) that only who has the newest key can make."""
+        return f"{self._current.hex()}:{self._mac(self._current, value, context)}"
+
+    def is_signed(self, value: bytes, context: str, signature: str) -> bool | None:
+        """Return whether one of our keys signed ``value`` for ``context``; None for a key we do not have."""
+        name, _, told = signature.partition(":")
+        key_id = next((key_id for key_id in self._keys if key_id.hex() == name), None)
+        if key_id is None:
+            return None
+        return hmac.compare_digest(self._mac(key_id, value, context).encode(), told.encode())
+
+    def _mac(self, key_id: bytes, value: bytes, context: str) -> str:
+        # A key of its own for each purpose: master keys encrypt and do nothing else.
+        key = hmac.digest(self._keys[key_id], f"switchover {context}".encode(), "sha256")
+        return hmac.digest(key, value, "sha256").hex()
 
     def __repr__(self) -> str:
         """Name the keys by their ids, which tell nothing about them."""

@@ -122,6 +122,7 @@ async def test_bodies_that_are_no_json_or_not_base64_are_problems_too(running: S
         ("GET", "/events?since=yesterday", 422, "since"),
         ("GET", "/what-if?down=cas9", 422, "cas9"),
         ("DELETE", "/tokens/none", 404, "switchover token list"),
+        ("DELETE", "/tokens/\0", 404, "switchover token list"),
     ],
 )
 async def test_every_error_is_a_problem_with_a_sentence(
@@ -270,7 +271,9 @@ async def test_openapi_describes_every_route_and_is_valid(running: Suite) -> Non
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
-        assert "503" in operation["responses"]
+        errors = {code: said for code, said in operation["responses"].items() if code >= "400"}
+        assert {"400", "422", "503"} <= set(errors)
+        assert all(set(said["content"]) == {"application/problem+json"} for said in errors.values())
     needing = [o for o in operations if o["operationId"] != "get_health_api_v1_health_get"]
     assert all(operation["security"] for operation in needing)
 

@@ -16,12 +16,15 @@ from typing import cast
 import psycopg
 import pytest
 from tests.integration.edges.conftest import good_text
+from tests.integration.people import add_person, browser, open_session
 from tests.integration.practice_farm import PracticeFarm
 from tests.integration.processes import loopback
 from tests.integration.suite import Suite, held, lent_database, run_cli, suite
 
 from switchover.app import Switchover
+from switchover.directory.access.role import Role
 from switchover.edges.api.server import create_app, list_routes
+from switchover.edges.readers import is_for_programs
 from switchover.store.embedded import EmbeddedPostgres
 
 PASSWORD = "a-password-nobody-may-see"
@@ -137,18 +140,45 @@ async def test_no_secret_shows_in_the_log_or_in_the_list_of_processes(
     assert shown >= 2  # switchover itself and the engine
 
 
+EXAMPLE = {
+    "service": "web",
+    "server": "cas1",
+    "number": "0",
+    "older": "1",
+    "newer": "0",
+    "account": "ada",
+    "name": "ada",
+    "file": "none",
+}
+
+
 async def test_no_secret_shows_in_any_answer_of_the_api(used: Suite, farm: PracticeFarm) -> None:
     secrets = secrets_of(used, farm)
-    example = {"service": "web", "server": "cas1", "number": "0", "older": "1", "newer": "0"}
+    await add_person(used, "ada", Role.ADMIN)
     asked = 0
     for path, route in list_routes(create_app(cast("Switchover", None))):
-        if "GET" in route.methods:
-            target = path.removeprefix("/api/v1").format(**example)
+        if "GET" in route.methods and is_for_programs(path):
+            target = path.removeprefix("/api/v1").format(**EXAMPLE)
             answer = await used.api("GET", target)
             assert answer.status == 200, (target, answer.body)
             assert_no_secret(json.dumps(answer.body), secrets, target)
             asked += 1
     assert asked > 15
+
+
+async def test_no_secret_shows_on_any_page(used: Suite, farm: PracticeFarm) -> None:
+    account = await add_person(used, "ada", Role.ADMIN)
+    session = await open_session(used, account)
+    secrets = [*secrets_of(used, farm), session]
+    asked = 0
+    async with browser(used, session) as opened:
+        for path, route in list_routes(create_app(cast("Switchover", None))):
+            if "GET" in route.methods and not is_for_programs(path):
+                page = await opened.get(path.format(**EXAMPLE))
+                assert page.status in {200, 303, 404, 422}, (path, page.text)
+                assert_no_secret(page.text, secrets, path)
+                asked += page.status == 200
+    assert asked > 4
 
 
 async def test_no_secret_leaves_by_the_command_line(used: Suite, farm: PracticeFarm) -> None:

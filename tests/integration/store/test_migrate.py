@@ -15,6 +15,7 @@ TABLES = {
     "account",
     "api_token",
     "asset",
+    "audit",
     "copy_folder",
     "copy_pair",
     "document",

@@ -49,18 +49,23 @@ async def fail(database: Database, query: str = "select 1") -> tuple[str, float]
     return str(caught.value), clock.monotonic() - started
 
 
+@pytest.fixture
+async def note(database_url: str) -> None:
+    """Make a table, as a later step of the schema would: sessions may not, they use it."""
+    async with await psycopg.AsyncConnection.connect(database_url) as owner:
+        await owner.execute("create table note (text text)")
+
+
 async def test_a_transaction_commits_at_its_end_and_rolls_back_on_an_error(
-    database: Database,
+    database: Database, note: None
 ) -> None:
-    await ask(database, "create table note (text text)")
     await ask(database, "insert into note values ('kept')")
     with pytest.raises(psycopg.errors.DivisionByZero):
         await ask(database, "insert into note values ('lost'); select 1 / 0")
     assert await ask(database, "select string_agg(text, ',') from note") == "kept"
 
 
-async def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database) -> None:
-    await ask(database, "create table note (text text)")
+async def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database, note: None) -> None:
     async with database.snapshot() as connection:
         await connection.execute("select count(*) from note")
         await ask(database, "insert into note values ('later')")
@@ -71,10 +76,35 @@ async def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database) -
     assert await ask(database, "select count(*) from note") == 1
 
 
-async def test_a_connection_writes_again_after_a_snapshot(database: Database) -> None:
+async def test_a_connection_writes_again_after_a_snapshot(database: Database, note: None) -> None:
     async with database.snapshot() as connection:
         await connection.execute("select 1")
-    await ask(database, "create table note (text text)")
+    await ask(database, "insert into note values ('kept')")
+
+
+async def test_sessions_use_tables_and_make_none(database: Database) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await ask(database, "create table note (text text)")
+
+
+async def test_what_waits_for_a_commit_is_done_after_it_and_not_after_a_failure(
+    database: Database,
+) -> None:
+    done: list[str] = []
+    async with database.transaction() as connection:
+        connection.call_after_commit(lambda: done.append("kept"))
+        assert done == []
+    assert done == ["kept"]
+
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            connection.call_after_commit(lambda: done.append("lost"))
+            await connection.execute("select 1 / 0")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await fail()
+    await ask(database)
+    assert done == ["kept"]
 
 
 async def test_sessions_run_in_utc_whatever_the_role_prefers(database_url: str) -> None:

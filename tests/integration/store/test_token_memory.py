@@ -29,7 +29,7 @@ async def test_a_request_under_way_does_not_bring_a_revoked_token_back(
             memory = TokenMemory()
             made = await create_token(database, "watch", Role.VIEWER, actor=ADMIN, valid_days=None)
             request = find_actor(database, memory, made.secret)
-            revocation = revoke_token(database, memory, made.token.id)
+            revocation = revoke_token(database, memory, made.token.id, actor=ADMIN)
             order = [request, revocation] if first == "request" else [revocation, request]
             async with await psycopg.AsyncConnection.connect(url) as holding:
                 await holding.execute("select from api_token for update")

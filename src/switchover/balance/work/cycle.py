@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from switchover.wire.haproxy.change import RuntimeChange
     from switchover.wire.haproxy.state import ServerState
 
+Announce = Callable[[tuple[Drift, ...]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 WAY_OUT = "apply a platform file, or stop the engine: switchover drift repair --stop-engine"
@@ -85,20 +87,25 @@ class Cycle:
         return report
 
     async def repair(
-        self, *, author: str, reason: str = "", stop_engine: bool = False
+        self, *, author: str, announce: Announce, reason: str = "", stop_engine: bool = False
     ) -> tuple[Drift, ...]:
         """Put right every difference; return what was put right. The events say who and why.
 
-        An engine that no revision ordered is stopped where ``stop_engine`` says so, else Conflict.
+        ``announce`` is told of them before anything is done. An engine that no revision ordered is
+        stopped where ``stop_engine`` says so, else Conflict.
         """
         async with self.parts.engine.lock:
             answers = await self._load_wish()
             if self.parts.wanted is None and answers:
                 drifts = await self._find_unordered()
-                await self._stop_unordered(drifts, stop_engine=stop_engine)
+                self._require_stoppable(drifts, stop_engine=stop_engine)
+                await announce(drifts)
+                await self.parts.engine.withdraw()
+                self.state = None
             else:
                 compiled = self._require_wish()
                 drifts = await self._find(compiled)
+                await announce(drifts)
                 await self._put_right(compiled, drifts)
         self.events.add(
             *(
@@ -115,13 +122,11 @@ class Cycle:
         await self.run()
         return drifts
 
-    async def _stop_unordered(self, drifts: tuple[Drift, ...], *, stop_engine: bool) -> None:
+    def _require_stoppable(self, drifts: tuple[Drift, ...], *, stop_engine: bool) -> None:
         if not drifts:
             self._require_wish()
         if not stop_engine:
             raise Conflict(f"the engine is {drifts[0].found}; {WAY_OUT}")
-        await self.parts.engine.withdraw()
-        self.state = None
 
     async def _put_right(self, compiled: Compiled, drifts: tuple[Drift, ...]) -> None:
         engine = self.parts.engine

@@ -1,19 +1,53 @@
-"""Accepting what was changed behind our back."""
+"""What was changed behind our back, put right or accepted by somebody."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchover.balance.audit import accepted_files_entry, repair_entry
 from switchover.balance.drift import Drift, DriftKind
 from switchover.balance.overrides import AdminState
 from switchover.balance.work.cycle import drifted_targets
 from switchover.balance.work.revisions import Intent, accept_overrides
-from switchover.errors import Conflict
+from switchover.directory.audit.work import record_alone
+from switchover.errors import Conflict, SwitchoverError
 
 if TYPE_CHECKING:
     from switchover.balance.overrides import Target
     from switchover.balance.work.cycle import Cycle
     from switchover.balance.work.parts import BalancerParts
+
+
+async def repair(
+    parts: BalancerParts, cycle: Cycle, *, intent: Intent, stop_engine: bool = False
+) -> tuple[Drift, ...]:
+    """Put every difference right and return them; see ``Cycle.repair``.
+
+    The entry of the audit log is written before anything is done: the engine can not be part of a
+    transaction, and nothing may be done without an entry. A repair that fails has a second one.
+    """
+    announced: list[Drift] = []
+
+    async def announce(drifts: tuple[Drift, ...]) -> None:
+        if drifts:
+            entry = repair_entry(drifts, actor=intent.actor, reason=intent.reason)
+            await record_alone(parts.database, entry)
+            announced.extend(drifts)
+
+    try:
+        return await cycle.repair(
+            author=intent.actor.name,
+            announce=announce,
+            reason=intent.reason,
+            stop_engine=stop_engine,
+        )
+    except SwitchoverError as error:
+        if announced:
+            entry = repair_entry(
+                announced, actor=intent.actor, reason=intent.reason, failed_because=str(error)
+            )
+            await record_alone(parts.database, entry)
+        raise
 
 
 async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple[Drift, ...]:
@@ -27,7 +61,10 @@ async def accept(parts: BalancerParts, cycle: Cycle, *, intent: Intent) -> tuple
         drifts = await cycle.find_drift_under_lock()
         _require_acceptable(drifts)
         await _accept_overrides(parts, drifts, intent)
-        if any(drift.kind is DriftKind.FILE for drift in drifts):
+        files = [drift for drift in drifts if drift.kind is DriftKind.FILE]
+        if files:
+            entry = accepted_files_entry(files, actor=intent.actor, reason=intent.reason)
+            await record_alone(parts.database, entry)
             parts.engine.files.accept()
     await cycle.run()
     return drifts

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.balance import queries
 from switchover.balance.assets import Assets, check_assets, file_names
+from switchover.balance.audit import put_right_entry, revision_entry
 from switchover.balance.compile import Compiled, compile_engine
 from switchover.balance.lint import lint
 from switchover.balance.overrides import AdminState, Overrides, Target
@@ -31,6 +32,7 @@ from switchover.balance.revision import (
 from switchover.balance.targets import expand_target
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.footing import find_footing, go_back
+from switchover.directory.audit.work import record
 from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from switchover.balance.work.parts import BalancerParts
     from switchover.directory.access.role import Actor
     from switchover.model.platform_file.read import PlatformFile
+    from switchover.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ async def apply_edit(
         wish = await asyncio.to_thread(read_wish, text, {**kept, **files}, overrides, source=source)
         await parts.preflight(wish)
         draft = _draft(wish, intent, Verb.APPLY)
-        return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
+        return await _commit(parts, connection, latest, draft, wish, intent, dry_run=dry_run)
 
 
 async def roll_back(
@@ -153,7 +156,7 @@ async def roll_back(
         await parts.preflight(wish)
         intent = replace(intent, reason=intent.reason or f"back to revision {number}")
         draft = _draft(wish, intent, Verb.ROLLBACK)
-        return await _commit(parts, connection, latest, draft, wish, dry_run=dry_run)
+        return await _commit(parts, connection, latest, draft, wish, intent, dry_run=dry_run)
 
 
 async def change_servers(
@@ -180,12 +183,23 @@ async def change_servers(
         )
         wish = replace(wish, overrides=overrides)
         draft = _draft(wish, intent, _verb_of(state))
-        outcome = await _commit(parts, connection, latest, draft, wish)
+        outcome = await _commit(parts, connection, latest, draft, wish, intent)
         if outcome.diff or outcome.brought is None:
             return outcome
         commands = await parts.engine.enforce(targets, states=state is not None)
         if not commands:
             return outcome
+        await record(
+            connection,
+            put_right_entry(
+                draft.verb,
+                server,
+                targets,
+                actor=intent.actor,
+                reason=draft.reason,
+                commands=commands,
+            ),
+        )
         brought = replace(outcome.brought, means=Means.RUNTIME, commands=commands)
         return replace(outcome, brought=brought, summary="put right")
 
@@ -208,7 +222,7 @@ async def accept_overrides(
             overrides = overrides.changed([target], state=state, weight=weight)
         wish = replace(wish, overrides=overrides)
         draft = _draft(wish, intent, Verb.ACCEPT)
-        return await _commit(parts, connection, latest, draft, wish)
+        return await _commit(parts, connection, latest, draft, wish, intent)
 
 
 def read_wish(
@@ -250,10 +264,11 @@ async def current_wish(
 
 async def _commit(
     parts: BalancerParts,
-    connection: AsyncConnection[Any],
+    connection: Connection,
     latest: Revision | None,
     draft: Draft,
     wish: Wish,
+    intent: Intent,
     *,
     dry_run: bool = False,
 ) -> Outcome:
@@ -280,6 +295,13 @@ async def _commit(
 
     brought = await parts.engine.bring(compiled, meanwhile=find)
     try:
+        # Only now, because nobody else can add an entry until the commit.
+        await record(
+            connection,
+            revision_entry(
+                latest, draft, actor=intent.actor, number=number, diff=diff, summary=summary
+            ),
+        )
         await connection.commit()
     except Exception:
         # The revision is not known to exist, so the engine must not run it.

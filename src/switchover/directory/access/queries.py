@@ -99,14 +99,19 @@ async def touch_token(connection: AsyncConnection[Any], token_id: str, now: date
     )
 
 
-async def revoke_token(connection: AsyncConnection[Any], token_id: str, now: datetime) -> bool:
-    """End a token; False when there is no such token or it had ended."""
-    cursor = await connection.execute(
-        """
-        -- end a token; row lock
-        update api_token set revoked_at = %s
-        where id::text = %s and revoked_at is null
-        """,
-        (now, token_id),
-    )
-    return cursor.rowcount == 1
+async def revoke_token(
+    connection: AsyncConnection[Any], token_id: str, now: datetime
+) -> Token | None:
+    """End a token and return it; None when there is no such token or it had ended."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- end a token; row lock
+            update api_token set revoked_at = %s
+            where id::text = %s and revoked_at is null
+            returning {_COLUMNS}
+            """,  # noqa: S608 - constant names
+            (now, token_id),
+        )
+        row = await cursor.fetchone()
+    return _token(row) if row else None

@@ -1,8 +1,8 @@
-"""Roles, from least to most."""
+"""Roles, from least to most, and who has one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from switchover.errors import Refused
@@ -25,12 +25,28 @@ class Role(StrEnum):
         return self.rank >= other.rank
 
 
+class Door(StrEnum):
+    """Through which door somebody came in; ``CLI`` is what our command line says of itself."""
+
+    CONSOLE = "console"
+    API = "api"
+    CLI = "cli"
+    SYSTEM = "system"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who does something: the name that revisions and events record, and the role."""
+    """Who does something: the name that revisions, events and the audit log record, and the role.
+
+    ``door``, ``address`` and ``client`` are for the audit log and decide nothing: through which door, from
+    which address, and what the client says of itself.
+    """
 
     name: str
     role: Role
+    door: Door = field(default=Door.SYSTEM, compare=False)
+    address: str = field(default="", compare=False)
+    client: str = field(default="", compare=False)
 
     def require(self, role: Role) -> None:
         """Raise Refused unless the actor's role includes ``role``."""

@@ -9,6 +9,8 @@ from switchover import clock
 from switchover.directory.access import queries
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.token import NewToken, Token, new_token, token_hash
+from switchover.directory.audit.entry import Entry
+from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ async def create_token(
         raise Corrupt("a new token does not have the form of a token")
     async with database.transaction() as connection:
         await queries.insert_token(connection, fresh.token, digest)
+        await record(connection, Entry.by(actor, "token.create", name, after=_told(fresh.token)))
     return fresh
 
 
@@ -90,13 +93,31 @@ async def list_tokens(
         )
 
 
-async def revoke_token(database: Database, memory: TokenMemory, token_id: str) -> None:
+async def revoke_token(
+    database: Database, memory: TokenMemory, token_id: str, *, actor: Actor
+) -> None:
     """End a token now; raises NotFound when there is no such token that still works."""
+    if "\0" in token_id:  # which no text of the database holds
+        raise NotFound("there is no such token; see: switchover token list")
     try:
         async with database.transaction() as connection:
-            if not await queries.revoke_token(connection, token_id, clock.now()):
+            ended = await queries.revoke_token(connection, token_id, clock.now())
+            if ended is None:
                 raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")
+            await record(
+                connection, Entry.by(actor, "token.revoke", ended.name, before=_told(ended))
+            )
     finally:
         # Not before the commit: until then requests find the token valid and remember it. Nor only
         # when it succeeded: one whose answer was lost may have been stored.
         memory.forget_all()
+
+
+def _told(token: Token) -> dict[str, str | None]:
+    """Return what the audit log says of a token."""
+    expires_at = token.expires_at
+    return {
+        "id": token.id,
+        "role": token.role.value,
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+    }

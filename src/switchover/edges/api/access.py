@@ -15,7 +15,8 @@ from switchover import clock
 from switchover.app import Switchover
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.work import find_actor
-from switchover.errors import Unavailable
+from switchover.edges.provenance import note_refused, with_origin
+from switchover.errors import Refused, Unavailable
 
 DATABASE_HEADER = "Switchover-Database"
 """Says ``away`` where an answer was given from memory."""
@@ -41,6 +42,7 @@ class Needs:
 
     async def __call__(
         self,
+        request: Request,
         suite: Suite,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
         response: Response,
@@ -49,12 +51,19 @@ class Needs:
         actor = await self._find_actor(suite, credentials.credentials) if credentials else None
         if actor is None:
             require_prepared(suite)
+            if credentials:
+                await note_refused(suite, request, why="no valid token")
             raise HTTPException(
                 401,
                 "a valid token is needed: Authorization: Bearer swo_...",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        actor.require(self.role)
+        actor = with_origin(actor, request)
+        try:
+            actor.require(self.role)
+        except Refused as error:
+            await note_refused(suite, request, actor=actor, why=str(error))
+            raise
         if not suite.database.is_answering:
             response.headers[DATABASE_HEADER] = "away"
         return actor

@@ -63,8 +63,9 @@ async def list_drift(suite: Suite, actor: Watcher) -> dict[str, Any]:  # noqa: A
 @router.post("/drift/repair")
 async def repair_drift(suite: Suite, actor: Operator, body: RepairBody) -> dict[str, Any]:
     """Put every difference right; `stop_engine` stops an engine that runs and no revision ordered."""
-    repaired = await suite.cycle.repair(
-        author=actor.name, reason=body.reason, stop_engine=body.stop_engine
+    intent = Intent(actor=actor, origin=Origin.DRIFT, reason=body.reason)
+    repaired = await drift.repair(
+        suite.balance, suite.cycle, intent=intent, stop_engine=body.stop_engine
     )
     return {"repaired": [drift_body(item) for item in repaired]}
 
@@ -77,7 +78,7 @@ async def accept_drift(suite: Suite, actor: Operator, body: ReasonBody) -> dict[
     return {"accepted": [drift_body(item) for item in accepted]}
 
 
-@metrics_router.get("/metrics")
+@metrics_router.get("/metrics", response_class=PlainTextResponse)
 async def get_metrics(suite: Suite, actor: Watcher) -> Response:  # noqa: ARG001 - names the role
     """Return metrics in Prometheus' text format; without the database too, as `/api/v1/status`."""
     text, content_type = render_metrics(suite.observation, suite.cycle)

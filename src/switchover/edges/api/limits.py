@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from switchover.edges.api.errors import problem_body
+from switchover.edges.api.errors import PROBLEM_TYPE, problem_body
 from switchover.edges.readers import is_for_programs
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 async def _refuse(send: Send, status: int, detail: str) -> None:
     body = json.dumps(problem_body("HTTP error", status, detail)).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+    headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"connection", b"close")]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

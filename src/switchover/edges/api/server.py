@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from switchover.edges.api import (
     accounts,
+    audit,
     blocks,
     engine,
     events,
@@ -22,7 +23,13 @@ from switchover.edges.api import (
     tokens,
 )
 from switchover.edges.api.access import Viewer, least_role
-from switchover.edges.api.errors import answer_error, problem_body
+from switchover.edges.api.errors import (
+    PROBLEM_TYPE,
+    PROBLEMS,
+    answer_error,
+    describe,
+    problem_body,
+)
 from switchover.edges.api.limits import BodyLimit
 from switchover.edges.console import access as console_access
 from switchover.edges.console.server import add_console
@@ -48,6 +55,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
             events,
             accounts,
             tokens,
+            audit,
         )
     ),
     ("", engine.metrics_router),
@@ -60,15 +68,6 @@ failed and what to do; a 503 means: the database or engine does not answer, try 
 away, what the engine and the last revision read can tell is still answered to tokens that were used within the
 last 24 hours, with the header `Switchover-Database: away`.
 """
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "No valid token."},
-    403: {"description": "The token's role is too small."},
-    404: {"description": "No such thing."},
-    409: {"description": "Its state forbids this now."},
-    413: {"description": "The request is too large."},
-    422: {"description": "The input is wrong; nothing was changed."},
-    503: {"description": "A part does not answer; try later."},
-}
 
 
 def create_app(switchover: Switchover) -> FastAPI:
@@ -80,7 +79,7 @@ def create_app(switchover: Switchover) -> FastAPI:
         openapi_url=None,  # served below, to viewers: every route names its role
         docs_url=None,
         redoc_url=None,
-        responses=_PROBLEMS,
+        responses=PROBLEMS,
     )
     app.state.switchover = switchover
     for_programs = (*ROUTERS, ("/api/v1", _document_router(app)))
@@ -91,8 +90,9 @@ def create_app(switchover: Switchover) -> FastAPI:
         )
     app.add_exception_handler(SwitchoverError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
-    # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's.
-    for known in (HTTPException, 404, 405):
+    # By number too: a path or method that nobody serves raises Starlette's class, not FastAPI's, and so
+    # does a body that can not be read.
+    for known in (HTTPException, 400, 404, 405):
         app.add_exception_handler(known, _answer_http)
     app.add_exception_handler(Exception, _answer_fault)
     app.add_middleware(BodyLimit)
@@ -107,7 +107,7 @@ def _document_router(app: FastAPI) -> APIRouter:
     @router.get("/openapi.json")
     async def get_openapi(actor: Viewer) -> dict[str, Any]:  # noqa: ARG001 - names the role
         """Return this document."""
-        return app.openapi()
+        return describe(app)
 
     return router
 
@@ -149,7 +149,7 @@ async def _answer_validation(request: Request, error: Exception) -> JSONResponse
     return JSONResponse(
         problem_body("InvalidInput", 422, detail, problems=problems),
         status_code=422,
-        media_type="application/problem+json",
+        media_type=PROBLEM_TYPE,
     )
 
 
@@ -161,7 +161,7 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
         problem_body("HTTP error", status, _http_detail(request, status, error)),
         status_code=status,
         headers=getattr(error, "headers", None),
-        media_type="application/problem+json",
+        media_type=PROBLEM_TYPE,
     )
 
 
@@ -181,5 +181,5 @@ async def _answer_fault(request: Request, error: Exception) -> JSONResponse:  # 
     return JSONResponse(
         problem_body("Fault", 500, detail),
         status_code=500,
-        media_type="application/problem+json",
+        media_type=PROBLEM_TYPE,
     )

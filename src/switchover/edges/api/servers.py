@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from switchover import clock
 from switchover.app import Switchover
-from switchover.balance.advice import Advice
-from switchover.balance.event import Event, Severity
-from switchover.balance.overrides import AdminState, Target
+from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
-from switchover.balance.work import revisions, views
+from switchover.balance.work import advising, revisions, views
 from switchover.edges.api.access import Operator, Suite, Viewer, Watcher
 from switchover.edges.api.listing import CSV_TOO, After, Answer, Form, Format, Listing, Part, Row
 from switchover.edges.api.shapes import Reason, outcome_body
@@ -66,10 +62,6 @@ class AdviceBody(ScopeBody):
 
     percent: Annotated[int, Field(ge=0, le=100)]
     seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
-
-
-def _advised(target: Target, cause: str) -> Event:
-    return Event(kind="advice", severity=Severity.WARNING, cause=cause, target=target)
 
 
 @router.get("/servers", response_model=dict[str, Any], responses=CSV_TOO)
@@ -154,17 +146,16 @@ async def give_advice(
     suite: Suite, actor: Operator, server: str, body: AdviceBody
 ) -> dict[str, Any]:
     """Lower a server's share, or take it out with 0 percent, for a while."""
-    targets = await views.find_targets(
-        suite.balance, server, service=body.service, workload=body.workload
+    targets, until = await advising.give(
+        suite.balance,
+        suite.cycle,
+        server,
+        service=body.service,
+        workload=body.workload,
+        percent=body.percent,
+        seconds=body.seconds,
+        intent=revisions.Intent(actor=actor, origin=Origin.API, reason=body.reason),
     )
-    until = clock.now() + timedelta(seconds=body.seconds)
-    advice = Advice(
-        percent=body.percent, reason=body.reason or f"advice of {actor.name}", until=until
-    )
-    for target in targets:
-        suite.advice.give(target, advice)
-    cause = f"{body.percent} % until {until:%H:%M:%S} UTC by {actor.name}: {advice.reason}"
-    suite.events.add(*(_advised(target, cause) for target in targets))
     return {"targets": [str(target) for target in targets], "until": until.isoformat()}
 
 
@@ -177,9 +168,12 @@ async def withdraw_advice(
     workload: str | None = None,
 ) -> dict[str, Any]:
     """Take advice back; the engine restores the full share at its next question."""
-    targets = await views.find_targets(suite.balance, server, service=service, workload=workload)
-    for target in targets:
-        suite.advice.withdraw(target)
-    cause = f"advice withdrawn by {actor.name}"
-    suite.events.add(*(_advised(target, cause) for target in targets))
+    targets = await advising.withdraw(
+        suite.balance,
+        suite.cycle,
+        server,
+        service=service,
+        workload=workload,
+        intent=revisions.Intent(actor=actor, origin=Origin.API),
+    )
     return {"targets": [str(target) for target in targets]}

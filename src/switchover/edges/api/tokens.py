@@ -102,7 +102,7 @@ def _place(cursor: str) -> tuple[datetime, str]:
 
 
 @router.delete("/tokens/{token_id}")
-async def revoke_token(suite: Suite, actor: Admin, token_id: str) -> dict[str, str]:  # noqa: ARG001 - names the role
+async def revoke_token(suite: Suite, actor: Admin, token_id: str) -> dict[str, str]:
     """End a token now."""
-    await work.revoke_token(suite.database, suite.tokens, token_id)
+    await work.revoke_token(suite.database, suite.tokens, token_id, actor=actor)
     return {"revoked": token_id}

@@ -6,6 +6,9 @@ import fcntl
 import http.client
 import json
 import os
+import pwd
+import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ _CLASS_OF: dict[int, type[SwitchoverError]] = {
     503: Unavailable,
 }
 TIMEOUT_SECONDS = 60.0
+_UNNAMED = re.compile(r"[^A-Za-z0-9._@-]")
 _PART_BYTES = 64 * 1024
 
 
@@ -117,7 +121,11 @@ class Client:
         parts = urlsplit(self.url)
         connection = open_connection(self.url, self.pin, timeout=TIMEOUT_SECONDS)
         content = None if body is None else json.dumps(body)
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+            "Switchover-Client": _claim(),
+        }
         try:
             connection.request(method, f"{parts.path}/api/v1{path}", content, headers)
             answer = connection.getresponse()
@@ -142,6 +150,26 @@ class Client:
             raise Unavailable(f"{self.url} does not speak HTTP ({error!r})") from error
         finally:
             connection.close()
+
+
+def _claim() -> str:
+    """Return who runs this, for the audit log: many people share the token of a machine.
+
+    It is our word and proves nothing. Letters that are no plain name are left out.
+    """
+    user = os.environ.get("SUDO_USER") or _user_name()
+    host = socket.gethostname().partition(".")[0]
+    named = {"user": user, "host": host}
+    return "; ".join(
+        ["cli", *(f"{key}={_UNNAMED.sub('', text)[:40]}" for key, text in named.items() if text)]
+    )
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _with_query(path: str, query: Mapping[str, object]) -> str:

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "servers": ("server",),
     "accounts": ("account",),
     "tokens": ("token",),
+    "audit": ("audit",),
     "copy": ("copy",),
     "verify": ("verify",),
     "probe": ("probe-endpoint",),

@@ -7,14 +7,14 @@ see ``require_own_form``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Response
 
 from switchover.directory.access.account.account import Account
-from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import work as sessions
 from switchover.directory.access.session.session import (
     Session,
@@ -24,6 +24,7 @@ from switchover.directory.access.session.session import (
 )
 from switchover.edges.api.access import Suite, require_prepared
 from switchover.edges.api.limits import MAX_FORM_BYTES
+from switchover.edges.provenance import note_refused
 from switchover.errors import Refused
 
 OPEN_PATHS = frozenset(
@@ -58,8 +59,8 @@ class Person:
 
     @property
     def actor(self) -> Actor:
-        """Who does what this person does."""
-        return self.account.actor
+        """Who does what this person does, and from where."""
+        return replace(self.account.actor, door=Door.CONSOLE, address=self.address)
 
     @property
     def zone(self) -> str:
@@ -101,7 +102,11 @@ class SignedIn:
         request.state.person = person
         if request.method not in _SAFE:
             await require_own_form(request, secret)
-        person.actor.require(self.role)
+        try:
+            person.actor.require(self.role)
+        except Refused as error:
+            await note_refused(suite, request, actor=person.actor, why=str(error))
+            raise
         return person
 
 

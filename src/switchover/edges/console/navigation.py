@@ -48,7 +48,7 @@ SECTIONS: tuple[Section, ...] = (
         entries=(
             Entry(title="Accounts", path="/accounts", icon="people", role=Role.ADMIN),
             Entry(title="Tokens", path="/tokens", icon="key", role=Role.ADMIN),
-            Entry(title="Audit", path="/audit", icon="audit"),
+            Entry(title="Audit", path="/audit", icon="audit", role=Role.ADMIN),
         ),
     ),
 )

@@ -49,7 +49,7 @@ def add_console(app: FastAPI) -> None:
     shipped_assets()
     app.state.uploads = Uploads()
     app.state.live = Hub(app.state.switchover)
-    for known in (SwitchoverError, RequestValidationError, HTTPException, 404, 405, Exception):
+    for known in (SwitchoverError, RequestValidationError, HTTPException, 400, 404, 405, Exception):
         for_programs = app.exception_handlers[known]
         app.add_exception_handler(known, _by_reader(for_programs))
     app.add_middleware(HostCheck)

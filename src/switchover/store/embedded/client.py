@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -41,6 +41,7 @@ async def ensure_database(superuser_dsn: str) -> None:
             )
             if await found.fetchone() is None:
                 await connection.execute("create role switchover login")
+            await _ensure_application_role(connection)
             found = await connection.execute(
                 "select 1 from pg_database where datname = %s", (configuration.DATABASE,)
             )
@@ -48,6 +49,27 @@ async def ensure_database(superuser_dsn: str) -> None:
                 await connection.execute("create database switchover owner switchover")
     except psycopg.OperationalError as error:
         raise Unavailable(f"PostgreSQL stopped answering while it started: {error}") from error
+
+
+async def ensure_application_role(superuser_dsn: str) -> None:
+    """Make the role that the application works as, which a cluster of an earlier version does not have."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            superuser_dsn, connect_timeout=2, autocommit=True
+        )
+        async with connection:
+            await _ensure_application_role(connection)
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"PostgreSQL does not answer: {error}") from error
+
+
+async def _ensure_application_role(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Make ``switchover_app``, that our own role may take on: it owns nothing of the audit log."""
+    name = f"{configuration.ROLE}_app"
+    found = await connection.execute("select 1 from pg_roles where rolname = %s", (name,))
+    if await found.fetchone() is None:
+        await connection.execute("create role switchover_app nologin")
+        await connection.execute("grant switchover_app to switchover with inherit true, set true")
 
 
 def trim(superuser_dsn: str) -> None:

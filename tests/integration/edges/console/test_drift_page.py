@@ -39,6 +39,7 @@ class PlayedCycle:
         self.told: list[Any] = []
 
     async def repair(self, **given: Any) -> tuple[Drift, ...]:
+        given.pop("announce")  # writes the audit log, in a database
         self.told.append(given)
         if self.report.revision is None and not given["stop_engine"]:
             raise Conflict("the engine is running")

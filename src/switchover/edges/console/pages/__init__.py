@@ -8,6 +8,7 @@ from switchover.edges.console import live
 from switchover.edges.console.pages import (
     account,
     accounts,
+    audit,
     change,
     drift,
     engine,
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     drift.router,
     engine.router,
     search.router,
+    audit.router,
     help_page.router,
     theme.router,
     service_form.router,

@@ -48,9 +48,10 @@ async def repair(
     stop_engine: Annotated[str, Form(max_length=5)] = "",
 ) -> Response:
     """Put every difference right."""
+    intent = Intent(actor=person.actor, origin=Origin.DRIFT, reason=reason)
     try:
-        repaired = await suite.cycle.repair(
-            author=person.actor.name, reason=reason, stop_engine=stop_engine == "true"
+        repaired = await drift.repair(
+            suite.balance, suite.cycle, intent=intent, stop_engine=stop_engine == "true"
         )
     except Conflict as error:
         return _page(request, suite, person, conflict=str(error))

@@ -79,11 +79,11 @@ async def create_token(
 async def revoke_token(
     request: Request,
     suite: Suite,
-    person: Admin,  # noqa: ARG001 - names the role
+    person: Admin,
     token_id: str,
 ) -> Response:
     """End a token now."""
-    await work.revoke_token(suite.database, suite.tokens, token_id)
+    await work.revoke_token(suite.database, suite.tokens, token_id, actor=person.actor)
     return see_other(request, "/tokens")
 
 

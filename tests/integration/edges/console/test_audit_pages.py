@@ -1,0 +1,116 @@
+"""Pages of the audit log: list with filters, one entry, the proof; for administrators alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from tests.integration.edges.console.asgi import ask, console
+
+from switchover.directory.access.role import Actor, Door, Role
+from switchover.directory.audit import work
+from switchover.directory.audit.entry import Entry, Outcome
+from switchover.store.notary import Notary
+from switchover.store.pool import Database
+
+GRACE = Actor(name="grace", role=Role.OPERATOR, door=Door.CLI, address="192.0.2.8", client="cli")
+
+
+@pytest.fixture
+async def log(database_url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    notary = Notary(tmp_path / "secret.key", tmp_path / "audit.head")
+    async with Database(database_url, notary=notary) as database:
+        await work.record_alone(
+            database,
+            Entry.by(
+                GRACE,
+                "revision.apply",
+                "revision 1",
+                before={"revision": None},
+                after={"revision": 1, "diff": "--- before\n+++ after\n@@ -1 +1 @@\n+layout: l7"},
+                reason="<script>alert(1)</script>",
+            ),
+        )
+        await work.record_alone(
+            database, Entry.by(GRACE, "access.refused", "GET /tokens", outcome=Outcome.REFUSED)
+        )
+        yield database
+
+
+@pytest.fixture
+def app(log: Database) -> FastAPI:
+    return console(Role.ADMIN, database=log)
+
+
+async def test_the_list_shows_who_did_what_and_filters(app: FastAPI) -> None:
+    whole = await ask(app, "/audit")
+    assert whole.status == 200
+    assert whole.text.count('href="/audit/') >= 2
+    assert "<script>alert" not in whole.text
+    assert "&lt;script&gt;alert" in whole.text
+    some = await ask(app, "/audit?outcome=refused&actor=grace")
+    assert "access.refused" in some.text
+    assert "revision.apply" not in some.text
+    none = await ask(app, "/audit?since=2100-01-01T00:00")
+    assert "Nothing fits these filters" in none.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=yesterday",
+        "place=x",
+        "outcome=unheard",
+        "format=xml",
+        "since=0001-01-01T00:00%2B14:00",
+    ],
+)
+async def test_what_makes_no_sense_is_told(app: FastAPI, query: str) -> None:
+    assert (await ask(app, f"/audit?{query}")).status == 422
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_the_list_is_exported_as_it_is_filtered(app: FastAPI, form: str) -> None:
+    file = await ask(app, f"/audit?outcome=refused&format={form}")
+    assert file.status == 200
+    assert "switchover-audit-" in file.headers["content-disposition"]
+    assert "access.refused" in file.text
+    assert "revision.apply" not in file.text
+
+
+async def test_an_entry_shows_what_was_before_and_after(app: FastAPI) -> None:
+    shown = await ask(app, "/audit/1")
+    assert shown.status == 200
+    assert "layout: l7" in shown.text
+    assert "not proved" in shown.text
+    assert "192.0.2.8" in shown.text
+    assert (await ask(app, "/audit/99")).status == 404
+
+
+async def test_a_broken_log_is_shown_and_can_be_accepted(
+    app: FastAPI, log: Database, database_url: str
+) -> None:
+    assert "The log is whole" in (await ask(app, "/audit/proof")).text
+    superuser = database_url.replace("user=switchover", "user=postgres")
+    async with await psycopg.AsyncConnection.connect(superuser) as connection:
+        await connection.execute("alter table audit disable trigger all")
+        await connection.execute("update audit set actor = 'ada' where number = 1")
+    broken = await ask(app, "/audit/proof")
+    assert "entry 1 was changed" in broken.text
+    answer = await ask(app, "/audit/proof", method="POST", body=b"reason=restored+on+Monday")
+    assert (answer.status, answer.headers["location"]) == (303, "/audit/proof")
+    accepted = await ask(app, "/audit/proof")
+    assert "The log is whole" in accepted.text
+    assert "entry 1 was changed" in accepted.text
+    newest = (await work.list_entries(log, filters={}, limit=1))[0]
+    assert (newest["action"], newest["reason"]) == ("audit.accept", "restored on Monday")
+
+
+@pytest.mark.parametrize("path", ["/audit", "/audit/1", "/audit/proof"])
+async def test_nobody_without_a_session_sees_any_of_it(log: Database, path: str) -> None:
+    answer = await ask(console(None, database=log), path)
+    assert answer.status in {303, 307, 401, 403}
+    assert "grace" not in answer.text
