@@ -37,10 +37,14 @@ Change = PutBlock | RemoveBlock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockOutcome:
-    """What a change of one block did, and the comments of the file that it could not keep."""
+    """What a change of one block did.
+
+    ``lost_comments`` of the file it could not keep, ``written_out`` are the anchors it no longer shares.
+    """
 
     outcome: Outcome
     lost_comments: tuple[str, ...]
+    written_out: tuple[str, ...]
     text: str
     overrides: Overrides
 
@@ -142,6 +146,7 @@ async def change_block(
     return BlockOutcome(
         outcome=outcome,
         lost_comments=written.lost_comments,
+        written_out=written.written_out,
         text=written.text,
         overrides=overrides,
     )

@@ -27,7 +27,7 @@ from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, 
 from switchover.model.wording import is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from fastapi import Request
     from fastapi.responses import Response
@@ -149,7 +149,7 @@ class Asked:
             title=f"{title} {read.name}", path=self.request.url.path, parent=basis.number,
             crumbs=((self.form.section.value.capitalize(), f"/{self.form.section.value}"),),
             hidden=hidden_pairs(self.values), sent=files, is_other=is_other,
-            reason=self.values.get("reason"), is_removal=False, **told(done.outcome, ahead, name=read.name, lost=done.lost_comments),
+            reason=self.values.get("reason"), is_removal=False, **told(done.outcome, ahead, name=read.name, done=done),
         )  # fmt: skip
 
     async def _change(
@@ -213,7 +213,7 @@ class Removal:
                 **{**told(None, None), **page, "refusal": str(error)},
             )  # fmt: skip
         ahead = await foresee_block(self.suite, basis, done)
-        found = told(done.outcome, ahead, name=self.name, lost=done.lost_comments)
+        found = told(done.outcome, ahead, name=self.name, done=done)
         return render(
             self.request, self.person, "change_preview.html", block="content", **{**found, **page}
         )
@@ -262,7 +262,7 @@ def told(
     ahead: Foresight | None,
     *,
     name: str = "",
-    lost: Sequence[str] = (),
+    done: BlockOutcome | None = None,
 ) -> dict[str, Any]:
     """Return what a preview tells: difference, effects, findings near to the change and all others.
 
@@ -278,7 +278,8 @@ def told(
         "near": sorted(near, key=_gravest_first),
         "far": sorted((item for item in findings if item not in near), key=_gravest_first),
         "fresh": fresh,
-        "lost_comments": tuple(lost),
+        "lost_comments": done.lost_comments if done else (),
+        "written_out": done.written_out if done else (),
         "refusal": "",
         "users": (),
     }
