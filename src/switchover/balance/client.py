@@ -35,7 +35,7 @@ class Client:
 
 def age_words(seconds: int) -> str:
     """Return ``1h2m``: the two largest units."""
-    parts = []
+    parts: list[str] = []
     for unit, size in _UNITS:
         count, seconds = divmod(seconds, size)
         if count or (unit == "s" and not parts):

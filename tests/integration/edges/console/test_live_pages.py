@@ -86,7 +86,7 @@ async def test_before_the_first_platform_file_the_overview_leads_to_one() -> Non
     desk = Desk(wish=None)
     text = (await page(desk, "/")).text
     assert "No service yet" in text
-    assert 'href="/first-run"' in text
+    assert 'href="/start"' in text
     assert (await page(desk, "/services/web")).status == 404
     assert "No server yet" in (await page(desk, "/servers")).text
     await desk.board.close()
