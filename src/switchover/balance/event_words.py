@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from switchover.balance.event import Severity
 from switchover.model.wording import counted
 
 if TYPE_CHECKING:
@@ -17,70 +18,106 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindWords:
-    """A kind of event: a short title, and what it means."""
+    """A kind of event: how loud it always is, a short title, and what it means."""
 
+    severity: Severity
     title: str
     meaning: str
 
 
 KINDS: Mapping[str, KindWords] = {
     "server-down": KindWords(
+        severity=Severity.ERROR,
         title="Went down",
         meaning="Health checks failed often enough: new clients are sent elsewhere.",
     ),
     "server-up": KindWords(
-        title="Came up", meaning="Health checks pass again: new clients are sent here too."
+        severity=Severity.INFO,
+        title="Came up",
+        meaning="Health checks pass again: new clients are sent here too.",
     ),
     "server-stopping": KindWords(
-        title="Is stopping", meaning="The server itself said that it wants no new clients."
+        severity=Severity.WARNING,
+        title="Is stopping",
+        meaning="The server itself said that it wants no new clients.",
     ),
     "maintenance-entered": KindWords(
-        title="In maintenance", meaning="Taken out by an operator: no traffic and no checks."
+        severity=Severity.WARNING,
+        title="In maintenance",
+        meaning="Taken out by an operator: no traffic and no checks.",
     ),
     "maintenance-left": KindWords(
-        title="Out of maintenance", meaning="Put back by an operator; checks have begun again."
+        severity=Severity.INFO,
+        title="Out of maintenance",
+        meaning="Put back by an operator; checks have begun again.",
     ),
     "maintenance-kept": KindWords(
-        title="Stays in maintenance", meaning="One reason for it is gone, another is left."
+        severity=Severity.INFO,
+        title="Stays in maintenance",
+        meaning="One reason for it is gone, another is left.",
     ),
     "drain-entered": KindWords(
-        title="Draining", meaning="Who is connected stays; new clients are sent elsewhere."
+        severity=Severity.WARNING,
+        title="Draining",
+        meaning="Who is connected stays; new clients are sent elsewhere.",
     ),
-    "drain-left": KindWords(title="Drain ended", meaning="New clients are sent here again."),
+    "drain-left": KindWords(
+        severity=Severity.INFO, title="Drain ended", meaning="New clients are sent here again."
+    ),
     "drain-kept": KindWords(
-        title="Stays drained", meaning="One reason for it is gone, another is left."
+        severity=Severity.INFO,
+        title="Stays drained",
+        meaning="One reason for it is gone, another is left.",
     ),
     "pool-empty": KindWords(
+        severity=Severity.ERROR,
         title="No server left",
         meaning="Users of this workload get the sorry page or server, or are refused.",
     ),
     "engine-started": KindWords(
-        title="Engine started", meaning="HAProxy was not running and was started."
+        severity=Severity.WARNING,
+        title="Engine started",
+        meaning="HAProxy was not running and was started.",
     ),
     "engine-changed": KindWords(
-        title="Engine changed", meaning="HAProxy was brought to the latest revision."
+        severity=Severity.INFO,
+        title="Engine changed",
+        meaning="HAProxy was brought to the latest revision.",
     ),
     "engine-reloaded": KindWords(
+        severity=Severity.INFO,
         title="Engine reloaded",
         meaning="A new HAProxy worker took over; open connections end in the old one.",
     ),
     "engine-failed": KindWords(
-        title="Engine failed", meaning="HAProxy does not run as it should: act now."
+        severity=Severity.ERROR,
+        title="Engine failed",
+        meaning="HAProxy does not run as it should: act now.",
     ),
     "engine-notice": KindWords(
-        title="Engine notice", meaning="HAProxy printed this as an alert or error."
+        severity=Severity.WARNING,
+        title="Engine notice",
+        meaning="HAProxy printed this as an alert or error.",
     ),
     "drift": KindWords(
-        title="Drift", meaning="What runs was changed behind switchover's back: see Drift."
+        severity=Severity.WARNING,
+        title="Drift",
+        meaning="What runs was changed behind switchover's back: see Drift.",
     ),
     "drift-repaired": KindWords(
-        title="Drift repaired", meaning="What runs was put back to what was ordered."
+        severity=Severity.INFO,
+        title="Drift repaired",
+        meaning="What runs was put back to what was ordered.",
     ),
     "advice": KindWords(
-        title="Advice", meaning="A server's share was lowered or given back for a while."
+        severity=Severity.WARNING,
+        title="Advice",
+        meaning="A server's share was lowered or given back for a while.",
     ),
     "events-lost": KindWords(
-        title="Events lost", meaning="The database was away for longer than events can wait."
+        severity=Severity.ERROR,
+        title="Events lost",
+        meaning="The database was away for longer than events can wait.",
     ),
 }
 """Every kind that is written, in the order in which a list of them is read."""

@@ -29,8 +29,8 @@ MILDEST_FIRST = (
 class SingleFailure:
     """What the loss of one server does: the worst that users of any workload meet, and where.
 
-    ``felt`` are the services with their workloads that meet the worst; ``share`` is the least capacity
-    that any of those keeps, from 0 to 1.
+    ``share`` is the least capacity that a workload with that outcome keeps, from 0 to 1; ``felt`` are the
+    services with the workloads that meet both.
     """
 
     server: str
@@ -55,14 +55,15 @@ def single_failures(
 
 
 def _worst(server: str, rows: list[tuple[Outcome, float, str, str]]) -> SingleFailure:
-    worst = max((row[0] for row in rows), key=MILDEST_FIRST.index)
+    outcome = max((row[0] for row in rows), key=MILDEST_FIRST.index)
+    share = min(row[1] for row in rows if row[0] is outcome)
     felt: defaultdict[str, list[str]] = defaultdict(list)
-    for outcome, _, service, workload in rows:
-        if outcome is worst:
+    for met, kept, service, workload in rows:
+        if (met, kept) == (outcome, share):
             felt[service].append(workload)
     return SingleFailure(
         server=server,
-        outcome=worst,
+        outcome=outcome,
         felt=tuple((service, tuple(names)) for service, names in felt.items()),
-        share=min(share for outcome, share, _, _ in rows if outcome is worst),
+        share=share,
     )

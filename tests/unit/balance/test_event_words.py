@@ -8,20 +8,24 @@ from pathlib import Path
 import pytest
 
 import switchover
+from switchover.balance.event import Severity
 from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
-from switchover.balance.health_events import _KIND
+from switchover.balance.health_events import _KIND, _SEVERITY
 
 SOURCE = Path(switchover.__file__).parent
 
 
 def test_every_kind_that_is_written_has_words_and_no_other() -> None:
-    # An event's kind is a literal where it is made; "file" and the like are checks of templates.
     made = {
-        kind
+        kind: Severity[severity]
         for path in SOURCE.rglob("*.py")
-        for kind in re.findall(r"\bEvent\(\s*kind=\"([a-z-]+)\"", path.read_text("utf-8"))
+        for kind, severity in re.findall(
+            r"\bEvent\(\s*kind=\"([a-z-]+)\",\s*severity=Severity\.([A-Z]+)",
+            path.read_text("utf-8"),
+        )
     }
-    assert made | set(_KIND.values()) == set(KINDS)
+    made |= {kind: _SEVERITY.get(event, Severity.INFO) for event, kind in _KIND.items()}
+    assert made == {kind: words.severity for kind, words in KINDS.items()}
 
 
 def test_a_kind_that_nobody_knows_is_told_by_itself() -> None:

@@ -33,6 +33,12 @@ def test_one_of_two_servers_costs_capacity_and_the_only_one_costs_the_service() 
     assert found["cas1"].felt == (("lonely", ("owa", "ecp")),)
 
 
+def test_the_least_capacity_is_told_with_those_who_keep_no_more() -> None:
+    three = replace(service_of(servers=["cas1", "cas2", "cas3"]), name="three")
+    found = single_failures(balance_of(three, service_of()), Overrides(), ["cas1"])
+    assert (found["cas1"].share, found["cas1"].felt) == (0.5, (("mail", ("owa", "ecp")),))
+
+
 def test_what_operators_took_out_counts() -> None:
     target = Target(service="mail", pool="owa", server="cas2")
     overrides = Overrides(by_target={target: Override(state=AdminState.DRAIN)})

@@ -89,9 +89,13 @@ def tell(row: Mapping[str, Any]) -> ToldEvent:
         service=row["service"],
         workload=row["workload"],
         server=row["server"],
-        cause="" if row["cause"] == kind.replace("-", " ") else row["cause"],
+        cause="" if _says_the_kind_again(kind, row["cause"]) else row["cause"],
         explanation=explain(kind, row["cause"], row["detail"]),
     )
+
+
+def _says_the_kind_again(kind: str, cause: str) -> bool:
+    return cause == kind.replace("-", " ") or cause.startswith("leaving forced")
 
 
 def _level(kind: str, severity: str) -> str:
@@ -132,11 +136,20 @@ def read_filters(query: ListQuery, zone: str, known: KnownNames) -> dict[str, ob
         "service": _names(query.get("service"), known.service),
         "workload": _names(query.get("workload"), known.workload),
         "server": _names(query.get("server"), known.server),
-        "kind": query.get("kind"),
-        "severity": query.get("severity"),
+        **_kind_and_severity(query.get("kind"), query.get("severity")),
         "since": _moment(query.get("since"), zone),
         "until": _moment(query.get("until"), zone),
     }
+
+
+def _kind_and_severity(kind: str | None, severity: str | None) -> dict[str, object]:
+    """Return one filter where two say the same, and one that nothing fits where they contradict each other.
+
+    The database would have to look at every event of the kind to find that out.
+    """
+    if kind is None or severity is None:
+        return {"kind": kind, "severity": severity}
+    return {"kind": kind if KINDS[kind].severity == severity else []}
 
 
 def _names(text: str | None, known: tuple[str, ...]) -> str | list[str] | None:

@@ -66,6 +66,7 @@ def test_the_engines_words_stay_beside_the_explanation() -> None:
 
 def test_what_only_says_the_kind_again_is_left_out() -> None:
     assert tell({**ROW, "kind": "drain-entered", "cause": "drain entered"}).cause == ""
+    assert tell({**ROW, "kind": "drain-left", "cause": "leaving forced drain"}).cause == ""
 
 
 def test_a_part_of_a_name_stands_for_all_names_with_it() -> None:
@@ -75,6 +76,12 @@ def test_a_part_of_a_name_stands_for_all_names_with_it() -> None:
     # A server that is gone from the platform file has events all the same.
     assert filters(server="old9", service="mai") == {"server": "old9", "service": "mail"}
     assert filters() == {}
+
+
+def test_a_severity_that_a_kind_never_has_finds_nothing_and_the_usual_one_needs_no_asking() -> None:
+    assert filters(kind="server-down", severity="error") == {"kind": "server-down"}
+    assert filters(kind="server-down", severity="info") == {"kind": []}
+    assert filters(severity="info") == {"severity": "info"}
 
 
 def test_moments_are_read_in_the_zone_of_who_asks() -> None:
