@@ -84,7 +84,12 @@ def main() -> None:
     print()
     print(
         json.dumps(
-            {"machine": machine, "others_cores": round(others, 2), "stolen_cores": stolen, **figures}
+            {
+                "machine": machine,
+                "others_cores": round(others, 2),
+                "stolen_cores": stolen,
+                **figures,
+            }
         )
     )
 
@@ -101,7 +106,9 @@ def _measure(scratch: Path, plan: Plan) -> dict[str, Any]:
         ),
         serving(scratch, cores) as running,
     ):  # fmt: skip
-        print(f"console: {plan.size.services} services, {plan.size.servers} servers ...", flush=True)
+        print(
+            f"console: {plan.size.services} services, {plan.size.servers} servers ...", flush=True
+        )
         began = time.perf_counter()
         running.apply(platform_text(plan.size), files)
         applied = time.perf_counter() - began

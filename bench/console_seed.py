@@ -153,7 +153,9 @@ def _parts(size: Size) -> dict[str, list[tuple[str, dict[str, object]]]]:
     charted = {"low": 1, "high": size.charted}
     others = {"low": size.charted + 1, "high": size.services}
     return {
-        "events": [(_EVENTS, {"events": size.events, "days": size.days, "services": size.services})],
+        "events": [
+            (_EVENTS, {"events": size.events, "days": size.days, "services": size.services})
+        ],
         "minutes": [
             _statistics("minute", charted, last=size.minute_days * 1440),
             _statistics("minute", others, last=60),

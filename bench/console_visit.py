@@ -29,9 +29,9 @@ def list_pages(examples: Mapping[str, str]) -> list[str]:
     found = []
     for path, route in list_routes(app):
         shown = getattr(route.response_class, "value", route.response_class)
-        if "GET" in route.methods and issubclass(shown, HTMLResponse):
-            if not path.startswith(APART):
-                found.append(re.sub(r"\{(\w+)(:\w+)?\}", lambda word: examples[word[1]], path))
+        is_page = "GET" in route.methods and issubclass(shown, HTMLResponse)
+        if is_page and not path.startswith(APART):
+            found.append(re.sub(r"\{(\w+)(:\w+)?\}", lambda word: examples[word[1]], path))
     return sorted(set(found))
 
 

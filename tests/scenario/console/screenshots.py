@@ -132,9 +132,10 @@ async def _picture_all(browser: Browser, stage: Stage, path: str) -> None:
     state = None if path.startswith(UNSIGNED) else stage.states["admin"]
     for suffix, width in WIDTHS.items():
         for scheme in SCHEMES:
-            async with watched(
-                browser, stage.home, width=width, scheme=scheme, state=state
-            ) as (page, watch):
+            async with watched(browser, stage.home, width=width, scheme=scheme, state=state) as (
+                page,
+                watch,
+            ):
                 watch.expect("")  # faults are the stories' business
                 await page.goto(address_of(path))
                 await page.wait_for_timeout(600)
@@ -187,7 +188,9 @@ def _differing(one: Image.Image, other: Image.Image) -> float:
     """Return the share of pixels that differ; 1 where the sizes do."""
     if one.size != other.size:
         return 1.0
-    difference = ImageChops.difference(one, other).convert("L").point(lambda value: value > 24 and 255)
+    difference = (
+        ImageChops.difference(one, other).convert("L").point(lambda value: value > 24 and 255)
+    )
     return difference.histogram()[255] / (one.width * one.height)
 
 

@@ -10,7 +10,9 @@ from tests.scenario.console.browser import watched
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("console")]
 
 HOME = "http://console.contoso.example"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+)
 
 
 async def faults_of(browser: Browser, body: str, *, policy: str = POLICY) -> list[str]:

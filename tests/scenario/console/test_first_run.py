@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from tests.integration.practice_farm import NAME, PORTS
+from tests.integration.practice_farm import PORTS
 from tests.integration.suite import Suite, suite
 from tests.scenario.console.axe import serious_issues
 from tests.scenario.console.browser import watched
@@ -72,7 +72,7 @@ async def add_server(page: Page, name: str, address: str) -> None:
 async def add_imap_service(page: Page, address: str) -> None:
     await page.goto("/start")
     await page.get_by_role("link", name="Add a service").click()
-    await page.get_by_role("link", name=re.compile("IMAP")).first.click()
+    await page.get_by_role("link", name="IMAP over TLS").first.click()
     await page.get_by_label("Name", exact=False).first.fill("imap")
     await page.get_by_label("Address", exact=False).first.fill(address)
     await page.get_by_label("Port", exact=False).first.fill("10993")

@@ -15,28 +15,29 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 MOST_TABS = 400
-# What has the focus: a number that is the element's own, and whether the focus can be seen on it.
-FOCUSED = """
-() => {
+# Elements get a number of their own when they are first seen: live pages add and remove others.
+NUMBER = "window.seen ??= 0; const number = one => one.ownNumber ??= ++window.seen;"
+FOCUSED = f"""
+() => {{
+  {NUMBER}
   const one = document.activeElement;
   if (!one || one === document.body) return null;
-  const all = [...document.querySelectorAll('*')];
   const style = getComputedStyle(one);
   const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1;
-  return {number: all.indexOf(one), what: one.outerHTML.slice(0, 120),
-    seen: outlined || style.boxShadow !== 'none'};
-}
+  return {{number: number(one), what: one.outerHTML.slice(0, 120),
+    seen: outlined || style.boxShadow !== 'none'}};
+}}
 """
-CONTROLS = """
-() => {
-  const all = [...document.querySelectorAll('*')];
+CONTROLS = f"""
+() => {{
+  {NUMBER}
   const kinds = 'a[href], button, input:not([type=hidden]), select, textarea, summary';
   return [...document.querySelectorAll(kinds)]
-    .filter(one => one.checkVisibility({visibilityProperty: true}) && !one.disabled
+    .filter(one => one.checkVisibility({{visibilityProperty: true}}) && !one.disabled
       && one.tabIndex >= 0 && one.getBoundingClientRect().width > 0)
     .filter(one => one.type !== 'radio' || one.checked)
-    .map(one => [all.indexOf(one), one.outerHTML.slice(0, 120)]);
-}
+    .map(one => [number(one), one.outerHTML.slice(0, 120)]);
+}}
 """
 
 
@@ -59,12 +60,15 @@ async def test_tab_comes_to_every_control_and_the_focus_can_be_seen(
         await page.goto(address)
         controls: dict[int, str] = dict(await page.evaluate(CONTROLS))
         reached: dict[int, dict[str, Any]] = {}
-        for _number in range(MOST_TABS):
+        last = 0
+        for _ in range(MOST_TABS):
             await page.keyboard.press("Tab")
             found = await page.evaluate(FOCUSED)
-            if found is None or found["number"] in reached:
+            # Fields of dates have several places each; the last is a button with a ring of its own.
+            if found is None or (found["number"] in reached and found["number"] != last):
                 break
-            reached[found["number"]] = found
+            last = found["number"]
+            reached.setdefault(last, found)
         assert [what for number, what in controls.items() if number not in reached] == []
         assert [found["what"] for found in reached.values() if not found["seen"]] == []
         first = next(iter(reached.values()))
@@ -85,9 +89,19 @@ async def test_a_server_is_found_drained_and_resumed_without_a_mouse(
         await expect(page).to_have_url(f"{stage.home}/")
 
         await page.keyboard.press("/")
-        await expect(page.get_by_role("searchbox")).to_be_focused()
+        await expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
         await page.keyboard.type("cas2")
         await page.keyboard.press("Enter")
         await tab_to(page, page.locator("main").get_by_role("link", name="cas2", exact=True))
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_contain_text("cas2")
+
+        for word, is_draining in (("Drain", True), ("Resume", False)):
+            await tab_to(page, page.get_by_role("link", name=word, exact=True))
+            await page.keyboard.press("Enter")
+            await tab_to(page, page.get_by_label("Reason, for the history"))
+            await page.keyboard.type("by keyboard")
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#notices")).to_contain_text("revision")
+            servers = await stage.suite.servers()
+            assert servers["mail.owa", "cas2"].is_draining == is_draining

@@ -12,7 +12,7 @@ from tests.integration.suite import suite
 from tests.scenario.console.browser import watched
 from tests.scenario.console.conftest import Visit
 from tests.scenario.console.signing import fill_in, sign_in
-from tests.scenario.console.stage import PASSWORD, Stage
+from tests.scenario.console.stage import PASSWORD, Stage, make_account
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -31,6 +31,7 @@ async def test_somebody_from_the_identity_provider_gets_in_with_the_role_of_his_
             given = {f"SWITCHOVER_{key.upper()}": value for key, value in provider.settings.items()}
             fresh.environment.update(given, SWITCHOVER_OIDC_OPERATOR_GROUPS="mail-operators")
             await fresh.start("--api", f"{fresh.address}:8440")
+            await make_account(fresh, "anna", "admin")
             async with watched(browser, home) as (page, watch):
                 watch.homes.add(provider.issuer)
                 watch.expect(re.escape(provider.issuer))  # its pages are not ours to judge
@@ -41,8 +42,8 @@ async def test_somebody_from_the_identity_provider_gets_in_with_the_role_of_his_
                 await page.locator("[type=submit]").click()
                 await page.locator("[type=submit]").click()
                 await expect(page).to_have_url(f"{home}/events?severity=error")
-                await expect(page.locator("header")).to_contain_text("bruno")
-                await expect(page.locator("header")).to_contain_text("operator")
+                await expect(page.get_by_role("banner")).to_contain_text("bruno")
+                await expect(page.get_by_role("banner")).to_contain_text("operator")
 
 
 async def test_a_wrong_password_is_told_plainly_and_lets_nobody_in(visit: Visit) -> None:
@@ -66,7 +67,7 @@ async def test_after_signing_in_one_is_where_one_wanted_to_be_and_after_signing_
         cookie = next(one for one in await page.context.cookies() if one["name"] == "switchover")
         assert cookie["httpOnly"]
         assert cookie["sameSite"] == "Lax"
-        await page.locator("header").get_by_role("button", name="viewer").click()
+        await page.get_by_role("banner").get_by_role("button", name="viewer").click()
         await page.get_by_role("button", name="Sign out").click()
         await expect(page).to_have_url(re.compile("/sign-in"))
         # Back, or with the old cookie: the session is gone on the server too.

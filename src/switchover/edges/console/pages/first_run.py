@@ -24,7 +24,7 @@ from switchover.edges.console.pages.sign_in import give_visitor, open_browser, v
 from switchover.errors import Conflict, InvalidInput, Refused
 
 router = APIRouter()
-AFTERWARDS = "/"
+AFTERWARDS = "/start"
 """Where the first administrator goes from here."""
 Field = Annotated[str, Form(max_length=4096)]
 
