@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import pwd
@@ -20,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.balance.advice import AdviceBoard
-from switchover.balance.compile import EngineFacts
 from switchover.balance.event import Event, Severity
 from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import parse_target
-from switchover.balance.probes.machine import descriptor_limit, find_ca_bundle, read_machine_facts
+from switchover.balance.probes.engine_facts import read_engine_facts
+from switchover.balance.probes.machine import read_machine_facts
 from switchover.balance.work.advice import open_agent_port
 from switchover.balance.work.board import Board
 from switchover.balance.work.cycle import Cycle
@@ -75,9 +74,6 @@ LOCAL_TOKEN_NAME = "local administrator"  # noqa: S105 - a name, not the secret
 LOCAL_TOKEN_DAYS = 365.0
 LOCAL_TOKEN_RENEWAL = timedelta(days=30)
 STOP_GRACE_SECONDS = 2.0
-ENGINE_USERS = ("haproxy", "nobody")
-ENGINE_GROUPS = {"haproxy": "haproxy", "nobody": "nogroup"}
-"""Users that the engine's workers may become when we are root, the first that exists."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -214,7 +210,7 @@ async def _open_balancer(
         database=database,
         engine=engine,
         sealer=sealer,
-        facts=_engine_facts(settings, agent_port),
+        facts=read_engine_facts(settings, agent_port),
         machine=MachineFacts(engine=version.text, tls_library=version.tls_library),
     )
     events = EventLog()
@@ -300,39 +296,6 @@ async def _open_agent(stack: AsyncExitStack, settings: Settings, advice: AdviceB
     kept.write_text(str(port), "ascii")
     stack.callback(server.close)
     return port
-
-
-def _engine_facts(settings: Settings, agent_port: int) -> EngineFacts:
-    run = settings.run_dir
-    user = _engine_user() if settings.is_root else None
-    return EngineFacts(
-        admin_socket=f"unix@{run}/engine.sock",
-        log_socket=f"{run}/log.sock",
-        event_socket=f"{run}/events.sock",
-        state_file=str(settings.engine_dir / "servers.state"),
-        peers_socket=f"unix@{run}/peers.sock",
-        max_connections=_max_connections(),
-        agent_address="127.0.0.1",
-        agent_port=agent_port,
-        system_ca=str(find_ca_bundle() or "/etc/ssl/certs/ca-certificates.crt"),
-        user=user,
-        group=ENGINE_GROUPS[user] if user else None,
-        open_files=descriptor_limit(),
-        threads=os.cpu_count() or 1,
-        token=hashlib.sha256(os.fsencode(settings.data_dir)).hexdigest()[:8],
-    )
-
-
-def _engine_user() -> str | None:
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in ENGINE_USERS if name in names), None)
-
-
-def _max_connections() -> int:
-    """The most that fits the descriptor limit: two for each connection, a quarter kept for the rest."""
-    limit = descriptor_limit()
-    reserve = min(20_000, limit // 4)
-    return max(100, min(100_000, (limit - reserve) // 2))
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -32,6 +32,7 @@ from switchover.balance.revision import (
 from switchover.balance.targets import expand_target
 from switchover.balance.work.engine_room import Means
 from switchover.balance.work.footing import find_footing, go_back
+from switchover.balance.work.keeping import load_files, write_revision
 from switchover.directory.audit.work import record
 from switchover.errors import Conflict, NotFound
 from switchover.model.platform_file.read import raise_problems, read_platform_file
@@ -123,7 +124,7 @@ async def apply_edit(
         await queries.lock_revisions(connection)
         latest = await queries.find_latest(connection)
         _require_parent(latest, parent)
-        kept = await _load_files(parts, connection, latest)
+        kept = await load_files(parts, connection, latest)
         before = (latest.text, latest.overrides) if latest else ("", Overrides())
         text, overrides = await asyncio.to_thread(edit, *before)
         wish = await asyncio.to_thread(read_wish, text, {**kept, **files}, overrides, source=source)
@@ -151,7 +152,7 @@ async def roll_back(
         old = await queries.find_revision(connection, number)
         if old is None:
             raise NotFound(f"there is no revision {number}; see: switchover history")
-        files = await _load_files(parts, connection, old)
+        files = await load_files(parts, connection, old)
         wish = await asyncio.to_thread(read_wish, old.text, files, old.overrides)
         await parts.preflight(wish)
         intent = replace(intent, reason=intent.reason or f"back to revision {number}")
@@ -256,7 +257,7 @@ async def current_wish(
     key = (latest.number, latest.text)
     if parts.wish is not None and parts.wish[0] == key:
         return parts.wish[1]
-    files = await _load_files(parts, connection, latest)
+    files = await load_files(parts, connection, latest)
     wish = await asyncio.to_thread(read_wish, latest.text, files, latest.overrides)
     parts.wish = (key, wish)
     return wish
@@ -287,7 +288,9 @@ async def _commit(
         )  # fmt: skip
     number = (latest.number if latest else 0) + 1
     before = await find_footing(parts.engine, await _undo_target(parts, connection, latest))
-    await _write(parts, connection, latest, draft, wish, number=number, diff=diff, summary=summary)
+    await write_revision(
+        parts, connection, latest, draft, wish.files, number=number, diff=diff, summary=summary
+    )
     found: list[tuple[Finding, ...]] = []
 
     async def find() -> None:
@@ -331,60 +334,6 @@ async def _find_findings(parts: BalancerParts, wish: Wish) -> tuple[Finding, ...
     return await asyncio.to_thread(
         lint, wish.balance, wish.assets, live=None, machine=machine, now=clock.now()
     )
-
-
-async def _write(
-    parts: BalancerParts,
-    connection: AsyncConnection[Any],
-    latest: Revision | None,
-    draft: Draft,
-    wish: Wish,
-    *,
-    number: int,
-    diff: str,
-    summary: str,
-) -> None:
-    now = clock.now()
-    document = hashlib.sha256(draft.text.encode()).hexdigest()
-    known = set(latest.files.values()) if latest else set()
-    sealed = {
-        digest: parts.sealer.seal(wish.files[name], f"asset:{digest}")
-        for name, digest in draft.files.items()
-        if digest not in known
-    }
-    async with connection.pipeline():  # one trip to the database, not four
-        await queries.insert_document(connection, document, draft.text, now)
-        await queries.insert_assets(connection, sealed, now)
-        await queries.insert_revision(
-            connection,
-            draft,
-            number=number,
-            parent=latest.number if latest else None,
-            document=document,
-            diff=diff,
-            summary=summary,
-            now=now,
-        )
-        await queries.save_engine(
-            connection,
-            applied_revision=number,
-            file_digest=None,
-            loaded_digest=None,
-            accepted_digest=None,
-            now=now,
-        )
-
-
-async def _load_files(
-    parts: BalancerParts, connection: AsyncConnection[Any], revision: Revision | None
-) -> dict[str, bytes]:
-    if revision is None or not revision.files:
-        return {}
-    sealed = await queries.load_assets(connection, revision.files.values())
-    return {
-        name: parts.sealer.unseal(sealed[digest], f"asset:{digest}")
-        for name, digest in revision.files.items()
-    }
 
 
 def _draft(wish: Wish, intent: Intent, verb: Verb) -> Draft:

@@ -60,8 +60,8 @@ class AcceptBody(BaseModel):
 @router.get("/audit", response_model=dict[str, Any], responses=CSV_TOO)
 async def list_entries(
     suite: Suite,
-    actor_: Admin,  # noqa: ARG001 - names the role
-    actor: Name = None,
+    actor: Admin,  # noqa: ARG001 - names the role
+    who: Annotated[Word | None, Query(alias="actor", description="Only what they did.")] = None,
     action: Action = None,
     subject: Name = None,
     origin: Door | None = None,
@@ -76,7 +76,7 @@ async def list_entries(
 ) -> Answer:
     """List who did what, newest first; `before` continues after the last number of a page."""
     filters = {
-        "actor": actor,
+        "actor": who,
         "action": action,
         "subject": subject,
         "origin": origin.value if origin else None,

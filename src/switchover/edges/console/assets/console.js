@@ -70,7 +70,7 @@
 
   // An address holds only what was chosen.
   document.addEventListener("formdata", (event) => {
-    if (!event.target.matches(".filters, .search")) return;
+    if (!event.target.matches(".filters, .search, .board")) return;
     for (const [key, value] of [...event.formData]) if (value === "") event.formData.delete(key);
   });
 
