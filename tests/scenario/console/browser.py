@@ -126,6 +126,7 @@ async def watched(
         await context.add_init_script(TELL_VIOLATIONS)
     try:
         yield await context.new_page(), watch
-        assert watch.unexpected() == []
+        faults = watch.unexpected()
+        assert not faults, "\n".join(faults)
     finally:
         await context.close()
