@@ -15,7 +15,6 @@ import asyncio
 import json
 import shutil
 import statistics
-
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import Any
 
 from backends import make_certificates, web_servers
 from console_open import measure_open
+from console_seed import FULL as FULL_SIZE
 from console_seed import QUICK as QUICK_SIZE
 from console_seed import Size, platform_text, seed, server_addresses, service_name
 from console_visit import Visitor, list_pages
@@ -50,7 +50,7 @@ MORE = (
 class Plan:
     """How large, how often, how many, how long."""
 
-    size: Size = Size()
+    size: Size = FULL_SIZE
     rounds: int = 40
     consoles: int = 200
     seconds: float = 40.0

@@ -53,6 +53,7 @@ class Size:
         return self.services * SERVERS_PER_SERVICE
 
 
+FULL = Size()
 QUICK = Size(services=8, events=20_000, days=10, minute_days=1, charted=1, revisions=50)
 
 

@@ -13,6 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from fastapi.responses import HTMLResponse
+
 from serving import KEPT_SECONDS, Serving
 from switchover import clock
 from switchover.app import Switchover
