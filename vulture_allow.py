@@ -105,3 +105,7 @@ _.rich_help_panel
 _.placeholder
 _.is_restricted
 _.names_id
+# Read in the console's templates.
+_.align
+_.icon
+_.list_path
