@@ -239,6 +239,7 @@ async def _open_balancer(
     board = Board(parts=parts, observation=observation, cycle=cycle)
     events.listeners.append(board.hear)
     stack.push_async_callback(board.close)
+    refusals = Refusals(database)
     return Switchover(
         settings=settings,
         database=database,
@@ -252,9 +253,10 @@ async def _open_balancer(
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),
-        refusals=Refusals(database),
+        refusals=refusals,
         access=AccessParts(
             database=database,
+            refusals=refusals,
             sealer=sealer,
             limits=Limits(
                 idle=timedelta(minutes=settings.session_idle_minutes),

@@ -31,7 +31,7 @@ async def add_person(at: Suite, name: str, role: Role) -> str:
         values (%s, %s, %s, %s, now(), now(), 'a test')
         on conflict (lower(name)) do update
         set role = excluded.role, password_hash = excluded.password_hash, disabled_at = null,
-            totp_secret = null, totp_draft = null
+            totp_secret = null, totp_draft = null, zone = 'UTC'
         returning id::text
     """
     rows = await query(at, statement, clock.new_id(), name, role.value, _HASH)

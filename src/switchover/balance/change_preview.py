@@ -49,6 +49,14 @@ class Felt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeltAlike:
+    """Workloads of one service whose users would notice the same; ``item`` is one of them."""
+
+    workloads: tuple[str, ...]
+    item: Felt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What a change would do. ``warnings`` are sentences about workloads that nobody would serve.
 
@@ -64,6 +72,19 @@ class Preview:
     def needs_care(self) -> bool:
         """True when users would be left with nothing."""
         return bool(self.warnings) or any(item.is_worse for item in self.felt)
+
+    def alike(self) -> tuple[FeltAlike, ...]:
+        """Return what is felt, the worst first, with those who feel the same told once."""
+        found: dict[tuple[object, ...], list[Felt]] = {}
+        for item in self.felt:
+            after = item.after
+            key = (item.service, after.sentence, after.outcome, item.before.share, after.share)
+            found.setdefault((*key, item.is_worse), []).append(item)
+        alike = [
+            FeltAlike(workloads=tuple(item.workload for item in items), item=items[0])
+            for items in found.values()
+        ]
+        return tuple(sorted(alike, key=lambda one: not one.item.is_worse))
 
 
 def preview_change(snapshot: Snapshot, change: Change) -> Preview:

@@ -244,13 +244,14 @@ class Snapshot:
         return sum(row.sessions_now for row in self.rows.values() if row.kind is RowKind.SERVER)
 
     @cached_property
-    def is_draining(self) -> bool:
-        """True when a server drains that somebody is still connected to."""
-        return any(
-            row.sessions_now
+    def draining(self) -> tuple[str, ...]:
+        """The servers that drain somewhere while somebody is still connected to them."""
+        found = (
+            row.name
             for row in self.rows.values()
-            if row.kind is RowKind.SERVER and row.status.startswith("DRAIN")
+            if row.kind is RowKind.SERVER and row.sessions_now and row.status.startswith("DRAIN")
         )
+        return tuple(sorted({name for name in found if name in self.servers}))
 
     def find_service(self, name: str) -> VirtualService | None:
         """Return the service of that name, None when there is none."""

@@ -15,12 +15,15 @@ import typer
 import yaml
 from tests.integration.edges.bad_files import BAD_FILES, key_pair, take_port
 from tests.integration.edges.conftest import good_text
+from tests.integration.people import PASSWORD, add_person
 from tests.integration.platform_file import imaps, platform
 from tests.integration.practice_farm import PracticeFarm
 from tests.integration.processes import eventually
 from tests.integration.suite import Ended, Suite, run_cli
 from typer.testing import CliRunner
 
+from switchover import clock
+from switchover.directory.access.role import Role
 from switchover.edges.cli.main import build
 from switchover.practice.clients import LineConnection
 from switchover.practice.stories import Door
@@ -29,8 +32,8 @@ pytestmark = pytest.mark.xdist_group("edges")
 Run = Callable[..., Ended]
 # These run until they are stopped and print no result.
 ENDLESS = {"serve", "demo", "practice serve"}
-ELSEWHERE = {"copy", "probe-endpoint", "verify"}
-"""These need mail servers: tests/integration/move."""
+ELSEWHERE = {"copy", "probe-endpoint", "verify", "audit accept"}
+"""These need mail servers, or an audit log that is broken: tests/integration/move and .../directory."""
 
 
 @pytest.fixture
@@ -82,6 +85,8 @@ async def words_for(
     file = str(directory / "farm.yaml")
     if name == "token revoke":
         return ((await running.post("/tokens", {"name": "x", "role": "viewer"}))["id"],)
+    if name.startswith("account ") and name != "account list":
+        return await words_for_account(name, running, directory)
     if name.startswith("practice"):
         target = () if name == "practice state" else ("cas1",)
         return (*target, "--farm", str(farm.directory))
@@ -97,8 +102,24 @@ async def words_for(
         "server resume": ("cas1",),
         "server weight": ("cas1", "50", "--service", "imap"),
         "server connections": ("cas1",),
+        "audit show": ("1",),
         "token create": ("a program", "--role", "viewer"),
     }.get(name, ())
+
+
+async def words_for_account(name: str, running: Suite, directory: Path) -> tuple[str, ...]:
+    account = f"somebody {clock.new_id()[:8]}"
+    file = directory / "password"
+    file.write_text(PASSWORD)
+    if name != "account create":
+        await add_person(running, account, Role.VIEWER)
+    more = {
+        "account create": ("--password-file", str(file)),
+        "account password": ("--password-file", str(file)),
+        "account role": ("operator",),
+        "account remove": ("--yes",),
+    }
+    return (account, *more.get(name, ()))
 
 
 @pytest.mark.parametrize("name", sorted(set(commands()) - ENDLESS - ELSEWHERE))

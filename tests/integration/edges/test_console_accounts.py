@@ -148,3 +148,39 @@ async def test_times_stand_in_the_zone_of_the_account(home: Suite, ada: str) -> 
             await page.post("/account/zone", zone="Asia/Tokyo")
         ).location == "/account?done=zone"
         assert 'data-zone="Asia/Tokyo"' in (await page.get("/account")).text
+
+
+async def test_whatever_is_done_to_accounts_stands_in_the_audit_log(home: Suite, ada: str) -> None:
+    async with browser(home, ada) as page:
+        form = {"name": "carl", "role": "viewer", "password": PASSWORD, "again": PASSWORD}
+        await page.post("/accounts", **form)
+        for action in ("role", "disable", "enable", "sign-out", "second-factor-reset", "remove"):
+            fields = {"role": "operator"} if action == "role" else {}
+            assert (await page.post(f"/accounts/carl/{action}", **fields)).status == 303
+    async with browser(home) as page:
+        await page.sign_in("ada", "wrong password")
+        await page.sign_in("wrong field pass word")
+        await page.sign_in("ada")
+        await page.get("/account")
+        await page.post("/account/zone", zone="Asia/Tokyo")
+        await page.post("/sign-out")
+    entries = (await home.get("/audit", limit="12"))["audit"]
+    told = [(one["action"], one["actor"], one["subject"], one["outcome"]) for one in entries]
+    assert told == [
+        ("sign-out", "ada", "ada", "done"),
+        ("account.zone", "ada", "ada", "done"),
+        ("sign-in", "ada", "ada", "done"),
+        ("sign-in", "unknown", "", "refused"),
+        ("sign-in", "ada", "ada", "refused"),
+        ("account.remove", "ada", "carl", "done"),
+        ("account.second-factor-reset", "ada", "carl", "done"),
+        ("account.sign-out", "ada", "carl", "done"),
+        ("account.enable", "ada", "carl", "done"),
+        ("account.disable", "ada", "carl", "done"),
+        ("account.role", "ada", "carl", "done"),
+        ("account.create", "ada", "carl", "done"),
+    ]
+    assert {one["origin"] for one in entries[:12]} == {"console"}
+    assert "wrong field" not in str(entries)
+    role = next(one for one in entries if one["action"] == "account.role")
+    assert (role["before"], role["after"]) == ({"role": "viewer"}, {"role": "operator"})

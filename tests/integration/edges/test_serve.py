@@ -160,9 +160,9 @@ async def test_no_secret_shows_in_any_answer_of_the_api(used: Suite, farm: Pract
         if "GET" in route.methods and is_for_programs(path):
             target = path.removeprefix("/api/v1").format(**EXAMPLE)
             answer = await used.api("GET", target)
-            assert answer.status == 200, (target, answer.body)
+            assert answer.status in {200, 404}, (target, answer.body)
             assert_no_secret(json.dumps(answer.body), secrets, target)
-            asked += 1
+            asked += answer.status == 200
     assert asked > 15
 
 
@@ -175,7 +175,7 @@ async def test_no_secret_shows_on_any_page(used: Suite, farm: PracticeFarm) -> N
         for path, route in list_routes(create_app(cast("Switchover", None))):
             if "GET" in route.methods and not is_for_programs(path):
                 page = await opened.get(path.format(**EXAMPLE))
-                assert page.status in {200, 303, 404, 422}, (path, page.text)
+                assert page.status in {200, 303, 404, 409, 422}, (path, page.text)
                 assert_no_secret(page.text, secrets, path)
                 asked += page.status == 200
     assert asked > 4

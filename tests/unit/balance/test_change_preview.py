@@ -37,6 +37,17 @@ def test_one_of_two_healthy_servers_costs_capacity_and_needs_no_care() -> None:
     assert (found.warnings, found.needs_care, found.connections) == ((), False, 8)
 
 
+def test_workloads_that_feel_the_same_are_told_once_the_worst_first() -> None:
+    found = preview_change(snapshot_of(FARM, rows()), drain())
+    assert [one.workloads for one in found.alike()] == [("owa", "activesync"), ("imaps",)]
+    down = [
+        row("imap.imaps", "cas2", "DOWN") if one.key == ("imap.imaps", "cas2") else one
+        for one in rows()
+    ]
+    worse = preview_change(snapshot_of(FARM, down), drain())
+    assert [one.item.service for one in worse.alike()] == ["imap", "web"]
+
+
 def test_the_last_server_that_answers_is_told_though_another_is_not_taken_out() -> None:
     found = preview_change(snapshot_of(FARM, rows(cas2="DOWN")), drain())
     assert found.needs_care

@@ -154,9 +154,9 @@ def test_a_service_is_found_by_its_name() -> None:
 
 
 def test_somebody_drains_while_connections_remain() -> None:
-    assert not snapshot_of(FARM, web("UP", "DRAIN")).is_draining
+    assert snapshot_of(FARM, web("UP", "DRAIN")).draining == ()
     held = snapshot_of(FARM, [row("web.owa", "cas1", "DRAIN", sessions_now=3)])
-    assert held.is_draining
+    assert held.draining == ("cas1",)
     assert held.connections == 3
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from switchover import clock
 from switchover.balance import queries
+from switchover.balance.effect import Side, find_effects
+from switchover.balance.lint import lint
+from switchover.balance.probes.machine import with_current_addresses
+from switchover.balance.resolve import resolve
 from switchover.balance.work import revisions
 from switchover.model.platform_file.edit import (
     PutBlock,
@@ -14,23 +20,70 @@ from switchover.model.platform_file.edit import (
     put_block,
     remove_block,
 )
+from switchover.model.platform_file.read import read_platform_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from switchover.balance.effect import Effect
+    from switchover.balance.lint import Finding
     from switchover.balance.overrides import Overrides
     from switchover.balance.work.parts import BalancerParts
     from switchover.balance.work.revisions import Intent, Outcome, Wish
+    from switchover.model.platform_file.rewrite import Rewritten
 
 Change = PutBlock | RemoveBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockOutcome:
-    """What a change of one block did, and the comments of the file that it could not keep."""
+    """What a change of one block did.
+
+    ``lost_comments`` of the file it could not keep, ``written_out`` are the anchors it no longer shares.
+    """
 
     outcome: Outcome
     lost_comments: tuple[str, ...]
+    written_out: tuple[str, ...]
+    text: str
+    overrides: Overrides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What a change would mean: what users would feel, and which findings come with it."""
+
+    effects: tuple[Effect, ...]
+    fresh: tuple[Finding, ...]
+
+
+async def foresee(
+    parts: BalancerParts,
+    basis: Basis,
+    text: str,
+    overrides: Overrides,
+    findings: tuple[Finding, ...],
+) -> Foresight:
+    """Return what the platform file ``text`` would mean against ``basis``; it must be a good one."""
+    return await asyncio.to_thread(_foresee, parts, basis.wish, text, overrides, findings)
+
+
+def _foresee(
+    parts: BalancerParts,
+    wish: Wish | None,
+    text: str,
+    overrides: Overrides,
+    findings: tuple[Finding, ...],
+) -> Foresight:
+    balance = resolve(read_platform_file(text))
+    after = Side(balance=balance, overrides=overrides.kept_for(balance))
+    if wish is None:
+        return Foresight(effects=find_effects(None, after), fresh=findings)
+    before = Side(balance=wish.balance, overrides=wish.overrides)
+    machine = with_current_addresses(parts.machine, wish.balance)
+    known = set(lint(wish.balance, wish.assets, live=None, machine=machine, now=clock.now()))
+    fresh = tuple(finding for finding in findings if finding not in known)
+    return Foresight(effects=find_effects(before, after), fresh=fresh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +130,26 @@ async def change_block(
     ``revisions.apply``. Raises InvalidInput, NotFound or Conflict where the change can not be made; then
     nothing is changed. Drains and weights follow a block that gets another name.
     """
-    lost: list[str] = []
+    made: list[tuple[Rewritten, Overrides]] = []
 
     def edit(text: str, overrides: Overrides) -> tuple[str, Overrides]:
         written = (
             put_block(text, change) if isinstance(change, PutBlock) else remove_block(text, change)
         )
-        lost.extend(written.lost_comments)
-        return written.text, _following(overrides, change)
+        made.append((written, _following(overrides, change)))
+        return written.text, made[0][1]
 
     outcome = await revisions.apply_edit(
         parts, edit, files, intent=intent, parent=parent, dry_run=dry_run
     )
-    return BlockOutcome(outcome=outcome, lost_comments=tuple(lost))
+    written, overrides = made[0]
+    return BlockOutcome(
+        outcome=outcome,
+        lost_comments=written.lost_comments,
+        written_out=written.written_out,
+        text=written.text,
+        overrides=overrides,
+    )
 
 
 def _following(overrides: Overrides, change: Change) -> Overrides:

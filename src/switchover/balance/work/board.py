@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
 from switchover.errors import NotFound, SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.listings import parse_sessions
+from switchover.wire.haproxy.listings import Connected, parse_accepted, parse_sessions
 from switchover.wire.haproxy.statistics import Row, parse_statistics
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ WARNING_SECONDS = 60.0
 SAMPLE_SECONDS = 30.0
 """How old a sample of the counters may be to measure "now" from, for the first who looks."""
 CONNECTION_SECONDS = 2.0
+MOST_AGES = 500
+"""Asked of the engine at once; one answer has a kilobyte and a half."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +91,8 @@ class Board:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _made: asyncio.Event = field(default_factory=asyncio.Event)
     _machine: tuple[float, object, tuple[str, ...]] = (-WARNING_SECONDS, None, ())
-    _connected: tuple[float, tuple[Client, ...]] = (-CONNECTION_SECONDS, ())
+    _connected: tuple[float, tuple[Connected, ...]] = (-CONNECTION_SECONDS, ())
+    _opened: dict[tuple[str, str], float] = field(default_factory=dict)
     _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -256,45 +260,60 @@ class Board:
             self._past.append((now, counts))
         return found
 
-    async def connections(self, server: str) -> tuple[Client, ...]:
-        """Return who is connected to a server, as the engine told within the last two seconds.
+    async def connections(self, *servers: str) -> tuple[Client, ...]:
+        """Return who is connected to these servers, the longest first, as told within two seconds.
 
-        Raises NotFound, and Unavailable when the engine does not answer.
+        Costs the engine some 300 bytes for each session that it has, to whichever server. Since when is
+        told of the first MOST_AGES of each server, which are the oldest of the engine's threads. Raises
+        NotFound, and Unavailable when the engine does not answer.
         """
-        if server not in (await self.look()).servers:
-            raise NotFound(f"there is no server {server!r}; see: switchover server list")
-        return tuple(item for item in await self.sessions() if item.server == server)
-
-    async def sessions(self) -> tuple[Client, ...]:
-        """Return everybody who is connected, as the engine told within the last two seconds.
-
-        Some 300 bytes each, and the engine can not choose: ask where they are not too many. Raises
-        Unavailable when the engine does not answer.
-        """
+        known = (await self.look()).servers
+        for server in servers:
+            if server not in known:
+                raise NotFound(f"there is no server {server!r}; see: switchover server list")
         async with self._connecting:
-            at, found = self._connected
-            if clock.monotonic() - at > CONNECTION_SECONDS:
-                answer = await self.parts.engine.control.ask_one(
-                    runtime.show_sessions(), timeout=ANSWER_SECONDS
-                )
-                found = await asyncio.to_thread(_clients, answer)
-                self._connected = (clock.monotonic(), found)
+            listed = await self._sessions()
+            chosen = [item for server in servers for item in listed if item.server == server]
+            await self._ask_ages(chosen)
+        found = [self._client(item) for item in chosen]
+        return tuple(sorted(found, key=lambda client: client.opened_at or math.inf))
+
+    async def _sessions(self) -> tuple[Connected, ...]:
+        at, found = self._connected
+        if clock.monotonic() - at <= CONNECTION_SECONDS:
+            return found
+        answer = await self.parts.engine.control.ask_one(
+            runtime.show_sessions(), timeout=ANSWER_SECONDS
+        )
+        found = await asyncio.to_thread(parse_sessions, answer)
+        self._connected = (clock.monotonic(), found)
+        kept = {(item.number, item.source) for item in found}
+        self._opened = {key: at for key, at in self._opened.items() if key in kept}
         return found
 
-
-def _clients(answer: str) -> tuple[Client, ...]:
-    return tuple(
-        Client(
-            address=item.source,
-            service=item.backend.partition(".")[0],
-            workload=item.backend.partition(".")[2],
-            server=item.server,
-            age=item.age,
-            seconds=item.seconds,
+    async def _ask_ages(self, sessions: list[Connected]) -> None:
+        """Learn since when sessions are open, each once: that never changes."""
+        unknown = [item for item in sessions if (item.number, item.source) not in self._opened][
+            :MOST_AGES
+        ]
+        if not unknown:
+            return
+        answers = await self.parts.engine.control.ask(
+            [runtime.show_session(item.number) for item in unknown], timeout=ANSWER_SECONDS
         )
-        for item in parse_sessions(answer)
-        if item.server
-    )
+        for item, answer in zip(unknown, answers, strict=True):
+            if (accepted := parse_accepted(answer)) is not None:
+                self._opened[item.number, item.source] = accepted
+
+    def _client(self, item: Connected) -> Client:
+        service, _, workload = item.backend.partition(".")
+        return Client(
+            address=item.source,
+            service=service,
+            workload=workload,
+            server=item.server,
+            opened_at=self._opened.get((item.number, item.source)),
+        )
 
 
 async def require_wish(board: Board) -> Snapshot:

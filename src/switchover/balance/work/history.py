@@ -50,6 +50,12 @@ async def get_revision(parts: BalancerParts, number: int) -> Revision:
     return found
 
 
+async def latest_number(parts: BalancerParts) -> int:
+    """Return the number of the latest revision, 0 before the first."""
+    async with parts.database.transaction() as connection:
+        return await queries.latest_number(connection) or 0
+
+
 async def get_difference(parts: BalancerParts, older: int, newer: int) -> str:
     """Return the difference from one revision to another."""
     before, after = await get_revision(parts, older), await get_revision(parts, newer)

@@ -27,7 +27,6 @@ from switchover.balance.what_if_view import to_json
 from switchover.balance.work.revisions import current_wish
 from switchover.errors import NotFound, SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
-from switchover.wire.haproxy.listings import parse_sessions
 from switchover.wire.haproxy.statistics import Row, parse_statistics
 
 if TYPE_CHECKING:
@@ -127,23 +126,6 @@ async def list_servers(
             "pools": pools[name],
         }
         for name in names
-    ]
-
-
-async def list_connections(parts: BalancerParts, server: str) -> list[dict[str, Any]]:
-    """Return who is connected to a server now."""
-    wish = await load_wish(parts)
-    expand_target(wish.balance, server, service=None, workload=None)
-    answer = await parts.engine.control.ask_one(runtime.show_sessions(), timeout=10.0)
-    return [
-        {
-            "client": item.source,
-            "service": item.backend.partition(".")[0],
-            "workload": item.backend.partition(".")[2],
-            "age": item.age,
-        }
-        for item in parse_sessions(answer)
-        if item.server == server
     ]
 
 

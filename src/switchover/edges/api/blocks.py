@@ -141,4 +141,8 @@ async def _change(
 
 def block_body(done: BlockOutcome) -> dict[str, Any]:
     """Return what a change of one block did."""
-    return {**outcome_body(done.outcome), "lost_comments": list(done.lost_comments)}
+    return {
+        **outcome_body(done.outcome),
+        "lost_comments": list(done.lost_comments),
+        "written_out": list(done.written_out),
+    }

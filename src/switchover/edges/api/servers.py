@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from switchover import clock
 from switchover.app import Switchover
 from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
@@ -97,8 +98,10 @@ def _lines(server: Row) -> Iterable[Row]:
 
 @router.get("/servers/{server}/connections")
 async def list_connections(suite: Suite, actor: Viewer, server: str) -> dict[str, Any]:  # noqa: ARG001 - names the role
-    """List who is still connected to a server."""
-    return {"connections": await views.list_connections(suite.balance, server)}
+    """List who is still connected to a server, the longest first; `seconds` is null where that is not known."""
+    now = clock.now().timestamp()
+    found = await suite.board.connections(server)
+    return {"connections": [client.body(now) for client in found]}
 
 
 def _warnings(suite: Switchover, server: str, body: ScopeBody) -> list[str]:

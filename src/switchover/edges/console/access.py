@@ -100,9 +100,9 @@ class SignedIn:
             address=visitor_of(request).address,
         )
         request.state.person = person
-        if request.method not in _SAFE:
-            await require_own_form(request, secret)
         try:
+            if request.method not in _SAFE:
+                await require_own_form(request, secret)
             person.actor.require(self.role)
         except Refused as error:
             await note_refused(suite, request, actor=person.actor, why=str(error))

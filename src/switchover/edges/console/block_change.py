@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from switchover.balance.revision import Origin
-from switchover.balance.work.blocks import BlockOutcome, change_block, load_basis
+from switchover.balance.work.blocks import BlockOutcome, change_block, foresee, load_basis
 from switchover.balance.work.revisions import Intent
 from switchover.edges.console.form.fault import faults_of, without_doubles
 from switchover.edges.console.form.field import FieldFault
+from switchover.edges.console.numbered_diff import read_diff
 from switchover.edges.console.page import path_word, render, see_other
 from switchover.edges.console.posted_form import (
     contents,
@@ -26,14 +27,14 @@ from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, 
 from switchover.model.wording import is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from fastapi import Request
     from fastapi.responses import Response
 
     from switchover.app import Switchover
     from switchover.balance.lint import Finding
-    from switchover.balance.work.blocks import Basis, Change
+    from switchover.balance.work.blocks import Basis, Change, Foresight
     from switchover.balance.work.revisions import Outcome
     from switchover.edges.console.access import Person
     from switchover.edges.console.form.field import FormField
@@ -137,6 +138,7 @@ class Asked:
         self, basis: Basis, read: ReadBlock, files: list[SentFile], *, is_other: bool = False
     ) -> Response:
         done = await self._change(read, files, reason="", parent=basis.number, dry_run=True)
+        ahead = await foresee_block(self.suite, basis, done)
         title = (
             f"Change {self.form.section.one}"
             if self.form.old_name
@@ -147,7 +149,7 @@ class Asked:
             title=f"{title} {read.name}", path=self.request.url.path, parent=basis.number,
             crumbs=((self.form.section.value.capitalize(), f"/{self.form.section.value}"),),
             hidden=hidden_pairs(self.values), sent=files, is_other=is_other,
-            reason=self.values.get("reason"), is_removal=False, **told_of_block(done, read.name),
+            reason=self.values.get("reason"), is_removal=False, **told(done.outcome, ahead, name=read.name, done=done),
         )  # fmt: skip
 
     async def _change(
@@ -208,12 +210,13 @@ class Removal:
         except (Conflict, InvalidInput) as error:
             return render(
                 self.request, self.person, "change_preview.html", block="content", status=409,
-                **{**page, **told_of_block(None, self.name), "refusal": str(error)},
+                **{**told(None, None), **page, "refusal": str(error)},
             )  # fmt: skip
+        ahead = await foresee_block(self.suite, basis, done)
+        found = told(done.outcome, ahead, name=self.name, done=done)
         return render(
-            self.request, self.person, "change_preview.html", block="content",
-            **{**page, **told_of_block(done, self.name)},
-        )  # fmt: skip
+            self.request, self.person, "change_preview.html", block="content", **{**found, **page}
+        )
 
     async def _remove(self, *, reason: str, parent: int, dry_run: bool) -> BlockOutcome:
         change = RemoveBlock(section=self.section, name=self.name, everywhere=True)
@@ -247,23 +250,36 @@ def reason_fault(values: Values) -> list[FieldFault]:
     return [FieldFault(field="", message=message)]
 
 
-def told_of_block(done: BlockOutcome | None, name: str) -> dict[str, Any]:
-    """Return what a preview tells of a change of one block; None was refused."""
-    if done is None:
-        return told_of(None, ())
-    findings = done.outcome.findings
-    near = [item for item in findings if name in {item.service, item.server}]
-    return {**told_of(done.outcome, near), "lost_comments": done.lost_comments}
+async def foresee_block(suite: Switchover, basis: Basis, done: BlockOutcome) -> Foresight:
+    """Return what a change of one block would mean."""
+    return await foresee(
+        suite.balance, basis, done.text, done.overrides, done.outcome.findings
+    )  # fmt: skip
 
 
-def told_of(outcome: Outcome | None, near: Sequence[Finding]) -> dict[str, Any]:
-    """Return what a preview tells of an outcome; ``near`` are the findings about what was changed."""
+def told(
+    outcome: Outcome | None,
+    ahead: Foresight | None,
+    *,
+    name: str = "",
+    done: BlockOutcome | None = None,
+) -> dict[str, Any]:
+    """Return what a preview tells: difference, effects, findings near to the change and all others.
+
+    Near are those that come with it and those about the block of this name. Without an outcome the change
+    was refused.
+    """
     findings = outcome.findings if outcome else ()
+    fresh = ahead.fresh if ahead else ()
+    near = [item for item in findings if item in fresh or name in {item.service, item.server}]
     return {
-        "diff": outcome.diff if outcome else "",
+        "diff": read_diff(outcome.diff if outcome else ""),
+        "effects": ahead.effects if ahead else (),
         "near": sorted(near, key=_gravest_first),
         "far": sorted((item for item in findings if item not in near), key=_gravest_first),
-        "lost_comments": (),
+        "fresh": fresh,
+        "lost_comments": done.lost_comments if done else (),
+        "written_out": done.written_out if done else (),
         "refusal": "",
         "users": (),
     }

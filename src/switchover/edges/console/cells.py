@@ -48,8 +48,8 @@ class Draining:
     first: int | None
     now: int
     left: str
-    clients: tuple[tuple[str, str], ...]
-    """Address and port of those who have been connected longest, and for how long."""
+    clients: tuple[tuple[str, str | None], ...]
+    """Address and port of those who have been connected longest, and since when."""
 
 
 def parts_of(topic: Topic, view: View) -> dict[str, Part]:
@@ -252,12 +252,11 @@ def _draining(cell: GridCell, view: View) -> Draining:
     )
 
 
-def _clients(target: Target, view: View) -> tuple[tuple[str, str], ...]:
+def _clients(target: Target, view: View) -> tuple[tuple[str, str | None], ...]:
     place = (target.service, target.pool, target.server)
     found = [item for item in view.connected if (item.service, item.workload, item.server) == place]
-    found.sort(key=lambda item: -(item.seconds or 0))
     return tuple(
-        (item.address, item.age if item.seconds is None else duration_words(item.seconds))
+        (item.address, None if item.opened_at is None else _moment(int(item.opened_at)))
         for item in found[:MOST_CLIENTS]
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,54 +43,71 @@ class Found:
     hidden: int
 
 
-def read_sections(text: str) -> tuple[Section, ...]:
-    """Return the sections in the order of the file; what stands above the first is one too."""
-    title, lines = "at the top", list[Line]()
-    sections = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if _HEAD.match(line):
-            sections.append(Section(title=title, lines=tuple(lines)))
-            title, lines = line.strip(), []
-        lines.append(Line(number=number, text=line))
-    sections.append(Section(title=title, lines=tuple(lines)))
-    return tuple(one for one in sections if any(line.text.strip() for line in one.lines))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """Where a section stands: from line ``begin`` to before line ``end``, counted from 0."""
+
+    title: str
+    begin: int
+    end: int
+    found: frozenset[int] = frozenset()
 
 
-def search(sections: Iterable[Section], words: str, *, most: int = MOST_LINES) -> Found:
+def search(text: str, words: str, *, most: int = MOST_LINES) -> Found:
     """Return the sections in which a line holds every word of ``words``, in any case; all without words.
 
-    Sections whose title fits come whole and first. At most about ``most`` lines are shown.
+    They come in the order of the file, those whose title fits first, and at most about ``most`` lines of
+    them. What stands above the first section is one too.
     """
+    lines = text.splitlines()
+    spans = list(_spans(lines))
     wanted = words.casefold().split()
-    found = [marked for one in sections if (marked := _marked(one, wanted))]
-    found.sort(key=lambda one: not _fits(one.title, wanted))
-    shown = list(_until(found, most))
-    count = sum(line.is_found for one in found for line in one.lines)
-    return Found(sections=tuple(shown), count=count, hidden=len(found) - len(shown))
-
-
-def _marked(section: Section, wanted: list[str]) -> Section | None:
-    if not wanted:
-        return section
-    lines = tuple(
-        Line(number=line.number, text=line.text, is_found=_fits(line.text, wanted))
-        for line in section.lines
+    if wanted:
+        spans = list(_with_hits(spans, lines, wanted))
+        spans.sort(key=lambda span: span.begin not in span.found)
+    shown = list(_until(spans, most))
+    return Found(
+        sections=tuple(_section(span, lines) for span in shown),
+        count=sum(len(span.found) for span in spans),
+        hidden=len(spans) - len(shown),
     )
-    if not any(line.is_found for line in lines):
-        return None
-    return Section(title=section.title, lines=lines)
 
 
-def _fits(text: str, wanted: list[str]) -> bool:
-    folded = text.casefold()
-    return all(word in folded for word in wanted)
+def _spans(lines: list[str]) -> Iterator[_Span]:
+    title, begin = "at the top", 0
+    heads = [number for number, line in enumerate(lines) if _HEAD.match(line)]
+    for end in (*heads, len(lines)):
+        if any(line.strip() for line in lines[begin:end]):
+            yield _Span(title=title, begin=begin, end=end)
+        if end < len(lines):
+            title, begin = lines[end].strip(), end
 
 
-def _until(sections: Iterable[Section], most: int) -> Iterator[Section]:
+def _with_hits(spans: Iterable[_Span], lines: list[str], wanted: list[str]) -> Iterator[_Span]:
+    # All at once: a line is looked at some thousand times more often than it is shown.
+    folded = "\n".join(lines).casefold().split("\n")
+    hits = {number for number, line in enumerate(folded) if all(word in line for word in wanted)}
+    for span in spans:
+        if found := hits.intersection(range(span.begin, span.end)):
+            yield replace(span, found=frozenset(found))
+
+
+def _until(spans: Iterable[_Span], most: int) -> Iterator[_Span]:
     """Yield sections until their lines are too many; the first one always."""
     shown = 0
-    for section in sections:
-        shown += len(section.lines)
-        if shown > most and shown > len(section.lines):
+    for span in spans:
+        size = span.end - span.begin
+        shown += size
+        if shown > most and shown > size:
             return
-        yield section
+        yield span
+
+
+def _section(span: _Span, lines: list[str]) -> Section:
+    return Section(
+        title=span.title,
+        lines=tuple(
+            Line(number=number + 1, text=lines[number], is_found=number in span.found)
+            for number in range(span.begin, span.end)
+        ),
+    )

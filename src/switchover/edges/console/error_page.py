@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
+from switchover.edges.api.access import find_switchover
 from switchover.edges.api.errors import STATUS
+from switchover.edges.console.access import COOKIE, WATCHER, Person, cookie_name
 from switchover.edges.console.page import is_htmx, render
 from switchover.errors import InvalidInput, Problem, SwitchoverError
 
@@ -79,7 +83,7 @@ def _parts(error: Exception) -> tuple[int, str, tuple[Problem, ...]]:
 async def answer_on_a_page(request: Request, error: Exception) -> HTMLResponse:
     """Answer a browser with a whole page; HTMX with a notice for the top of the page it is on."""
     failure = describe(error)
-    person = getattr(request.state, "person", None)
+    person = await _find_person(request, failure)
     is_part = is_htmx(request)
     template = "error_notice.html" if is_part else "error.html"
     answer = render(request, person, template, status=failure.status, failure=failure)
@@ -89,3 +93,14 @@ async def answer_on_a_page(request: Request, error: Exception) -> HTMLResponse:
     if failure.status == 503:
         answer.headers["Retry-After"] = "5"
     return answer
+
+
+async def _find_person(request: Request, failure: Failure) -> Person | None:
+    """Return who is signed in, also where no route has asked: a wrong address keeps its menu."""
+    known: Person | None = getattr(request.state, "person", None)
+    has_cookie = cookie_name(request, COOKIE) in request.cookies
+    if known is not None or failure.status != 404 or not has_cookie:
+        return known
+    with contextlib.suppress(HTTPException, SwitchoverError):
+        return await WATCHER(request, find_switchover(request))
+    return None

@@ -132,12 +132,12 @@ class Hub:
 
     async def _connected(self, snapshot: Snapshot, kinds: set[Kind]) -> Sequence[Client]:
         """Return who is connected where a server drains that somebody looks at, if they are not too many."""
-        if not kinds & {Kind.SERVICE, Kind.SERVER} or not snapshot.is_draining:
+        if not kinds & {Kind.SERVICE, Kind.SERVER} or not snapshot.draining:
             return ()
         if snapshot.connections > MOST_CONNECTIONS:
             return ()
         try:
-            return await self.suite.board.sessions()
+            return await self.suite.board.connections(*snapshot.draining)
         except SwitchoverError:
             return ()
 

@@ -39,6 +39,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry(title="What-if", path="/what-if", icon="branch"),
             Entry(title="Events", path="/events", icon="event"),
             Entry(title="History", path="/history", icon="history"),
+            Entry(title="Platform file", path="/platform-file", icon="edit"),
             Entry(title="Drift", path="/drift", icon="wrench"),
             Entry(title="Engine", path="/engine", icon="engine"),
         ),

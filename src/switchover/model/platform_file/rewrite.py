@@ -2,11 +2,12 @@
 
 ``rewrite`` is given the values that the file shall have. It compares them with those it has, key by key
 and item by item, and touches only what differs: order, blank lines, quotes, comments, line ends and
-indentation of everything else stay. What it wrote is read again and compared with what was wanted; a file
-that can not be changed without changing something else (a value shared by an anchor) is refused.
+indentation of everything else stay. What it wrote is read again and compared with what was wanted: what
+can not be written rightly is refused.
 
 What can not stay: comments inside a value that is written anew, and those inside what is removed.
-``Rewritten.lost_comments`` holds them. A comment above an entry stays even when the entry goes.
+``Rewritten.lost_comments`` holds them. A comment above an entry stays even when the entry goes. Where a value
+is shared by an anchor and only one of its users changes, the others are written out (``written_out``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from switchover.model.platform_file.syntax import (
     Item,
     Kind,
     Node,
-    anchors_in_use,
+    aliases_of,
+    anchors_of,
     comments_of,
     read_syntax,
 )
@@ -41,10 +43,15 @@ _KINDS: dict[object, Kind] = {dict: Kind.MAPPING, list: Kind.SEQUENCE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """The new text, and the comments that could not be kept, in the order of the old text."""
+    """The new text.
+
+    ``lost_comments`` could not be kept, in the order of the old text; ``written_out`` are the anchors
+    whose value is no longer shared.
+    """
 
     text: str
     lost_comments: tuple[str, ...] = ()
+    written_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +83,19 @@ def rewrite(
     if same(old, wanted):
         return Rewritten(text=text)
     root = read_syntax(body)
-    for depth in (None, _BLOCK):
-        work = _Rewriter(body, root, renamed or {}, deepest=depth)
+    shared = _shared_by_changed(root, old, wanted)
+    for depth, apart in ((None, ()), (_BLOCK, ()), (None, shared), (_BLOCK, shared)):
+        work = _Rewriter(body, root, renamed or {}, deepest=depth, apart=frozenset(apart))
         work.change_root(old, wanted)
         result = work.splices.result()
         if _reads_as(result, wanted):
             gone = [note for at, note in comments_of(body, root) if work.splices.removes(at)]
-            return Rewritten(text=mark + result, lost_comments=tuple(gone))
-    raise Conflict(_why_not(body, root))
+            return Rewritten(
+                text=mark + result, lost_comments=tuple(gone), written_out=tuple(apart)
+            )
+    raise Conflict(
+        "the platform file is written in a way that can not be changed in part; change the text itself"
+    )
 
 
 def same(one: object, other: object) -> bool:
@@ -104,34 +116,47 @@ def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
         return False
 
 
-def _why_not(text: str, root: Node | None) -> str:
-    """Return what stands in the way; shared values are the usual reason."""
-    what_to_do = "change the text itself"
-    shared = [
-        f"&{name} (line {text.count(chr(10), 0, given) + 1}, "
-        f"used in line {text.count(chr(10), 0, used) + 1})"
-        for name, (given, used) in anchors_in_use(root).items()
-    ]
-    if not shared:
-        return (
-            f"the platform file is written in a way that can not be changed in part; {what_to_do}"
-        )
-    return (
-        f"this can not be changed alone: values are shared by {', '.join(shared[:3])}; "
-        f"write them out, or {what_to_do}"
-    )
+def _shared_by_changed(
+    root: Node | None, old: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the anchors that stand in a server, service or other part that changes, and are used."""
+    found: list[str] = []
+    for section in root.items if root else ():
+        before, after = old.get(section.name), wanted.get(section.name)
+        if same(before, after):
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += [section.value.anchor] if section.value.anchor else []
+            for item in section.value.items:
+                if not same(before.get(item.name), after.get(item.name)):
+                    found += anchors_of(item.value)
+        else:
+            found += anchors_of(section.value)
+    used = aliases_of(root)
+    return tuple(dict.fromkeys(name for name in found if name in used))
 
 
 class _Rewriter:
-    """Collects the splices of one attempt; ``deepest`` is the depth below which all is written anew."""
+    """Collects the splices of one attempt.
+
+    ``deepest`` is the depth below which all is written anew, ``apart`` are the anchors whose aliases are
+    written out.
+    """
 
     def __init__(
-        self, text: str, root: Node | None, renamed: Mapping[Path, str], *, deepest: int | None
+        self,
+        text: str,
+        root: Node | None,
+        renamed: Mapping[Path, str],
+        *,
+        deepest: int | None,
+        apart: frozenset[str],
     ) -> None:
         self.text = text
         self.root = root
         self.renamed = renamed
         self.deepest = deepest
+        self.apart = apart
         self.splices = Splices(text)
         self.step = _step(root, self.splices)
         self.short = json_text if _is_json(text, root) else flow
@@ -152,14 +177,24 @@ class _Rewriter:
             self.splices.insert_lines(len(self.text), lines)
 
     def _change(self, item: Item, old: Any, new: Any, path: Path, *, parent: Node) -> None:
-        if same(old, new):
-            return
         node = item.value
+        if same(old, new):
+            self._write_out(node, old)
+            return
         is_collection = node.kind is _KINDS.get(type(old)) is _KINDS.get(type(new))
         may_go_on = self.deepest is None or len(path) < self.deepest
         if is_collection and may_go_on and self._go_on(node, old, new, path):
             return
         self._write_anew(item, new, path, parent=parent)
+
+    def _write_out(self, node: Node, value: Any) -> None:
+        """Put its value in the place of each alias that must not share any more."""
+        if not self.apart:
+            return
+        if node.kind is Kind.ALIAS and node.anchor in self.apart:
+            self.splices.replace(node.start, node.end, self.short(value))
+        for position, item in enumerate(node.items):
+            self._write_out(item.value, value[item.name] if item.key else value[position])
 
     def _go_on(self, node: Node, old: Any, new: Any, path: Path) -> bool:
         """Change a collection entry by entry; False when nothing of it stays."""

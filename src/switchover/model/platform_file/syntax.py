@@ -82,16 +82,16 @@ def comments_of(text: str, root: Node | None) -> list[tuple[int, str]]:
     return found
 
 
-def anchors_in_use(root: Node | None) -> dict[str, tuple[int, int]]:
-    """Return the anchors that aliases use: offset of the last definition and of the first use."""
-    defined: dict[str, int] = {}
-    used: dict[str, int] = {}
-    for node in _walk(root) if root else ():
-        if node.anchor and node.kind is Kind.ALIAS:
-            used.setdefault(node.anchor, node.start)
-        elif node.anchor:
-            defined[node.anchor] = node.start
-    return {name: (defined[name], start) for name, start in used.items()}
+def anchors_of(root: Node | None) -> list[str]:
+    """Return the anchors that are given in a node, in the order of the text."""
+    nodes = _walk(root) if root else ()
+    return [node.anchor for node in nodes if node.anchor and node.kind is not Kind.ALIAS]
+
+
+def aliases_of(root: Node | None) -> set[str]:
+    """Return the anchors that are used in a node."""
+    nodes = _walk(root) if root else ()
+    return {node.anchor for node in nodes if node.anchor and node.kind is Kind.ALIAS}
 
 
 def _walk(node: Node) -> Iterator[Node]:

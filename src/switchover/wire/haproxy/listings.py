@@ -6,6 +6,7 @@ HAProxy 2.8 management guide, section 9.3; the answers are those of 2.8.25.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -13,27 +14,27 @@ from typing import NamedTuple
 from switchover.errors import Corrupt
 
 _SESSION_FIELD = re.compile(r"(\w+)=(\S+)")
-_AGE_PART = re.compile(r"(\d+)([smhdw])")
-_AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ACCEPTED = re.compile(
+    r"\s*0x[0-9a-f]+: \[([0-9]{1,2})/([A-Z][a-z]{2})/([0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)\]"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
 _CHAIN = re.compile(r"^Chain Subject: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """One session of ``show sess``; ``server`` is empty while none is chosen."""
+    """One session of ``show sess``; ``server`` is empty while none is chosen.
 
+    ``number`` names it to the engine. What stands there as its age is not used: 2.8.25 writes the time since
+    1970 for every session (``parse_accepted`` has the moment it began).
+    """
+
+    number: str
     source: str
     frontend: str
     backend: str
     server: str
-    age: str
-
-    @property
-    def seconds(self) -> int | None:
-        """How long it is open; None where the engine wrote what we can not read."""
-        parts = _AGE_PART.findall(self.age)
-        return sum(int(count) * _AGE_UNITS[unit] for count, unit in parts) if parts else None
 
 
 def parse_sessions(text: str) -> tuple[Connected, ...]:
@@ -45,14 +46,31 @@ def parse_sessions(text: str) -> tuple[Connected, ...]:
             continue
         result.append(
             Connected(
+                number=line.partition(":")[0],
                 source=found["src"],
                 frontend=found["fe"],
                 backend=_unless_none(found.get("be", "")),
                 server=_unless_none(found.get("srv", "")),
-                age=found.get("age", ""),
             )
         )
     return tuple(result)
+
+
+def parse_accepted(text: str) -> float | None:
+    """Return when the session of ``show sess NUMBER`` began, in seconds of the epoch; None if it has ended.
+
+    The engine writes its local time, which is ours: it was started by us.
+    """
+    found = _ACCEPTED.match(text)
+    if found is None:
+        return None
+    try:
+        local = time.strptime(
+            f"{found[1]} {_MONTHS.index(found[2]) + 1} {found[3]}", "%d %m %Y:%H:%M:%S"
+        )
+        return time.mktime(local) + float(found[4])
+    except (ValueError, OverflowError):
+        return None
 
 
 class FrontendState(NamedTuple):

@@ -341,6 +341,11 @@ def show_sessions() -> Command:
     return Command(line="show sess", answers=AnswerKind.TEXT)
 
 
+def show_session(number: str) -> Command:
+    """Return the command whose answer ``listings.parse_accepted`` reads: one session with all it is."""
+    return Command(line=f"show sess {word(number, what='session')}", answers=AnswerKind.TEXT)
+
+
 def show_table(name: str) -> Command:
     """Return the command that dumps a stick table."""
     return Command(line=f"show table {name_word(name, what='table')}", answers=AnswerKind.TEXT)

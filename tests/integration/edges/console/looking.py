@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -66,6 +67,17 @@ class PaperEngine:
     sessions: str = ""
     is_away: bool = False
     asked: int = 0
+
+    async def ask(self, commands: Sequence[Command], *, timeout: float) -> list[str]:
+        """Say when sessions began: as many minutes ago as the last part of their number says."""
+        answers = []
+        for command in commands:
+            ago = 60 * int(command.line.removeprefix("show sess 0x"))
+            began = time.strftime(
+                "%d/%b/%Y:%H:%M:%S", time.localtime(clock.now().timestamp() - ago)
+            )
+            answers.append(f"0x{ago}: [{began}.000000] id=1 proto=tcpv4\n")
+        return answers
 
     async def ask_one(self, command: Command, *, timeout: float) -> str:
         await asyncio.sleep(0)

@@ -110,3 +110,16 @@ async def test_while_all_is_on_it_tells_which_single_server_would_hurt(
 @pytest.mark.parametrize("query", ["&".join(["down=cas1"] * 501), "down=%00", "q=" + "x" * 201])
 async def test_what_can_not_be_read_is_told(page: FastAPI, query: str) -> None:
     assert (await ask(page, f"/what-if?{query}")).status == 422
+
+
+async def test_of_many_services_the_worst_are_told_in_full_and_the_chosen_one_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = {f"mail{number:02d}": http_service(port=8000 + number) for number in range(20)}
+    page = application(
+        monkeypatch, **many, lonely=http_service(servers=["cas1"]), last=http_service(port=9000)
+    )
+    text = (await ask(page, "/what-if?down=cas1&service=last")).text
+    told = re.findall(r'<article class="card" aria-labelledby="answer-([^"]+)"', text)
+    assert (len(told), told[:2]) == (12, ["last", "lonely"])
+    assert 'href="/what-if?down=cas1&amp;service=mail19"' in text

@@ -81,9 +81,7 @@ def test_what_servers_answer_is_text_and_no_part_of_the_page() -> None:
         assert "<script" not in whole
         assert "alert(1)" in whole
     drained = row("web.owa", "cas1", "DRAIN", sessions_now=1)
-    client = Client(
-        address=HOSTILE, service="web", workload="owa", server="cas1", age=HOSTILE, seconds=None
-    )
+    client = Client(address=HOSTILE, service="web", workload="owa", server="cas1", opened_at=None)
     drains = shown(WEB, seen(drained), connected=[client])["service:web:drains"]
     assert "alert(1)" in drains
     assert "<script" not in drains
@@ -147,8 +145,8 @@ def draining(connections: int, *, after: float, start: int | None = 100) -> str:
     one = row("web.owa", "cas1", "DRAIN", sessions_now=connections)
     clients = [
         Client(
-            address=f"192.0.2.{number}:1", service="web", workload="owa", server="cas1", age="",
-            seconds=number * 60,
+            address=f"192.0.2.{number}:1", service="web", workload="owa", server="cas1",
+            opened_at=NOON.timestamp() - number * 60,
         )
         for number in range(1, 15)
     ]  # fmt: skip
@@ -160,8 +158,8 @@ def test_a_drain_counts_down_and_names_who_stays_longest() -> None:
     assert "<b>25</b> of 100 connections remain" in found
     assert "gone in about 20 s" in found
     assert 'max="100" value="75"' in found
-    assert found.index("192.0.2.14:1") < found.index("192.0.2.13:1")
-    assert "192.0.2.4:1" not in found
+    assert found.index("192.0.2.1:1") < found.index("192.0.2.2:1")
+    assert "192.0.2.11:1" not in found
     assert "/servers/cas1/connections" in found
 
 

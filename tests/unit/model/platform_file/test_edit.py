@@ -199,7 +199,7 @@ def test_nothing_is_mentioned_in_a_file_without_services() -> None:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_putting_what_is_there_changes_nothing_however_it_is_written(data: st.DataObject) -> None:
     platform = as_read(data.draw(platforms()))

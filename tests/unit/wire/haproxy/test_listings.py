@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from switchover.errors import Corrupt
 from switchover.wire.haproxy.listings import (
     FrontendState,
+    parse_accepted,
     parse_authorities,
     parse_chain,
     parse_fingerprint,
@@ -40,16 +43,32 @@ Subject: /CN=mail.contoso.example
 
 def test_who_is_connected_where_is_told_without_our_own_sockets() -> None:
     first, second = parse_sessions(SESSIONS)
-    assert (first.source, first.frontend, first.backend, first.server, first.age) == (
-        "127.0.0.1:42224", "web", "b", "z2", "1h2m",
+    assert (first.number, first.source, first.frontend, first.backend, first.server) == (
+        "0x7f0c58042fb0", "127.0.0.1:42224", "web", "b", "z2",
     )  # fmt: skip
     assert (second.backend, second.server) == ("", "")
-    assert (first.seconds, second.seconds) == (3720, 0)
 
 
-def test_an_age_that_nobody_can_read_is_no_number() -> None:
-    (only,) = parse_sessions("0x1: proto=tcpv4 src=192.0.2.5:1 fe=web be=b srv=z age=ages\n")
-    assert (only.age, only.seconds) == ("ages", None)
+def test_the_moment_a_session_began_is_read_in_the_machines_own_time() -> None:
+    text = "0x276ab280: [22/Nov/2026:23:18:59.672840] id=279 proto=tcpv4 source=127.0.0.1:52306\n"
+    accepted = parse_accepted(text)
+    assert accepted is not None
+    local = time.localtime(accepted)
+    assert time.strftime("%Y-%m-%d %H:%M:%S", local) == "2026-11-22 23:18:59"
+    assert round(accepted % 1, 3) == 0.673
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Session not found",
+        "0x1: [31/Feb/2026:23:18:59.6] id=1",
+        "0x1: [01/Foo/2026:23:18:59.6]",
+    ],
+)
+def test_a_session_that_has_ended_began_at_no_moment(text: str) -> None:
+    assert parse_accepted(text) is None
 
 
 def test_map_entries_come_in_order_with_doubles() -> None:

@@ -17,15 +17,19 @@ import aiohttp
 from switchover import clock
 from switchover.directory.access.account import queries as accounts
 from switchover.directory.access.account.account import Account, provided_name
+from switchover.directory.access.account.work.changes import recorded, told
 from switchover.directory.access.oidc.attempt import ANEW, Attempt
 from switchover.directory.access.oidc.groups import groups_of, role_for, wanted_name
 from switchover.directory.access.oidc.id_token import Expected, read_id_token, read_keys
 from switchover.directory.access.oidc.provider import Provider, read_provider
-from switchover.directory.access.role import Role
+from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.session.session import Method
 from switchover.directory.access.session.work import open_session
-from switchover.directory.access.sign_in.outcome import Denied, Opened, Outcome
+from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
+from switchover.directory.access.sign_in.work import note_denied
+from switchover.directory.audit.entry import Entry
+from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -244,7 +248,7 @@ class IdentityProvider:
 
 async def sign_in_provided(
     parts: AccessParts, settings: OidcSettings, identity: Identity, visitor: Visitor
-) -> Outcome:
+) -> SignIn:
     """Return a session of the account of somebody whom the provider vouched for, or why not.
 
     The account is made at the first sign-in. Its role is that of the groups of this sign-in; when it
@@ -252,22 +256,24 @@ async def sign_in_provided(
     """
     role = role_for(identity.groups, roles_of(settings))
     if role is None:
-        await _end_all(parts, identity)
-        return Denied(
+        known = await _end_all(parts, identity)
+        denied = Denied(
             sentence="None of your groups may use this switchover. Ask who runs it to add one of them.",
             reason=f"no group of {identity.name} is mapped to a role",
         )
+        return await note_denied(parts, denied, known.name if known else "", visitor)
     async with parts.database.transaction() as connection:
         await accounts.lock_accounts(connection)
-        account = await _keep(connection, identity, role)
-        if not account.is_enabled:
-            return Denied(
-                sentence="Your account is disabled here. Ask who runs this switchover.",
-                reason="the account is disabled",
-            )
-        now = clock.now()
-        await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
-        return Opened(new=await open_session(connection, account, Method.OIDC, visitor))
+        account = await _keep(connection, identity, role, visitor)
+        if account.is_enabled:
+            now = clock.now()
+            await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
+            return Opened(new=await open_session(connection, account, Method.OIDC, visitor))
+    denied = Denied(
+        sentence="Your account is disabled here. Ask who runs this switchover.",
+        reason="the account is disabled",
+    )
+    return await note_denied(parts, denied, account.name, visitor)
 
 
 def roles_of(settings: OidcSettings) -> dict[Role, tuple[str, ...]]:
@@ -279,18 +285,33 @@ def roles_of(settings: OidcSettings) -> dict[Role, tuple[str, ...]]:
     }
 
 
-async def _keep(connection: Connection, identity: Identity, role: Role) -> Account:
+async def _keep(
+    connection: Connection, identity: Identity, role: Role, visitor: Visitor
+) -> Account:
     """Return the account of an identity as it is from now on."""
     known = await accounts.find_provided(connection, identity.issuer, identity.subject)
     if known is None:
-        return await _add(connection, identity, role)
+        return await _add(connection, identity, role, visitor)
     if known.role is not role:
         await accounts.set_role(connection, known.id, role)
         await sessions.end_sessions(connection, known.id, "role changed", clock.now())
+        await recorded(connection, "account.role", known, _actor(visitor))
     return replace(known, role=role)
 
 
-async def _add(connection: Connection, identity: Identity, role: Role) -> Account:
+def _actor(visitor: Visitor) -> Actor:
+    """Return who makes and changes accounts of people whom the provider knows."""
+    return Actor(
+        name="identity provider",
+        role=Role.ADMIN,
+        door=Door.CONSOLE,
+        address=visitor.address,
+        client=visitor.short_agent,
+    )
+
+
+async def _add(connection: Connection, identity: Identity, role: Role, visitor: Visitor) -> Account:
+    actor = _actor(visitor)
     taken = await accounts.list_names(connection)
     account = Account(
         id=clock.new_id(),
@@ -300,18 +321,20 @@ async def _add(connection: Connection, identity: Identity, role: Role) -> Accoun
         issuer=identity.issuer,
         subject=identity.subject,
         made_at=clock.now(),
-        made_by="identity provider",
+        made_by=actor.name,
     )
     await accounts.insert_account(connection, account, None)
+    await record(connection, Entry.by(actor, "account.create", account.name, after=told(account)))
     return account
 
 
-async def _end_all(parts: AccessParts, identity: Identity) -> None:
-    """End what somebody opened while they had a group."""
+async def _end_all(parts: AccessParts, identity: Identity) -> Account | None:
+    """End what somebody opened while they had a group; return their account, None for a stranger."""
     async with parts.database.transaction() as connection:
         known = await accounts.find_provided(connection, identity.issuer, identity.subject)
         if known is not None:
             await sessions.end_sessions(connection, known.id, "no group any more", clock.now())
+    return known
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.directory.access.role import Door
 from switchover.directory.access.session import queries
 from switchover.directory.access.session.session import (
     Method,
@@ -14,13 +16,17 @@ from switchover.directory.access.session.session import (
     Visitor,
     secret_hash,
 )
+from switchover.directory.audit.entry import Entry
+from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account
     from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.directory.access.role import Actor
     from switchover.store.pool import Connection, Database
 
+BY_PERSON = "ended by its person"
 KEPT = timedelta(days=30)
 """How long ended sessions say from where an account signs in."""
 
@@ -50,6 +56,15 @@ async def open_session(
         seen_at=now,
     )
     await queries.insert_session(connection, session, digest)
+    if not awaits_code:
+        actor = replace(
+            account.actor,
+            door=Door.CONSOLE,
+            address=visitor.address,
+            client=visitor.short_agent,
+        )
+        entry = Entry.by(actor, "sign-in", account.name, after={"method": method.value})
+        await record(connection, entry)
     return NewSession(session=session, secret=secret, account=account)
 
 
@@ -93,20 +108,29 @@ async def list_sessions(parts: AccessParts, account: Account) -> list[Session]:
 
 
 async def end_session(
-    parts: AccessParts, account: Account, session_id: str, *, because: str
+    parts: AccessParts, account: Account, session_id: str, *, actor: Actor
 ) -> None:
     """End one session of an account; raises NotFound when there is none such that is open."""
     async with parts.database.transaction() as connection:
-        if not await queries.end_session(connection, account.id, session_id, because, clock.now()):
+        now = clock.now()
+        # No id has a zero byte, and no text of the database holds one.
+        wanted = session_id.replace("\0", " ")
+        if not await queries.end_session(connection, account.id, wanted, BY_PERSON, now):
             raise NotFound("there is no such open session; it may have ended")
+        await record(
+            connection, Entry.by(actor, "session.end", account.name, after={"sessions": 1})
+        )
 
 
-async def end_others(parts: AccessParts, account: Account, session_id: str) -> int:
+async def end_others(parts: AccessParts, account: Account, session_id: str, *, actor: Actor) -> int:
     """End all sessions of an account but one; return how many."""
     async with parts.database.transaction() as connection:
-        return await queries.end_sessions(
-            connection, account.id, "ended by its person", clock.now(), but=session_id
+        count = await queries.end_sessions(
+            connection, account.id, BY_PERSON, clock.now(), but=session_id
         )
+        entry = Entry.by(actor, "session.end", account.name, after={"sessions": count})
+        await record(connection, entry)
+        return count
 
 
 async def drop_old(database: Database) -> int:

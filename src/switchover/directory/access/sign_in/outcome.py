@@ -33,7 +33,7 @@ class Denied:
     wait_seconds: float = 0.0
 
 
-Outcome: TypeAlias = Opened | CodeNeeded | Denied
+SignIn: TypeAlias = Opened | CodeNeeded | Denied
 
 WRONG = "The name or the password is not right."
 WRONG_CODE = "The code is not right, or it was used before. Wait for the next one."

@@ -14,6 +14,7 @@ from switchover.directory.access.account import queries as accounts
 from switchover.directory.access.account import second_factor
 from switchover.directory.access.account.account import LONGEST_NAME
 from switchover.directory.access.account.work.second_factor import context
+from switchover.directory.access.role import Door
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.session.session import Method, Session, Visitor, secret_hash
 from switchover.directory.access.session.work import KEPT, open_session
@@ -24,18 +25,21 @@ from switchover.directory.access.sign_in.outcome import (
     CodeNeeded,
     Denied,
     Opened,
-    Outcome,
+    SignIn,
     too_often,
 )
 from switchover.directory.access.sign_in.throttle import Kind, code_keys, keys_of, pair_key
+from switchover.directory.audit.entry import Entry, Outcome
+from switchover.directory.audit.work import record
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account, Credentials
     from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.directory.access.role import Actor
     from switchover.store.pool import Connection
 
 
-async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor) -> Outcome:
+async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor) -> SignIn:
     """Return a session, one that awaits a code, or why not.
 
     Raises Unavailable when the database does not answer or too many sign in at once.
@@ -45,24 +49,29 @@ async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor
     keys = keys_of(name, visitor.address, is_known=is_near)
     wait = parts.throttle.enter(keys, clock.monotonic())
     if wait > 0:
-        return too_often(wait)
+        return await note_denied(
+            parts, too_often(wait), known.account.name if known else "", visitor
+        )
     kept = known.password_hash if known else None
     is_right = await parts.hashing.fits(kept, password)
     if known is None or kept is None or not is_right or not known.account.is_enabled:
-        return Denied(sentence=WRONG, reason=_reason(known, is_right=is_right))
+        denied = Denied(sentence=WRONG, reason=_reason(known, is_right=is_right))
+        return await note_denied(parts, denied, known.account.name if known else "", visitor)
     better = await _better_hash(parts, kept, password)
     async with parts.database.transaction() as connection:
         outcome = await _open(connection, known, visitor)
         if better and not isinstance(outcome, Denied):
             await accounts.renew_hash(connection, known.account.id, old=kept, new=better)
-    if not isinstance(outcome, Denied):
+    if isinstance(outcome, Denied):
+        await note_denied(parts, outcome, known.account.name, visitor)
+    else:
         # Right passwords are no excuse for guessing codes: that count stays until a code was right.
         is_whole = isinstance(outcome, Opened)
         parts.throttle.succeeded(key for key in keys if is_whole or key[0] is not Kind.PAIR)
     return outcome
 
 
-async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visitor) -> Outcome:
+async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visitor) -> SignIn:
     """Return an open session for one that awaits its code; ``code`` is of either kind.
 
     The session that waited ends, whatever comes: what opens afterwards has a secret that was never on
@@ -72,23 +81,47 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
     async with parts.database.transaction() as connection:
         found = await sessions.find_session(connection, digest) if digest else None
     if found is None or not _awaits(parts, *found):
-        return Denied(sentence=TOO_LATE, reason="no session awaits this code")
+        denied = Denied(sentence=TOO_LATE, reason="no session awaits this code")
+        return await note_denied(parts, denied, "", visitor)
     session, account = found
     keys = code_keys(account.name, visitor.address)
     wait = parts.throttle.enter(keys, clock.monotonic())
     if wait > 0:
-        return too_often(wait)
+        return await note_denied(parts, too_often(wait), account.name, visitor)
     async with parts.database.transaction() as connection:
         outcome = await _finish(parts, connection, session, account, code=code, visitor=visitor)
+    if isinstance(outcome, Denied):
+        await note_denied(parts, outcome, account.name, visitor)
     if isinstance(outcome, Opened):
         parts.throttle.succeeded((*keys, pair_key(account.name, visitor.address)))
     return outcome
 
 
-async def sign_out(parts: AccessParts, account: Account, session: Session) -> None:
+async def sign_out(parts: AccessParts, account: Account, session: Session, *, actor: Actor) -> None:
     """End the session somebody asks from; nothing happens when it has ended meanwhile."""
     async with parts.database.transaction() as connection:
-        await sessions.end_session(connection, account.id, session.id, "signed out", clock.now())
+        now = clock.now()
+        if await sessions.end_session(connection, account.id, session.id, "signed out", now):
+            await record(connection, Entry.by(actor, "sign-out", account.name))
+
+
+async def note_denied(parts: AccessParts, denied: Denied, name: str, visitor: Visitor) -> Denied:
+    """Record a try that failed, within bounds, and return it.
+
+    ``name`` is that of an account, "" for none: what somebody typed into the wrong field may be a password.
+    """
+    entry = Entry(
+        actor=name or "unknown",
+        origin=Door.CONSOLE,
+        action="sign-in",
+        subject=name,
+        address=visitor.address,
+        client=visitor.short_agent,
+        outcome=Outcome.REFUSED,
+        reason=denied.reason,
+    )
+    await parts.refusals.note(entry, is_known=False)
+    return denied
 
 
 async def _look_up(
@@ -118,7 +151,7 @@ async def _better_hash(parts: AccessParts, kept: str, password: str) -> str | No
     return await parts.hashing.make(passwords.normal(password))
 
 
-async def _open(connection: Connection, known: Credentials, visitor: Visitor) -> Outcome:
+async def _open(connection: Connection, known: Credentials, visitor: Visitor) -> SignIn:
     needs_code = known.totp_secret is not None
     if not await accounts.admit(
         connection,
@@ -142,7 +175,7 @@ async def _finish(
     *,
     code: str,
     visitor: Visitor,
-) -> Outcome:
+) -> SignIn:
     now = clock.now()
     if not await accounts.admit(connection, account.id, now, password_hash=None, is_whole=False):
         return Denied(sentence=TOO_LATE, reason="the account was disabled meanwhile")

@@ -26,22 +26,47 @@
   }
 
   function words(value, unit) {
-    if (value === null || value === undefined) return "none";
+    if (value === null || value === undefined) return "\u2013";
     const rounded = Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 10) / 10;
     return `${rounded.toLocaleString("en").replaceAll(",", "\u202f")}${unit ? ` ${unit}` : ""}`;
+  }
+
+  function zoned(seconds) {
+    return uPlot.tzDate(new Date(seconds * 1000), document.body.dataset.zone || "UTC");
+  }
+
+  // Hours as everybody reads them; the day where one begins, and where steps are days.
+  function moments(_chart, ticks, _axis, _space, step) {
+    let last = "";
+    return ticks.map((tick) => {
+      const at = zoned(tick);
+      const two = (number) => String(number).padStart(2, "0");
+      const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+      const isNew = day !== last;
+      last = day;
+      const hour = `${two(at.getHours())}:${two(at.getMinutes())}`;
+      if (step >= 86400) return day.slice(5);
+      return isNew ? `${hour}\n${day.slice(5)}` : hour;
+    });
+  }
+
+  // A value between two holes has no line: a point shows it.
+  function lonely(chart, index) {
+    const values = chart.data[index];
+    return values.flatMap((value, place) =>
+      value !== null && (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null ? [place] : []);
   }
 
   function options(element, series) {
     const palette = colours(element);
     const unit = element.dataset.unit;
     const axis = { stroke: palette.ink, grid: { stroke: palette.line, width: 1 }, ticks: { stroke: palette.line, width: 1 } };
-    const zone = document.body.dataset.zone;
     const make = {
       width: Math.max(240, element.clientWidth),
       height: 220,
       cursor: { points: { size: 6 }, sync: { key: "service" } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => words(tick, "")) }],
+      axes: [{ ...axis, values: moments }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => words(tick, "")) }],
       series: [
         { value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
         ...series.lines.map((line, index) => ({
@@ -50,12 +75,12 @@
           width: 1.5,
           dash: index % 3 === 1 ? [6, 3] : index % 3 === 2 ? [2, 3] : undefined,
           spanGaps: false,
-          points: { show: (_, __, first, last) => last - first < 2 },
+          points: { show: false, filter: lonely },
           value: (_, value) => words(value, unit),
         })),
       ],
     };
-    if (zone) make.tzDate = (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone);
+    make.tzDate = zoned;
     return make;
   }
 

@@ -150,7 +150,7 @@
     link.className = "button small";
     const text = document.createElement("p");
     if (state === "lost") {
-      const at = new Date(lostAt || Date.now()).toLocaleTimeString();
+      const at = new Date(lostAt || Date.now()).toLocaleTimeString("en-GB", { timeZone: document.body.dataset.zone || "UTC" });
       text.textContent = `Not live since ${at}: what you see may be old. Trying again.`;
       return [text];
     }

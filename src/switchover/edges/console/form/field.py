@@ -92,7 +92,8 @@ def read_field(field: FormField, values: Values) -> Any:
     if not text:
         return None
     if field.kind in _LISTS:
-        return entries(field, text)
+        listed = entries(field, text)
+        return listed[0] if field.kind is Kind.FILES and len(listed) == 1 else listed
     if field.kind is Kind.THREE_WAY:
         return {"yes": True, "no": False}.get(text)
     if field.kind in {Kind.NUMBER, Kind.DURATION}:

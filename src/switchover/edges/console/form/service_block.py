@@ -44,7 +44,8 @@ def read_service(values: Values) -> ReadBlock:
     layout = values.get("layout")
     faults = [*_faults_of_name(values), *missing(FIELDS, values)]
     block = read_fields(FIELDS, values, layout=layout)
-    workloads = list(values.all("workloads"))
+    # Two products may both have one of this name; the box of each says the same then.
+    workloads = list(dict.fromkeys(values.all("workloads")))
     servers = [_server(values, name) for name in values.all("servers")]
     if layout not in set(Layout):
         faults.append(

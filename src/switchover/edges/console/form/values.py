@@ -40,6 +40,10 @@ class Values:
         """True when one of the field's texts is this one."""
         return text in self.by_name.get(name, ())
 
+    def is_filled(self, names: Iterable[str]) -> bool:
+        """True when somebody wrote into one of these fields."""
+        return any(self.get(name).strip() for name in names)
+
     def with_texts(self, **texts: Iterable[str]) -> Values:
         """Return values with these fields replaced."""
         more = {name: tuple(given) for name, given in texts.items()}

@@ -36,7 +36,7 @@ async def change_zone(
 ) -> Response:
     """Show times in another zone from now on."""
     try:
-        await changes.change_zone(suite.access, person.account, zone)
+        await changes.change_zone(suite.access, person.account, zone, actor=person.actor)
     except InvalidInput as error:
         return await _page(request, suite, person, error=error, about="zone")
     return see_other(request, "/account?done=zone")
@@ -55,7 +55,12 @@ async def change_password(
     try:
         require_same(new, again)
         await proof.change_own_password(
-            suite.access, person.account, old=old, new=new, keep_session=person.session.id
+            suite.access,
+            person.account,
+            old=old,
+            new=new,
+            keep_session=person.session.id,
+            actor=person.actor,
         )
     except (InvalidInput, Unavailable) as error:
         return await _page(request, suite, person, error=error, about="password")
@@ -82,7 +87,7 @@ async def confirm_second_factor(
     """Put the second factor in force and show the recovery codes, this once."""
     try:
         codes = await second_factor.confirm(
-            suite.access, person.account, code, keep_session=person.session.id
+            suite.access, person.account, code, keep_session=person.session.id, actor=person.actor
         )
     except InvalidInput as error:
         return await _enrolment_page(request, suite, person, error=error)
@@ -95,7 +100,9 @@ async def renew_codes(
 ) -> Response:
     """Show new recovery codes, this once; the old ones end."""
     try:
-        codes = await second_factor.renew_codes(suite.access, person.account, password)
+        codes = await second_factor.renew_codes(
+            suite.access, person.account, password, actor=person.actor
+        )
     except (InvalidInput, Unavailable) as error:
         return await _page(request, suite, person, error=error, about="second-factor")
     return _codes_page(request, person, codes)
@@ -107,7 +114,7 @@ async def remove_second_factor(
 ) -> Response:
     """Go back to the password alone."""
     try:
-        await second_factor.remove(suite.access, person.account, password)
+        await second_factor.remove(suite.access, person.account, password, actor=person.actor)
     except (InvalidInput, Unavailable) as error:
         return await _page(request, suite, person, error=error, about="second-factor")
     return see_other(request, "/account?done=second-factor")
@@ -116,14 +123,14 @@ async def remove_second_factor(
 @router.post("/account/sessions/{session}/end")
 async def end_session(request: Request, suite: Suite, person: Viewer, session: str) -> Response:
     """End one of one's own sessions."""
-    await sessions.end_session(suite.access, person.account, session, because="ended by its person")
+    await sessions.end_session(suite.access, person.account, session, actor=person.actor)
     return see_other(request, "/account#sessions")
 
 
 @router.post("/account/sessions/end-others")
 async def end_other_sessions(request: Request, suite: Suite, person: Viewer) -> Response:
     """End every session but this one."""
-    await sessions.end_others(suite.access, person.account, person.session.id)
+    await sessions.end_others(suite.access, person.account, person.session.id, actor=person.actor)
     return see_other(request, "/account#sessions")
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from switchover.balance.change_preview import Change, Preview, preview_change
 from switchover.balance.overrides import AdminState
+from switchover.balance.prediction import percent
 from switchover.balance.revision import Origin
 from switchover.balance.snapshot import Snapshot
 from switchover.balance.work import revisions
@@ -128,6 +129,7 @@ def _page(
         places=_places(snapshot, wanted.server),
         reason=reason,
         refusal=refusal,
+        percent=percent,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import StringConstraints
 from switchover.balance.work.views import engine_configuration
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.engine_sections import Found, read_sections, search
+from switchover.edges.console.engine_sections import search
 from switchover.edges.console.page import render
 from switchover.errors import NotFound
 
@@ -27,7 +27,7 @@ async def show_engine(
     """Return what runs, from the last cycle's look at it, and the sections in which ``q`` is found."""
     state = suite.cycle.state
     try:
-        found = await asyncio.to_thread(_search, engine_configuration(suite.balance), q)
+        found = await asyncio.to_thread(search, engine_configuration(suite.balance), q)
     except NotFound:
         found = None
     return render(
@@ -53,7 +53,3 @@ async def get_configuration(suite: Suite, person: Viewer) -> PlainTextResponse: 
         engine_configuration(suite.balance),
         headers={"Content-Disposition": 'attachment; filename="haproxy.cfg"'},
     )
-
-
-def _search(text: str, words: str) -> Found:
-    return search(read_sections(text), words)

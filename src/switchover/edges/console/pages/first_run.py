@@ -24,7 +24,7 @@ from switchover.edges.console.pages.sign_in import give_visitor, open_browser, v
 from switchover.errors import Conflict, InvalidInput, Refused
 
 router = APIRouter()
-AFTERWARDS = "/"
+AFTERWARDS = "/start"
 """Where the first administrator goes from here."""
 Field = Annotated[str, Form(max_length=4096)]
 
@@ -61,7 +61,9 @@ async def claim(
         return _page(request, name=name, error=error, status=429)
     try:
         require_same(password, again)
-        account = await create_first_account(suite.access, name.strip(), password, code=code)
+        account = await create_first_account(
+            suite.access, name.strip(), password, code=code, visitor=visitor
+        )
     except (InvalidInput, Refused, Conflict) as error:
         return _page(request, name=name, error=str(error), status=422)
     suite.access.throttle.succeeded((key,))

@@ -108,7 +108,7 @@ async def show_difference(
     request: Request, suite: Suite, person: Viewer, older: Older = None, newer: Newer = None
 ) -> HTMLResponse:
     """Return what differs between two revisions, in the direction that was asked for; else the last change."""
-    after = newer or (await history.get_revision(suite.balance, 0)).number
+    after = newer or await history.latest_number(suite.balance)
     before = older or max(1, after - 1)
     diff = await history.get_difference(suite.balance, before, after)
     return render(
@@ -122,13 +122,12 @@ async def show_revision(
 ) -> HTMLResponse:
     """Return one revision: who, when and why, what it changed, its files and its text."""
     revision = await history.get_revision(suite.balance, number)
-    latest = await history.get_revision(suite.balance, 0)
     return render(
         request,
         person,
         "revision.html",
         revision=revision,
-        latest=latest.number,
+        latest=await history.latest_number(suite.balance),
         diff=read_diff(revision.diff),
         wishes=sorted(revision.overrides.by_target.items()),
         text=revision.text[:MOST_TEXT],
@@ -154,14 +153,14 @@ async def show_rollback(
     request: Request, suite: Suite, person: Admin, number: Number
 ) -> HTMLResponse:
     """Return what would change; what it does to users is worked out by the preview, which takes longer."""
-    latest = await history.get_revision(suite.balance, 0)
-    diff = await history.get_difference(suite.balance, latest.number, number)
+    latest = await history.latest_number(suite.balance)
+    diff = await history.get_difference(suite.balance, latest, number)
     return render(
         request,
         person,
         "rollback.html",
         revision=await history.get_revision(suite.balance, number),
-        latest=latest.number,
+        latest=latest,
         diff=read_diff(diff),
         preview=None,
         reason="",

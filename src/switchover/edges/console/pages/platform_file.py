@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
+from switchover.balance.overrides import Overrides
 from switchover.balance.revision import Origin
 from switchover.balance.work import revisions
-from switchover.balance.work.blocks import Basis, load_basis
+from switchover.balance.work.blocks import Basis, foresee, load_basis
 from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin, Person, Viewer
-from switchover.edges.console.block_change import reason_fault, told_of
+from switchover.edges.console.block_change import reason_fault, told
 from switchover.edges.console.form.field import FieldFault, FormField
 from switchover.edges.console.form.values import Values
 from switchover.edges.console.page import render, see_other
@@ -102,12 +103,16 @@ class Edited:
 
     async def _preview(self, basis: Basis, files: list[SentFile], *, is_other: bool) -> Response:
         outcome = await self._apply(basis, files, dry_run=True)
+        overrides = basis.wish.overrides if basis.wish else Overrides()
+        ahead = await foresee(
+            self.suite.balance, basis, self.values.get("text"), overrides, outcome.findings
+        )
         return render(
             self.request, self.person, "change_preview.html", block="content",
             title="Change the platform file", path=self.request.url.path, parent=basis.number,
             crumbs=(("Platform file", "/platform-file"),), hidden=hidden_pairs(self.values),
             sent=files, is_other=is_other, is_removal=False, reason=self.values.get("reason"),
-            **told_of(outcome, outcome.findings),
+            **told(outcome, ahead),
         )  # fmt: skip
 
     async def _apply(self, basis: Basis, files: list[SentFile], *, dry_run: bool) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from switchover import clock
 from switchover.balance.snapshot import ServerLine, Word
 from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
@@ -146,16 +147,8 @@ async def list_connections(request: Request, suite: Suite, person: Viewer, serve
     spec = _connections_spec(server)
     query = read_query(spec, request.query_params)
     try:
-        rows = [
-            {
-                "client": item.address,
-                "service": item.service,
-                "workload": item.workload,
-                "age": item.age,
-                "seconds": item.seconds,
-            }
-            for item in await suite.board.connections(server)
-        ]
+        now = clock.now().timestamp()
+        rows = [client.body(now) for client in await suite.board.connections(server)]
         failure = ""
     except NotFound:
         raise

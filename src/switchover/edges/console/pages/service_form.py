@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from switchover.balance.service_draft import Draft, read_draft
+from switchover.balance.service_draft import ANY_ADDRESS, Draft, read_draft
 from switchover.balance.shipped import shipped_templates
 from switchover.balance.work.blocks import Basis, load_basis
 from switchover.edges.api.access import Suite
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 _NO_NAME = "service"
+_PLACE = {"address": ANY_ADDRESS, "port": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,9 @@ class ServiceForm(BlockForm):
 
     def faults(self, read: ReadBlock, basis: Basis) -> list[FieldFault]:
         """Return what the rules of the platform find wrong."""
-        draft = _draft(read, basis, self.old_name)
+        # What is missing is told already; something in its place lets the other rules be asked.
+        whole = ReadBlock(name=read.name, value={**_PLACE, **read.value}, faults=())
+        draft = _draft(whole, basis, self.old_name)
         return faults_of(draft.problems, self.section, draft.name, read.value) if draft else []
 
     def page_values(self, values: Values, basis: Basis) -> dict[str, Any]:

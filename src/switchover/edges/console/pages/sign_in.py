@@ -53,7 +53,7 @@ Field = Annotated[str, Form(max_length=4096)]
 async def show_sign_in(request: Request, suite: Suite, back: Next = "/") -> Response:
     """Ask for name and password; lead on who is signed in, and to the first run where nobody can be."""
     require_prepared(suite)
-    if not await is_claimed(suite.access):
+    if not await is_claimed(suite.access) and suite.provider is None:
         return see_other(request, "/first-run")
     secret = request.cookies.get(cookie_name(request, COOKIE), "")
     if await find_session(suite.access, secret, touch=False) is not None:
@@ -134,7 +134,8 @@ async def finish_oidc(request: Request, suite: Suite) -> Response:
             suite.access, provider.settings, identity, visitor_of(request)
         )
     except Refused as error:
-        outcome = Denied(sentence=str(error), reason=str(error))
+        refused = Denied(sentence=str(error), reason=str(error))
+        outcome = await work.note_denied(suite.access, refused, "", visitor_of(request))
     if isinstance(outcome, Opened):
         answer: Response = open_browser(request, outcome.new, back)
     else:
@@ -148,7 +149,7 @@ async def finish_oidc(request: Request, suite: Suite) -> Response:
 @router.post("/sign-out")
 async def sign_out(request: Request, suite: Suite, person: Viewer) -> Response:
     """End the session; the cookie is worth nothing from then on."""
-    await work.sign_out(suite.access, person.account, person.session)
+    await work.sign_out(suite.access, person.account, person.session, actor=person.actor)
     answer = see_other(request, "/sign-in")
     take_cookie(request, answer, COOKIE)
     answer.headers["Clear-Site-Data"] = '"cache"'
@@ -216,6 +217,7 @@ def _sign_in_page(
         back=local_path(back),
         name=name[:63],
         denied=denied,
+        is_claimed=suite.access.is_claimed,
         provider=suite.provider.settings.name if suite.provider else None,
     )
     give_visitor(request, answer, secret)

@@ -21,6 +21,9 @@ from switchover.errors import InvalidInput, NotFound
 router = APIRouter()
 MOST_DOWN = 500
 """What can be off at once: a longer address would not pass every proxy."""
+MOST_TOLD = 12
+"""Services told in full; the others in a line each."""
+LEVELS_FIRST = ("bad", "warning", "ok")
 Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -43,12 +46,16 @@ async def show_what_if(
     known = [item.text for item in preview.outage.items]
     kept = {"service": service, "q": q}
 
-    def link(without: str) -> str:
-        """Return the address of this page with one thing less off."""
+    def link(without: str = "", **changes: str) -> str:
+        """Return the address of this page with one thing less off, or another part of it shown."""
         words = [("down", text) for text in known if text != without]
-        words += [pair for pair in kept.items() if pair[1]]
+        words += [pair for pair in {**kept, **changes}.items() if pair[1]]
         return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
 
+    answers = sorted(
+        (tell(report) for report in preview.reports),
+        key=lambda told: (told.name != service, LEVELS_FIRST.index(told.level)),
+    )
     board = lay_out(preview.balance, known, service=service, containing=q)
     return render(
         request,
@@ -57,7 +64,8 @@ async def show_what_if(
         preview=preview,
         board=board,
         alone={} if known else _alone(preview, board),
-        answers=[tell(report) for report in preview.reports],
+        answers=answers[:MOST_TOLD],
+        more=answers[MOST_TOLD:],
         services=[(item.name, item.title) for item in preview.balance.services],
         down=known,
         chosen=service,

@@ -37,3 +37,9 @@ def test_empty_words_are_none() -> None:
     files = FormField(path=("a",), title="A", kind=Kind.FILES)
     assert entries(files, "My Mail.pem, b.pem\n") == ["My Mail.pem", "b.pem"]
     assert find({"a": 1}, ("a", "b")) is None
+
+
+def test_a_field_is_filled_when_somebody_wrote_into_it() -> None:
+    found = Values.of([("a", " "), ("b", "x")])
+    assert not found.is_filled(["a", "c"])
+    assert found.is_filled(["a", "b"])

@@ -14,15 +14,18 @@ from switchover.directory.access.account import queries
 from switchover.directory.access.account.account import Account, usable_name, usable_zone
 from switchover.directory.access.account.password import usable_password
 from switchover.directory.access.account.work.reading import require_account
-from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import queries as sessions
+from switchover.directory.audit.entry import Entry
+from switchover.directory.audit.work import record
 from switchover.errors import Conflict, Refused
 
 if TYPE_CHECKING:
     from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.directory.access.session.session import Visitor
     from switchover.store.pool import Connection
 
-FIRST = Actor(name="first run", role=Role.ADMIN)
+FIRST = "first run"
 """Who makes the first account: nobody was there before."""
 
 
@@ -43,7 +46,7 @@ async def create_account(
 
 
 async def create_first_account(
-    parts: AccessParts, name: str, password: str, *, code: str
+    parts: AccessParts, name: str, password: str, *, code: str, visitor: Visitor
 ) -> Account:
     """Return the administrator who claims a new console with the code from the log of ``serve``.
 
@@ -63,7 +66,14 @@ async def create_first_account(
             raise Conflict(
                 "this console has accounts by now: sign in with one, or ask who made them"
             )
-        return await _insert(connection, name, Role.ADMIN, digest, FIRST)
+        actor = Actor(
+            name=FIRST,
+            role=Role.ADMIN,
+            door=Door.CONSOLE,
+            address=visitor.address,
+            client=visitor.short_agent,
+        )
+        return await _insert(connection, name, Role.ADMIN, digest, actor)
 
 
 async def change_role(parts: AccessParts, name: str, role: Role, *, actor: Actor) -> Account:
@@ -84,7 +94,7 @@ async def change_role(parts: AccessParts, name: str, role: Role, *, actor: Actor
         await _require_another(connection, account)
         await queries.set_role(connection, account.id, role)
         await sessions.end_sessions(connection, account.id, "role changed", clock.now())
-        return await require_account(connection, account.name)
+        return await recorded(connection, "account.role", account, actor)
 
 
 async def set_password(parts: AccessParts, name: str, password: str, *, actor: Actor) -> Account:
@@ -101,7 +111,7 @@ async def set_password(parts: AccessParts, name: str, password: str, *, actor: A
         now = clock.now()
         await queries.set_password(connection, account.id, digest, now)
         await sessions.end_sessions(connection, account.id, "password changed", now)
-        changed = await require_account(connection, account.name)
+        changed = await recorded(connection, "account.password", account, actor)
     parts.throttle.forgive(account.name)
     return changed
 
@@ -121,7 +131,7 @@ async def disable_account(parts: AccessParts, name: str, *, actor: Actor) -> Acc
         now = clock.now()
         await queries.set_disabled(connection, account.id, now)
         await sessions.end_sessions(connection, account.id, "account disabled", now)
-        return await require_account(connection, account.name)
+        return await recorded(connection, "account.disable", account, actor)
 
 
 async def enable_account(parts: AccessParts, name: str, *, actor: Actor) -> Account:
@@ -129,8 +139,10 @@ async def enable_account(parts: AccessParts, name: str, *, actor: Actor) -> Acco
     actor.require(Role.ADMIN)
     async with parts.database.transaction() as connection:
         account = await _locked(connection, name)
+        if account.is_enabled:
+            return account
         await queries.set_disabled(connection, account.id, None)
-        return await require_account(connection, account.name)
+        return await recorded(connection, "account.enable", account, actor)
 
 
 async def remove_account(parts: AccessParts, name: str, *, actor: Actor) -> Account:
@@ -144,6 +156,9 @@ async def remove_account(parts: AccessParts, name: str, *, actor: Actor) -> Acco
         account = await _locked(connection, name)
         await _require_another(connection, account)
         await queries.delete_account(connection, account.id)
+        await record(
+            connection, Entry.by(actor, "account.remove", account.name, before=told(account))
+        )
         return account
 
 
@@ -153,13 +168,17 @@ async def end_sessions(parts: AccessParts, name: str, *, actor: Actor) -> int:
     async with parts.database.transaction() as connection:
         account = await require_account(connection, name)
         because = f"ended by {actor.name}"
-        return await sessions.end_sessions(connection, account.id, because, clock.now())
+        count = await sessions.end_sessions(connection, account.id, because, clock.now())
+        entry = Entry.by(actor, "account.sign-out", account.name, after={"sessions": count})
+        await record(connection, entry)
+        return count
 
 
-async def change_zone(parts: AccessParts, account: Account, zone: str) -> None:
+async def change_zone(parts: AccessParts, account: Account, zone: str, *, actor: Actor) -> None:
     """Show times to an account in another zone; raises InvalidInput for none."""
     async with parts.database.transaction() as connection:
         await queries.set_zone(connection, account.id, usable_zone(zone))
+        await recorded(connection, "account.zone", account, actor)
 
 
 def require_local(account: Account) -> None:
@@ -168,6 +187,33 @@ def require_local(account: Account) -> None:
         raise Conflict(
             f"{account.name} signs in through the identity provider; password and second factor are there"
         )
+
+
+def told(account: Account) -> dict[str, str | bool]:
+    """Return what the audit log says of an account."""
+    return {
+        "role": account.role.value,
+        "may_sign_in": account.is_enabled,
+        "is_local": account.is_local,
+        "second_factor": account.has_second_factor,
+        "zone": account.zone,
+    }
+
+
+async def recorded(connection: Connection, action: str, before: Account, actor: Actor) -> Account:
+    """Return an account as it is now, once what was done to it stands in the audit log."""
+    after = await require_account(connection, before.name)
+    old, new = told(before), told(after)
+    changed = [key for key in old if old[key] != new[key]]
+    entry = Entry.by(
+        actor,
+        action,
+        before.name,
+        before={key: old[key] for key in changed} or None,
+        after={key: new[key] for key in changed} or None,
+    )
+    await record(connection, entry)
+    return after
 
 
 async def _hash(parts: AccessParts, name: str, password: str) -> str:
@@ -198,6 +244,7 @@ async def _insert(
         password_at=now,
     )
     await queries.insert_account(connection, account, digest)
+    await record(connection, Entry.by(actor, "account.create", name, after=told(account)))
     return account
 
 

@@ -11,6 +11,7 @@ from switchover.directory.access.sign_in.throttle import Throttle
 
 if TYPE_CHECKING:
     from switchover.directory.access.session.session import Limits
+    from switchover.directory.audit.work import Refusals
     from switchover.store.pool import Database
     from switchover.store.seal import Sealer
 
@@ -22,6 +23,7 @@ class AccessParts:
     database: Database
     sealer: Sealer
     limits: Limits
+    refusals: Refusals
     hashing: Hashing = field(default_factory=Hashing)
     throttle: Throttle = field(default_factory=Throttle)
     first_code: FirstCode = field(default_factory=FirstCode)

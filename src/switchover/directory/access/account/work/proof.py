@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.directory.access.account import queries
 from switchover.directory.access.account.password import usable_password
-from switchover.directory.access.account.work.changes import require_local
+from switchover.directory.access.account.work.changes import recorded, require_local
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.sign_in.throttle import Kind
 from switchover.errors import InvalidInput, NotFound, Unavailable
@@ -16,6 +16,7 @@ from switchover.errors import InvalidInput, NotFound, Unavailable
 if TYPE_CHECKING:
     from switchover.directory.access.account.account import Account
     from switchover.directory.access.account.work.parts import AccessParts
+    from switchover.directory.access.role import Actor
 
 
 async def require_password(parts: AccessParts, account: Account, password: str) -> None:
@@ -41,7 +42,7 @@ async def require_password(parts: AccessParts, account: Account, password: str) 
 
 
 async def change_own_password(
-    parts: AccessParts, account: Account, *, old: str, new: str, keep_session: str
+    parts: AccessParts, account: Account, *, old: str, new: str, keep_session: str, actor: Actor
 ) -> None:
     """Give somebody another password and end all their sessions but the one they ask from.
 
@@ -56,3 +57,4 @@ async def change_own_password(
         await sessions.end_sessions(
             connection, account.id, "password changed", now, but=keep_session
         )
+        await recorded(connection, "account.password", account, actor)

@@ -55,7 +55,8 @@ async def count_codes(parts: AccessParts, account: Account) -> int:
 
 async def require_account(connection: Connection, name: str) -> Account:
     """Return the account of that name within a transaction; raises NotFound."""
-    found = await queries.find_account(connection, name)
+    # No name has a zero byte, and no text of the database holds one.
+    found = None if "\0" in name else await queries.find_account(connection, name)
     if found is None:
         raise NotFound(f"there is no account {name!r}; see: switchover account list")
     return found

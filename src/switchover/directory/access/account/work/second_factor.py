@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.directory.access.account import queries, second_factor
-from switchover.directory.access.account.work.changes import require_local
+from switchover.directory.access.account.work.changes import recorded, require_local
 from switchover.directory.access.account.work.proof import require_password
 from switchover.directory.access.account.work.reading import require_account
 from switchover.directory.access.role import Role
@@ -46,7 +46,7 @@ async def find_draft(parts: AccessParts, account: Account) -> bytes | None:
 
 
 async def confirm(
-    parts: AccessParts, account: Account, code: str, *, keep_session: str | None = None
+    parts: AccessParts, account: Account, code: str, *, keep_session: str, actor: Actor
 ) -> tuple[str, ...]:
     """Put the second factor in force and return the recovery codes, which are shown only now.
 
@@ -69,10 +69,14 @@ async def confirm(
         await sessions.end_sessions(
             connection, account.id, "second factor added", now, but=keep_session
         )
-        return await _new_codes(connection, account)
+        codes = await _new_codes(connection, account)
+        await recorded(connection, "account.second-factor-add", account, actor)
+        return codes
 
 
-async def renew_codes(parts: AccessParts, account: Account, password: str) -> tuple[str, ...]:
+async def renew_codes(
+    parts: AccessParts, account: Account, password: str, *, actor: Actor
+) -> tuple[str, ...]:
     """Return new recovery codes; the old ones end. Asks for the password.
 
     Raises:
@@ -83,14 +87,17 @@ async def renew_codes(parts: AccessParts, account: Account, password: str) -> tu
     async with parts.database.transaction() as connection:
         if not (await _credentials(connection, account)).account.has_second_factor:
             raise Conflict("this account has no second factor")
-        return await _new_codes(connection, account)
+        codes = await _new_codes(connection, account)
+        await recorded(connection, "account.recovery-codes", account, actor)
+        return codes
 
 
-async def remove(parts: AccessParts, account: Account, password: str) -> None:
+async def remove(parts: AccessParts, account: Account, password: str, *, actor: Actor) -> None:
     """Take an account's own second factor out of force. Asks for the password."""
     await require_password(parts, account, password)
     async with parts.database.transaction() as connection:
         await _drop(connection, account)
+        await recorded(connection, "account.second-factor-remove", account, actor)
 
 
 async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
@@ -101,7 +108,7 @@ async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
         require_local(account)
         await _drop(connection, account)
         await sessions.end_sessions(connection, account.id, "second factor reset", clock.now())
-        changed = await require_account(connection, name)
+        changed = await recorded(connection, "account.second-factor-reset", account, actor)
     parts.throttle.forgive(account.name)
     return changed
 

@@ -1,0 +1,197 @@
+"""What open consoles cost: many event streams at once, and the processor time behind them.
+
+The same seconds are measured with no console open and with all, while the same things happen: clients
+ask for mail through a few services, and now and then a server is drained and comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from console_seed import service_name
+from console_visit import Visitor
+from figures import table, verdict
+from machine import family_seconds, look_busy, processor_seconds
+from serving import Serving
+
+BAR_CORES = 0.5
+BUSY_SERVICES = 10
+SERVICES_LOOKED_AT = 8
+REQUESTS_PER_SECOND = 50.0
+CHANGE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """Cores that were busy: our process, the database, all others of the machine; bytes each console got."""
+
+    ours: float
+    database: float
+    machine: float
+    bytes_per_second: float = 0.0
+
+
+def measure_open(
+    running: Serving, visitor: Visitor, consoles: int, seconds: float, settle: float
+) -> dict[str, Any]:
+    """Measure with none and with so many consoles, print the table, return the figures."""
+    with _life(running):
+        none = _measure(running, seconds)
+        with _opened(visitor, consoles) as received:
+            time.sleep(settle)
+            began = received.count
+            opened = _measure(running, seconds)
+            each = (received.count - began) / seconds / consoles
+            if received.refused:
+                raise SystemExit(f"{received.refused} of {consoles} event streams were refused")
+    more = opened.ours - none.ours
+    table(
+        f"Cores in use while {consoles} consoles are open (bar: {BAR_CORES} more in our process)",
+        ("consoles", "our process", "database", "whole machine", "bytes/s each", ""),
+        [
+            (0, f"{none.ours:.3f}", f"{none.database:.3f}", f"{none.machine:.2f}", "", ""),
+            (consoles, f"{opened.ours:.3f}", f"{opened.database:.3f}", f"{opened.machine:.2f}",
+             f"{each:.0f}", verdict(more, BAR_CORES)),
+        ],
+    )  # fmt: skip
+    return {
+        "consoles": consoles,
+        "open_cores": round(more, 3),
+        "open_database_cores": round(opened.database - none.database, 3),
+        "without_cores": round(none.ours, 3),
+        "open_bytes_per_second_each": round(each),
+    }
+
+
+def _measure(running: Serving, seconds: float) -> Used:
+    ours, database = processor_seconds(running.pid), family_seconds(running.database, "postgres")
+    busy, began = look_busy(), time.perf_counter()
+    time.sleep(seconds)
+    spent = time.perf_counter() - began
+    return Used(
+        ours=(processor_seconds(running.pid) - ours) / spent,
+        database=(family_seconds(running.database, "postgres") - database) / spent,
+        machine=look_busy().cores_since(busy),
+    )
+
+
+@contextmanager
+def _life(running: Serving) -> Iterator[None]:
+    """Let clients come and servers change until the block ends."""
+    over = threading.Event()
+    parts = [
+        threading.Thread(target=lambda: asyncio.run(_clients(over))),
+        threading.Thread(target=_change, args=(running, over)),
+    ]
+    for part in parts:
+        part.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for part in parts:
+            part.join()
+
+
+async def _clients(over: threading.Event) -> None:
+    # Those with even numbers pass through what comes; a connection that says nothing is one too.
+    for number in itertools.cycle(range(2, 2 * BUSY_SERVICES + 1, 2)):
+        if over.is_set():
+            return
+        try:
+            _, writer = await asyncio.open_connection(f"127.17.4.{number}", 10443)
+            writer.close()
+        except OSError:
+            pass
+        await asyncio.sleep(1 / REQUESTS_PER_SECOND)
+
+
+def _change(running: Serving, over: threading.Event) -> None:
+    for number, action in itertools.product(itertools.count(), ("drain", "resume")):
+        server = f"cas{number % BUSY_SERVICES * 10:04}"
+        running.api("POST", f"/servers/{server}/{action}", {"reason": "monthly updates"})
+        if over.wait(CHANGE_SECONDS):
+            return
+
+
+class _Received:
+    """Bytes that all consoles got, and how many of their streams were refused."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.refused = 0
+
+
+@contextmanager
+def _opened(visitor: Visitor, consoles: int) -> Iterator[_Received]:
+    """Keep so many consoles open: half at the overview, the others at services and lists."""
+    addresses = [_address(number) for number in range(consoles)]
+    topics = {address: _live(visitor.get(address).decode()) for address in set(addresses)}
+    streams = [topics[address] for address in addresses]
+    received, over = _Received(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_watch(visitor, streams, received, over)))
+    thread.start()
+    try:
+        yield received
+    finally:
+        over.set()
+        thread.join()
+
+
+def _address(number: int) -> str:
+    if number % 2:
+        return "/"
+    kinds = ("/servers", "/services", "/events", "/services/{}", "/services/{}")
+    return kinds[number // 2 % len(kinds)].format(service_name(number % SERVICES_LOOKED_AT + 1))
+
+
+def _live(page: str) -> str:
+    """Return the query with which the page's script asks for what changes."""
+    topics = {
+        topic for found in re.findall(r'data-live="([^"]*)"', page) for topic in found.split(",")
+    }
+    since = re.findall(r'data-live-since="([^"]*)"', page)
+    words = {"topics": ",".join(sorted(topics - {""})), "since": min(since, default="")}
+    return urllib.parse.urlencode(words)
+
+
+async def _watch(
+    visitor: Visitor, streams: list[str], received: _Received, over: threading.Event
+) -> None:
+    readers = [asyncio.create_task(_keep_open(visitor, query, received)) for query in streams]
+    while not over.is_set():
+        await asyncio.sleep(0.1)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+
+
+async def _keep_open(visitor: Visitor, query: str, received: _Received) -> None:
+    """Open a stream, and again when the server ends it, as the page's script does."""
+    while await _listen(visitor, query, received):
+        pass
+
+
+async def _listen(visitor: Visitor, query: str, received: _Received) -> bool:
+    reader, writer = await asyncio.open_connection(visitor.host, visitor.port)
+    try:
+        writer.write(visitor.request(f"/live?{query}", accept="text/event-stream"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.splitlines()[0]:
+            print(f"/live?{query[:200]}: {head.decode()}", flush=True)
+            received.refused += 1
+            return False
+        while part := await reader.read(1 << 16):
+            received.count += len(part)
+        return True
+    finally:
+        writer.close()
