@@ -32,6 +32,8 @@ _.PASSED
 _.PASSED_CONDITIONALLY
 _.RUNNING
 _.STARTING
+# Kept for whoever looks into the database.
+_.ended_because
 # Called or read by libraries: pydantic, uvicorn, alembic, rich, subprocess, pytest.
 _._create_socket
 _._get_socket
