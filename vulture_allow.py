@@ -32,6 +32,8 @@ _.PASSED
 _.PASSED_CONDITIONALLY
 _.RUNNING
 _.STARTING
+# Kept for whoever looks into the database.
+_.ended_because
 # Called or read by libraries: pydantic, uvicorn, alembic, rich, subprocess, pytest.
 _._create_socket
 _._get_socket
@@ -102,4 +104,5 @@ _.rich_help_panel
 # Read by templates of the console's forms.
 _.placeholder
 _.is_restricted
+_.is_tls
 _.names_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -94,6 +94,20 @@ class GridCell:
         if self.view.takes_traffic:
             return self.view.weight == 0
         return self.view.wanted != AdminState.READY
+
+
+class Standing(IntEnum):
+    """How a server stands in a pool, as far as counting goes; the value is its place in a list of counts."""
+
+    ABSENT = 0
+    UP = 1
+    FALLING = 2
+    OUT = 3
+    RISING = 4
+    DOWN = 5
+
+
+_NOT_SERVING = frozenset({Standing.RISING, Standing.DOWN})
 
 
 class Tally(NamedTuple):
@@ -291,25 +305,42 @@ class Snapshot:
         """Return a server in each pool it is in, in the order of the platform file."""
         return tuple(map(self.cell, self.roster.by_server.get(server, ())))
 
+    @cached_property
+    def _standings(self) -> dict[Key, Standing]:
+        """How each server of each pool stands; thousands of rows have a handful of different states."""
+        found: dict[Key, Standing] = {}
+        known: dict[tuple[str, str, bool], Standing] = {}
+        for key, row in self.rows.items():
+            if row.kind is RowKind.SERVER:
+                state = (row.status, row.check, row.weight > 0)
+                standing = known.get(state)
+                if standing is None:
+                    standing = known[state] = _standing(row)
+                found[key] = standing
+        for key, order in self._orders.items():
+            if order.state is not AdminState.READY and found.get(key) in _NOT_SERVING:
+                found[key] = Standing.OUT
+        return found
+
     def _tally(self, places: Iterable[Place]) -> Tally:
         """Count how servers are; thousands of them in each look, so no cells are made for it."""
-        rows, orders = self.rows, self._orders
-        total = absent = up = out = uneasy = 0
+        standings = self._standings
+        counts = [0] * len(Standing)
         for place in places:
-            total += 1
-            row = rows.get(place.key)
-            if row is None:
-                absent += 1
-                continue
-            condition = row_condition(row)
-            order = orders.get(place.key)
-            takes = condition in TAKES_TRAFFIC
-            if takes and row.weight > 0:
-                up += 1
-            elif takes or (order is not None and order.state is not AdminState.READY):
-                out += 1
-            uneasy += LEVELS[condition] is Level.WARNING
-        return Tally(total, absent, up, out, uneasy)
+            counts[standings.get(place.key, Standing.ABSENT)] += 1
+        return Tally(
+            total=sum(counts),
+            absent=counts[Standing.ABSENT],
+            up=counts[Standing.UP] + counts[Standing.FALLING],
+            out=counts[Standing.OUT],
+            uneasy=counts[Standing.FALLING] + counts[Standing.RISING],
+        )
+
+    @cached_property
+    def server_counts(self) -> tuple[int, int]:
+        """How many servers serve in all their pools, or are out on purpose, and how many there are in pools."""
+        tallies = [self._tally(places) for places in self.roster.by_server.values()]
+        return sum(tally.up + tally.out == tally.total for tally in tallies), len(tallies)
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
@@ -434,6 +465,16 @@ def moments_of(
             before = earlier.get(key, 0)
             found[key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
     return found
+
+
+def _standing(row: Row) -> Standing:
+    """Return how a row stands, whatever an operator ordered."""
+    condition = row_condition(row)
+    if condition in TAKES_TRAFFIC:
+        if row.weight == 0:
+            return Standing.OUT
+        return Standing.FALLING if LEVELS[condition] is Level.WARNING else Standing.UP
+    return Standing.RISING if LEVELS[condition] is Level.WARNING else Standing.DOWN
 
 
 def _first_reason(cells: Iterable[GridCell]) -> str:

@@ -96,7 +96,7 @@ def _overview(view: View) -> dict[str, Part]:
             "overview_now",
             (sum(line.connections for line in lines), rate_words(sum(rates) if rates else None)),
         ),
-        "overview-servers": Part("server_counts", _server_counts(snapshot)),
+        "overview-servers": Part("server_counts", snapshot.server_counts),
         "overview-warnings": Part(
             "warnings", (_troubles(snapshot), snapshot.warnings, snapshot.drift)
         ),
@@ -119,12 +119,6 @@ def _troubles(snapshot: Snapshot) -> tuple[str, ...]:
     if not snapshot.database_answers:
         found.append("The database does not answer: traffic goes on, nothing can be changed.")
     return tuple(found)
-
-
-def _server_counts(snapshot: Snapshot) -> tuple[int, int]:
-    """Return how many servers serve in all their pools, or are out on purpose, of all that are used."""
-    lines = [line for line in snapshot.server_lines if line.total]
-    return sum(line.up + line.ordered_out >= line.total for line in lines), len(lines)
 
 
 def _shape(*words: object) -> Part:

@@ -272,7 +272,7 @@ class Hub:
 
 def _count_lines(snapshot: Snapshot) -> None:
     """Have the snapshot make what it keeps."""
-    _ = snapshot.service_lines, snapshot.server_lines
+    _ = snapshot.service_lines, snapshot.server_counts
 
 
 def find_hub(request: Request) -> Hub:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from switchover.balance.prediction import Outcome, percent
@@ -103,7 +103,10 @@ def tell_alone(failure: SingleFailure) -> Alone:
 
 
 def tell(report: ServiceReport) -> ToldService:
-    """Return a service's report in words."""
+    """Return a service's report in words, the layout in use before the others."""
+    report = replace(
+        report, layouts=tuple(sorted(report.layouts, key=lambda item: not item.variant.is_current))
+    )
     lines = tuple(_line(report, position) for position in range(len(report.current.workloads)))
     levels = {line.level for line in lines}
     level = next((one for one in ("bad", "warning") if one in levels), "ok")

@@ -53,10 +53,10 @@ async def test_every_layout_is_told_for_each_workload_with_the_recommendation(
     text = (await ask(page, "/what-if?down=cas1/owa")).text
     assert "Webmail &lt;b&gt;" in text
     assert re.findall(r'<th scope="col"[^>]*>(l4[^<]*|l7)', text)[:4] == [
+        "l7",
         "l4 (health all)",
         "l4 (health owa)",
         "l4-names",
-        "l7",
     ]
     assert "A user notices nothing while 50 % of the capacity is enough." in text
     assert "Keep l7: with l4 (health all), 1 healthy workload would leave" in text
