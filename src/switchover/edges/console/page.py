@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 THEMES = ("light", "dark")
 THEME_COOKIE = "switchover-theme"
+_LEFT_IN_ADDRESSES = ":/%#?=@[]!$&'()*+,;"
 _zone: ContextVar[str] = ContextVar("zone", default="UTC")
 
 
@@ -84,14 +85,6 @@ def render(
     finally:
         _zone.reset(token)
     return HTMLResponse(text, status_code=status, headers={"Vary": "HX-Request, HX-Target, Cookie"})
-
-
-def render_fragment(template: str, block: str, **values: Any) -> str:
-    """Return a block as text that does not depend on who looks: times in UTC, no ``frame``."""
-    return render_block(environment, template, block, values)
-
-
-_LEFT_IN_ADDRESSES = ":/%#?=@[]!$&'()*+,;"
 
 
 def see_other(request: Request, path: str) -> Response:
