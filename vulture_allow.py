@@ -106,3 +106,7 @@ _.placeholder
 _.is_restricted
 _.is_tls
 _.names_id
+# Read in the console's templates.
+_.align
+_.icon
+_.list_path
