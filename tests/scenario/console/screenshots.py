@@ -27,6 +27,7 @@ from tests.scenario.console.stage import PASSWORD, WORKLOADS, Stage, staged
 from switchover.practice.stories import Door, HttpStory
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "images"
+GALLERY = PICTURES.parent / "console.md"
 MORNING = datetime(2026, 11, 23, 9, 14, tzinfo=UTC)
 WIDTHS = {"": 1280, "-narrow": 380}
 SCHEMES = ("light", "dark")
@@ -35,6 +36,12 @@ MOST_BYTES = 60_000
 ALMOST_THE_SAME = 0.02
 """Share of pixels that may differ in a picture that is left as it is: some words such as "3 s ago"."""
 
+_GALLERY_HEAD = """\
+# The console in pictures
+
+Every page, in light and dark, wide and on a telephone, with a practice platform behind it. [Use the
+console](how-to/use-the-console.md) says what they are for. Written by `script/screenshots`.
+"""
 _AS_DOCUMENTED = """
 ([addresses, shift]) => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -102,6 +109,26 @@ async def make(only: str) -> None:
                     ) as (page, watch):
                         watch.expect("")  # faults are the stories' business
                         await _picture_all(page, stage, shown, ending)
+    write_gallery(page_paths())
+
+
+def write_gallery(paths: list[str]) -> None:
+    """Write the page of the docs that shows all pictures."""
+    parts = [_GALLERY_HEAD]
+    for path in paths:
+        names = {
+            suffix + scheme: f"images/console-{_slug(path)}-{scheme}{suffix}.webp"
+            for suffix in WIDTHS
+            for scheme in SCHEMES
+        }
+        parts.append(
+            f"## `{path}`\n\n"
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{names["dark"]}">'
+            f'<img alt="The page {path}" src="{names["light"]}" width="720"></picture>\n\n'
+            f"[light]({names['light']}), [dark]({names['dark']}), on a telephone "
+            f"[light]({names['-narrowlight']}), [dark]({names['-narrowdark']})\n"
+        )
+    GALLERY.write_text("\n".join(parts), "utf-8")
 
 
 def _stories(stage: Stage) -> list[HttpStory]:
