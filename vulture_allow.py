@@ -104,4 +104,9 @@ _.rich_help_panel
 # Read by templates of the console's forms.
 _.placeholder
 _.is_restricted
+_.is_tls
 _.names_id
+# Read in the console's templates.
+_.align
+_.icon
+_.list_path

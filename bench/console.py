@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
 from backends import make_certificates, web_servers
 from console_open import measure_open
 from console_seed import FULL as FULL_SIZE
 from console_seed import QUICK as QUICK_SIZE
 from console_seed import Size, platform_text, seed, server_addresses, service_name
-from console_visit import Visitor, list_pages
+from console_visit import NAME, Visitor, list_pages
 from figures import percentile, table, verdict
 from machine import choose_cores, describe, look_busy, wait_until_quiet
 from serving import Serving, serving
@@ -132,12 +134,14 @@ def _measure(scratch: Path, plan: Plan) -> dict[str, Any]:
 
 def _superuser(running: Serving) -> str:
     settings = read_settings({}, data=running.data)
-    return EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir).superuser_dsn
+    server = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
+    database = conninfo_to_dict(server.dsn())["dbname"]
+    return make_conninfo(server.superuser_dsn, dbname=database)
 
 
 def _pages(visitor: Visitor, plan: Plan) -> dict[str, Any]:
     """Ask for every page in turn, again and again: what is kept of one page is gone at the next look."""
-    examples = {"service": service_name(1), "server": "cas0001", "name": service_name(1)}
+    examples = {"service": service_name(1), "server": "cas0001", "name": NAME, "number": "2"}
     addresses = [*list_pages(examples), *(text.format(**examples) for text in MORE)]
     times: dict[str, list[float]] = {address: [] for address in addresses}
     sizes: dict[str, int] = {}

@@ -24,7 +24,7 @@ from machine import family_seconds, look_busy, processor_seconds
 from serving import Serving
 
 BAR_CORES = 0.5
-BUSY_SERVICES = 10
+BUSY_SERVICES = 4
 SERVICES_LOOKED_AT = 8
 REQUESTS_PER_SECOND = 50.0
 CHANGE_SECONDS = 5.0
@@ -116,8 +116,9 @@ async def _clients(over: threading.Event) -> None:
 
 
 def _change(running: Serving, over: threading.Event) -> None:
-    for number, action in itertools.product(itertools.count(), ("drain", "resume")):
-        server = f"cas{number % BUSY_SERVICES * 10:04}"
+    for number in itertools.count():
+        server = f"cas{number // 2 % SERVICES_LOOKED_AT * 10:04}"
+        action = ("drain", "resume")[number % 2]
         running.api("POST", f"/servers/{server}/{action}", {"reason": "monthly updates"})
         if over.wait(CHANGE_SECONDS):
             return
@@ -178,7 +179,7 @@ async def _watch(
 async def _keep_open(visitor: Visitor, query: str, received: _Received) -> None:
     """Open a stream, and again when the server ends it, as the page's script does."""
     while await _listen(visitor, query, received):
-        pass
+        await asyncio.sleep(0.5)
 
 
 async def _listen(visitor: Visitor, query: str, received: _Received) -> bool:

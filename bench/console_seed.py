@@ -31,7 +31,7 @@ _L4 = """\
     layout: l4
     names: [mail{number:03}.contoso.example]
     workloads: [owa, activesync]
-    tls: {{server_ca: ca.pem}}
+    tls: {{verify: false}}
     health: {{interval: 10s}}
     servers: [{servers}]
 """

@@ -129,7 +129,8 @@ def _wait_for(running: Serving) -> None:
     while True:
         if running.process.poll() is not None or clock.monotonic() > deadline:
             raise SystemExit(f"serve did not start: {running.log.read_text()[-3000:]}")
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        # Ended by an answer that is not 200: its database is still being prepared.
+        with contextlib.suppress(OSError, http.client.HTTPException, SystemExit):
             if (running.data / "admin.token").is_file():
                 running.api("GET", "/status")
                 return

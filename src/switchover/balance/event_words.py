@@ -114,6 +114,11 @@ KINDS: Mapping[str, KindWords] = {
         title="Advice",
         meaning="A server's share was lowered or given back for a while.",
     ),
+    "audit-broken": KindWords(
+        severity=Severity.ERROR,
+        title="Audit log broken",
+        meaning="Entries of the audit log were changed or removed: see Audit.",
+    ),
     "events-lost": KindWords(
         severity=Severity.ERROR,
         title="Events lost",

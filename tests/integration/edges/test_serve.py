@@ -25,6 +25,8 @@ from switchover.app import Switchover
 from switchover.directory.access.role import Role
 from switchover.edges.api.server import create_app, list_routes
 from switchover.edges.readers import is_for_programs
+from switchover.edges.serve import bind_api
+from switchover.settings import read_settings
 from switchover.store.embedded import EmbeddedPostgres
 
 PASSWORD = "a-password-nobody-may-see"
@@ -243,6 +245,26 @@ async def test_a_taken_api_port_is_told_before_anything_is_started(tmp_path: Pat
     assert f"{host}:{port}" in ended.err
     assert "--api" in ended.err
     assert not (tmp_path / "data").exists()
+
+
+async def test_small_answers_are_sent_at_once(tmp_path: Path) -> None:
+    sent_at_once: list[int] = []
+
+    class Look(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted = transport.get_extra_info("socket")
+            sent_at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    settings = read_settings({}, data=tmp_path, api=f"{loopback()}:0")
+    listening = bind_api(settings)
+    server = await asyncio.get_running_loop().create_server(Look, sock=listening)
+    async with server:
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    assert sent_at_once == [1]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def _stories(stage: Stage) -> list[HttpStory]:
 async def _morning(stage: Stage) -> None:
     """Let happen what a page should have to show."""
     at = stage.suite
-    with psycopg.connect(at.postgres().superuser_dsn, autocommit=True) as connection:
+    with psycopg.connect(at.postgres().dsn(), autocommit=True) as connection:
         for unit, last in (("minute", 1440), ("hour", 28 * 24)):
             text = _WEEKS.format(unit=unit)
             connection.execute(text.encode(), {"last": last, "workloads": ["", *WORKLOADS]})

@@ -147,7 +147,7 @@ async def accept(suite: Suite, actor: Admin, body: AcceptBody) -> dict[str, Any]
     return verdict_body(await work.accept(suite.database, actor=actor, reason=body.reason))
 
 
-@router.get("/audit/{number}")
+@router.get("/audit/entries/{number}")
 async def get_entry(suite: Suite, actor: Admin, number: int) -> dict[str, Any]:  # noqa: ARG001 - names the role
     """Return one entry."""
     return await work.get_entry(suite.database, number)

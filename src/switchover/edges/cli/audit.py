@@ -159,7 +159,7 @@ def show(
 ) -> None:
     """Show one entry with what was before and after. Example: switchover audit show 57"""
     with exits():
-        row = Client.find(data).get(f"/audit/{number}")
+        row = Client.find(data).get(f"/audit/entries/{number}")
         if output is Format.JSON:
             print_json(row)
             return

@@ -16,6 +16,8 @@ from switchover.edges.readers import is_for_programs
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
+    from switchover.settings import Settings
+
     Message = MutableMapping[str, Any]
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -98,10 +100,9 @@ class HostCheck:
         await send({"type": "http.response.body", "body": body})
 
 
-def own_names(settings: Any) -> frozenset[str]:
+def own_names(settings: Settings) -> frozenset[str]:
     """Return the names under which pages are served: of the public URL, and of the listening address."""
-    public = getattr(settings, "public_url", None) or ""
-    name = urllib.parse.urlsplit(str(public)).hostname or ""
+    name = urllib.parse.urlsplit(settings.public_url or "").hostname or ""
     return frozenset({"localhost", settings.api.host.lower(), name} - {""})
 
 

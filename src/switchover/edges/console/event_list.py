@@ -11,6 +11,7 @@ from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
 from switchover.edges.console.moment import zone_named
 from switchover.edges.console.table import Column, Filter, FilterKind, ListQuery, ListSpec
 from switchover.errors import InvalidInput
+from switchover.model.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,7 @@ class ToldEvent:
 
 def tell(row: Mapping[str, Any]) -> ToldEvent:
     """Return a row of the event table in words."""
-    kind = str(row["kind"])
+    kind, cause = str(row["kind"]), plain(row["cause"])
     return ToldEvent(
         id=row["id"],
         at=row["at"],
@@ -89,8 +90,8 @@ def tell(row: Mapping[str, Any]) -> ToldEvent:
         service=row["service"],
         workload=row["workload"],
         server=row["server"],
-        cause="" if _says_the_kind_again(kind, row["cause"]) else row["cause"],
-        explanation=explain(kind, row["cause"], row["detail"]),
+        cause="" if _says_the_kind_again(kind, cause) else cause,
+        explanation=plain(explain(kind, row["cause"], row["detail"])),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from switchover.model.wording import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -60,7 +62,8 @@ def _lines(diff: str) -> Iterator[DiffLine]:
     before = after = 0
     # The first two lines only name the two sides.
     for line in diff.split("\n")[2:]:
-        sign, text = line[:1], line[1:]
+        # What reorders a line would let a change look like another one.
+        sign, text = line[:1], plain(line[1:], keep="\t")
         if hunk := _HUNK.match(line):
             before, after = int(hunk[1]), int(hunk[2])
             yield DiffLine(mark=Mark.GAP, text=f"from line {after}")

@@ -86,11 +86,6 @@ def render(
     return HTMLResponse(text, status_code=status, headers={"Vary": "HX-Request, HX-Target, Cookie"})
 
 
-def render_fragment(template: str, block: str, **values: Any) -> str:
-    """Return a block as text that does not depend on who looks: times in UTC, no ``frame``."""
-    return render_block(environment, template, block, values)
-
-
 def see_other(request: Request, path: str) -> Response:
     """Send who posted a form on to ``path`` (303), HTMX too."""
     if is_htmx(request):

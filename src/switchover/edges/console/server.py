@@ -19,11 +19,11 @@ from switchover.errors import SwitchoverError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-assets_router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@assets_router.get("/assets/{file}")
+@router.get("/assets/{file}")
 async def get_asset(request: Request, file: str) -> Response:
     """Send one built file; its name holds a digest of its content, so nobody needs to ask again."""
     found = shipped_assets().files.get(file)
@@ -38,7 +38,7 @@ async def get_asset(request: Request, file: str) -> Response:
 
 def routers() -> tuple[tuple[str, APIRouter], ...]:
     """Return every router of the console with its prefix."""
-    return tuple(("", router) for router in (*pages.ROUTERS, assets_router))
+    return tuple(("", each) for each in (*pages.ROUTERS, router))
 
 
 def add_console(app: FastAPI) -> None:

@@ -56,8 +56,6 @@ def _listed(value: Any) -> list[Any]:
 
 def _part(spec: object, key: str) -> object:
     """Return what ``key`` means in a section; keys of ports are numbers there."""
-    if isinstance(spec, BaseModel):
-        return getattr(spec, key)
     if isinstance(spec, dict):
         return spec[key] if key in spec else spec.get(int(key) if key.isdigit() else key)
-    return spec
+    return getattr(spec, key)

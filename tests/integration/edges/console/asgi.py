@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from switchover.directory.access.role import Role
 from switchover.directory.access.session.session import Method, Session
 from switchover.edges.api.server import create_app
 from switchover.edges.console import access
-from switchover.settings import ListenAddress
+from switchover.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Answer:
 
 def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
     """Return the application as somebody of this role sees it, None for who is not signed in."""
-    settings = SimpleNamespace(api=ListenAddress(host="127.0.0.1", port=8440))
+    settings = Settings(data_dir=Path("/var/lib/switchover"), user_id=0)
     # Enough to tell who shows no cookie that they are not signed in.
     bare = {"settings": settings, "balance": SimpleNamespace(is_prepared=True), "access": None}
     app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))

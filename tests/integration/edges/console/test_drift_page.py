@@ -47,7 +47,9 @@ class PlayedCycle:
 
 
 def application(cycle: Any, role: Role = Role.OPERATOR) -> FastAPI:
-    settings = SimpleNamespace(api=ListenAddress(host="127.0.0.1", port=8440), cycle_seconds=2.0)
+    settings = SimpleNamespace(
+        api=ListenAddress(host="127.0.0.1", port=8440), cycle_seconds=2.0, public_url=None
+    )
     return console(role, cycle=cycle, settings=settings, balance=None)
 
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
 from switchover.edges.console.door import CONTENT_POLICY, is_our_host, own_names
-from switchover.settings import ListenAddress
+from switchover.settings import ListenAddress, Settings
 
 
-def settings(host: str = "127.0.0.1", public: str | None = None) -> SimpleNamespace:
-    return SimpleNamespace(api=ListenAddress(host=host, port=8440), public_url=public)
+def settings(host: str = "127.0.0.1", public: str | None = None) -> Settings:
+    address = ListenAddress(host=host, port=8440)
+    return Settings(data_dir=Path("/var/lib/switchover"), user_id=0, api=address, public_url=public)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,12 @@ def test_the_engines_words_stay_beside_the_explanation() -> None:
     )
 
 
+def test_what_a_server_said_can_not_reorder_the_line() -> None:
+    said = "OK \u202edrow"
+    told = tell({**ROW, "cause": f"Layer7 timeout: {said}", "detail": {"info": said}})
+    assert "\u202e" not in told.cause + told.explanation
+
+
 def test_what_only_says_the_kind_again_is_left_out() -> None:
     assert tell({**ROW, "kind": "drain-entered", "cause": "drain entered"}).cause == ""
     assert tell({**ROW, "kind": "drain-left", "cause": "leaving forced drain"}).cause == ""

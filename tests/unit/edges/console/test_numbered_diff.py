@@ -37,6 +37,11 @@ def test_what_is_too_long_is_counted_and_left_out() -> None:
     assert (len(found.lines), found.added, found.hidden) == (10, 50, 41)
 
 
+def test_what_would_make_a_line_read_otherwise_is_written_out() -> None:
+    found = read_diff(diff_of([], ["allow: \u202e0.0.0.0/0\tx\x1b[2J"]))
+    assert found.lines[-1].text == "allow: \\u202e0.0.0.0/0\tx\\x1b[2J"
+
+
 @given(LINES, LINES)
 def test_both_sides_can_be_read_back_from_the_lines(before: list[str], after: list[str]) -> None:
     # Lines that look like heads of a difference are lines all the same.

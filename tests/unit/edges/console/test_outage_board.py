@@ -75,6 +75,12 @@ def test_a_service_or_a_name_narrows_the_board_and_what_is_off_elsewhere_is_kept
     assert lay_out(balance(), (), service="gone").rows == ()
 
 
+def test_a_server_has_no_switch_for_what_no_service_carries_from_it() -> None:
+    board = lay_out(balance(mail=OWA, imap=mail_service(servers=["cas3"])), ())
+    assert set(row(board, "cas3")) == {"", "imaps"}
+    assert set(row(board, "cas1")) == {"", "owa", "activesync"}
+
+
 def test_more_servers_than_fit_are_counted() -> None:
     board = lay_out(balance(), ["cas2"], most=1)
     assert (len(board.rows), board.hidden, board.elsewhere) == (1, 1, ("cas2",))

@@ -353,3 +353,16 @@ def test_a_removed_block_leaves_every_other_line_as_it_was(data: st.DataObject) 
     kept = [line for owner, line in file.lines if owner != (section, name)]
     if blocks:
         assert result == "".join(kept)
+
+
+def test_a_file_of_which_nothing_stays_is_written_anew() -> None:
+    assert rewrite("a: 1\nb: 2\n", {"c": {"x": 1}}).text.strip() == "c:\n  x: 1"
+    assert rewrite("{a: 1}\n", {"c": 2}).text.strip() == "c: 2"
+
+
+def test_a_block_of_which_nothing_stays_keeps_the_comment_of_its_key() -> None:
+    wide = {"k": "v" * 60, "l": "w" * 60}
+    text = "services:\n  a:\n    x:   # why\n      old: 1\n    y: 1\n"
+    assert rewrite(text, {"services": {"a": {"x": wide, "y": 1}}}).text == (
+        f"services:\n  a:\n    x:   # why\n      k: {'v' * 60}\n      l: {'w' * 60}\n    y: 1\n"
+    )

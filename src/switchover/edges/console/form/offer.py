@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchover.model.workload import Protocol
+from switchover.model.workload import Protocol, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ class OfferedWorkload:
     line: str
     is_http: bool
     is_restricted: bool
+    is_tls: bool
     names_id: str
 
 
@@ -105,6 +106,7 @@ def _offered(
         line=f"port {item.port}, {item.transport}",
         is_http=item.protocol is Protocol.HTTP,
         is_restricted=item.restricted,
+        is_tls=item.transport is Transport.TLS,
         names_id=value.replace("/", "-"),
     )
 

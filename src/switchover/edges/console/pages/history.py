@@ -29,6 +29,7 @@ from switchover.edges.console.table import (
     read_query,
 )
 from switchover.errors import Conflict, InvalidInput
+from switchover.model.wording import plain
 
 router = APIRouter()
 
@@ -130,7 +131,7 @@ async def show_revision(
         latest=await history.latest_number(suite.balance),
         diff=read_diff(revision.diff),
         wishes=sorted(revision.overrides.by_target.items()),
-        text=revision.text[:MOST_TEXT],
+        text=plain(revision.text[:MOST_TEXT], keep="\n\t"),
         is_cut=len(revision.text) > MOST_TEXT,
         may_roll_back=person.actor.role.includes(Role.ADMIN),
         origins=_DOORS,
