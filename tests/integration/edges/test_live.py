@@ -45,7 +45,7 @@ async def test_a_workload_that_goes_down_is_shown_within_a_second_of_the_engine_
     running: Suite, farm: PracticeFarm, operator: Browser
 ) -> None:
     await running.all_up()
-    watching = asyncio.create_task(until_shown(operator, "service:web", "web.owa/cas1", ">down<"))
+    watching = asyncio.create_task(until_shown(operator, "grid:web/cas1", "web.owa/cas1", ">down<"))
     await asyncio.sleep(1)
     await farm.break_("cas1/owa", "refuse")
     shown = await asyncio.wait_for(watching, 20)
