@@ -90,6 +90,8 @@ async def words_for(
     if name.startswith("practice"):
         target = () if name == "practice state" else ("cas1",)
         return (*target, "--farm", str(farm.directory))
+    if name.endswith((" set", " remove")):
+        return await words_for_block(name, running, directory)
     return {
         "apply": (file,),
         "check": (file,),
@@ -105,6 +107,21 @@ async def words_for(
         "audit show": ("1",),
         "token create": ("a program", "--role", "viewer"),
     }.get(name, ())
+
+
+async def words_for_block(name: str, running: Suite, directory: Path) -> tuple[str, ...]:
+    one, _, verb = name.partition(" ")
+    value: dict[str, Any] = {"address": "192.0.2.99", "runs": ["exchange"]}
+    if one == "service":
+        value = {
+            "address": running.address, "port": 13993, "layout": "l4", "workloads": ["imaps"],
+            "servers": ["cas1"],
+        }  # fmt: skip
+    if verb == "remove":
+        (await running.api("PUT", f"/{one}s/short-lived", {"value": value})).good()
+        return ("short-lived",)
+    (directory / "keys.yaml").write_text(yaml.safe_dump(value))
+    return ("short-lived", str(directory / "keys.yaml"))
 
 
 async def words_for_account(name: str, running: Suite, directory: Path) -> tuple[str, ...]:
@@ -131,7 +148,7 @@ async def test_json_output_parses_and_the_table_prints(
     assert spoken.code == 0, spoken.err
     assert isinstance(json.loads(spoken.out), dict | list)
     words = await words_for(name, running, farm, files_directory)
-    confirmed = ("--yes",) if name == "rollback" else ()
+    confirmed = ("--yes",) if name == "rollback" or name.endswith(" remove") else ()
     shown = await asyncio.to_thread(run, *name.split(), *words, *confirmed)
     assert shown.code == 0, shown.err
     assert shown.out.strip()
@@ -314,3 +331,28 @@ def test_version_and_help_need_nothing_that_runs() -> None:
     version: Any = CliRunner().invoke(build(), ["--version"])
     assert re.fullmatch(r"switchover \S+\n", version.stdout)
     assert "Real servers" in CliRunner().invoke(build(), ["server", "--help"]).stdout
+
+
+def test_one_service_is_set_with_the_files_beside_its_keys(
+    running: Suite, farm: PracticeFarm, run: Run, tmp_path: Path
+) -> None:
+    keys = {
+        "address": running.address, "port": 13443, "layout": "l7", "workloads": ["owa"],
+        "names": ["mail.contoso.example"], "servers": ["cas1"],
+        "tls": {"certificate": "alone.pem", "server_ca": "ca.pem"},
+    }  # fmt: skip
+    (tmp_path / "keys.yaml").write_text(yaml.safe_dump(keys) + "# minimum: 1.2\n")
+    (tmp_path / "alone.pem").write_bytes(farm.files["front.pem"])
+    words = ("service", "set", "alone", str(tmp_path / "keys.yaml"))
+    told = run(*words, "--dry-run")
+    assert "+  alone:" in told.out
+    assert run(*words, "-m", "for a test", "-o", "json").json["revision"]
+    assert run("history", "-n", "1", "-o", "json").json["revisions"][0]["reason"] == "for a test"
+    unasked = run("service", "remove", "alone")
+    assert unasked.code != 0
+    assert "-  alone:" in unasked.out
+    assert run("service", "remove", "alone", "--yes").code == 0
+    assert run("service", "show", "alone").code == 3
+    assert run("server", "remove", "cas1", "--yes").code == 4
+    (tmp_path / "keys.yaml").write_text("- a list")
+    assert run(*words).code == 2

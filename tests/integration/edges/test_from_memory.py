@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 from tests.integration.edges.conftest import good_text
+from tests.integration.people import Browser, add_person, browser, open_session
 from tests.integration.practice_farm import PracticeFarm
 from tests.integration.processes import eventually, short_directory
 from tests.integration.suite import Suite, database_url_of, suite
 
 from switchover import clock
+from switchover.directory.access.role import Role
 from switchover.store.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.xdist_group("from_memory")
@@ -28,12 +30,28 @@ async def test_services_servers_and_drift_are_shown_without_the_database(
             url = database_url_of(server, "switchover")
             async with suite(database=url, cycle_seconds="0.5") as at:
                 await at.apply(good_text(farm, at), farm.files)
-                await server.stop()
-                await told_from_memory(at)
+                cookie = await open_session(at, await add_person(at, "ada", Role.ADMIN))
+                async with browser(at, cookie) as page:
+                    assert (await page.get("/")).status == 200
+                    await server.stop()
+                    await told_from_memory(at)
+                    await shown_from_memory(page)
                 await server.start()
                 await told_from_the_database(at)
         finally:
             await server.stop()
+
+
+async def shown_from_memory(page: Browser) -> None:
+    """Who was signed in goes on looking, and changes nothing."""
+    for path in ("/", "/services", "/servers"):
+        began = clock.monotonic()
+        shown = await page.get(path)
+        assert shown.status == 200, (path, shown.words)
+        assert clock.monotonic() - began < 8, path
+    assert (await page.post("/account/zone", zone="UTC")).status == 503
+    page.take("a" * 43)
+    assert (await page.get("/")).status == 503
 
 
 async def told_from_memory(at: Suite) -> None:

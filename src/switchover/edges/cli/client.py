@@ -103,9 +103,9 @@ class Client:
         """Send a body and return the JSON of the answer."""
         return self._ask("PUT", path, body)
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, **query: object) -> Any:
         """Delete and return the JSON of the answer."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", _with_query(path, query))
 
     def _ask(self, method: str, path: str, body: object | None = None) -> Any:
         with self._answering(method, path, body) as answer:

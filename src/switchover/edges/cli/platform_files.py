@@ -9,6 +9,7 @@ from switchover.model.platform_file.read import PlatformFile, read_platform_file
 from switchover.model.platform_file.tree import MAX_BYTES, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from switchover.balance.virtual_service import Balance
@@ -42,8 +43,13 @@ def read_named_files(path: Path, balance: Balance) -> dict[str, bytes]:
     """
     from switchover.balance.assets import file_names  # noqa: PLC0415 - start-up time
 
+    return read_files_beside(path, file_names(balance))
+
+
+def read_files_beside(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return those of the named files that stand in the folder of ``path``."""
     found: dict[str, bytes] = {}
-    for name in file_names(balance):
+    for name in names:
         file = path.parent / name
         try:
             with file.open("rb") as opened:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from switchover.edges.cli.blocks import add_block_commands
 from switchover.edges.cli.client import Client, segment
 from switchover.edges.cli.listing import rows_for_table
 from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
@@ -226,3 +227,6 @@ def terminations(
             ),
             title="Terminations",
         )
+
+
+add_block_commands(_service, "service")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from switchover.edges.cli.blocks import add_block_commands
 from switchover.edges.cli.changes import show_outcome
 from switchover.edges.cli.client import Client, segment
 from switchover.edges.cli.listing import rows_for_table
@@ -195,3 +196,6 @@ def connections(server: Name, output: Output = Format.TABLE, data: Data = None) 
             ),
             title="Connections",
         )
+
+
+add_block_commands(_server, "server")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Response
 
+from switchover.app import Switchover
 from switchover.directory.access.account.account import Account
 from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import work as sessions
@@ -25,7 +26,7 @@ from switchover.directory.access.session.session import (
 from switchover.edges.api.access import Suite, require_prepared
 from switchover.edges.api.limits import MAX_FORM_BYTES
 from switchover.edges.provenance import note_refused
-from switchover.errors import Refused
+from switchover.errors import Refused, Unavailable
 
 OPEN_PATHS = frozenset(
     {
@@ -87,9 +88,8 @@ class SignedIn:
             HTTPException: 303 to the sign-in page without a session.
             Refused: the role is too small, or the request comes from elsewhere.
         """
-        require_prepared(suite)
         secret = request.cookies.get(cookie_name(request, COOKIE), "")
-        found = await sessions.find_session(suite.access, secret, touch=self.is_by_person)
+        found = await self._find(request, suite, secret)
         if found is None:
             raise _to_sign_in(request)
         session, account = found
@@ -108,6 +108,25 @@ class SignedIn:
             await note_refused(suite, request, actor=person.actor, why=str(error))
             raise
         return person
+
+    async def _find(
+        self, request: Request, suite: Switchover, secret: str
+    ) -> tuple[Session, Account] | None:
+        """Return the session of a cookie; from memory for looking while the database is away."""
+        known = None
+        if request.method in _SAFE and not suite.database.is_answering:
+            known = sessions.recall_session(suite.access, secret, touch=self.is_by_person)
+        if known is not None:
+            return known
+        try:
+            require_prepared(suite)
+            return await sessions.find_session(suite.access, secret, touch=self.is_by_person)
+        except Unavailable:
+            if request.method in _SAFE:
+                known = sessions.recall_session(suite.access, secret, touch=self.is_by_person)
+            if known is None:
+                raise
+            return known
 
 
 VIEWER = SignedIn(Role.VIEWER)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 THEMES = ("light", "dark")
 THEME_COOKIE = "switchover-theme"
+_LEFT_IN_ADDRESSES = ":/%#?=@[]!$&'()*+,;"
 _zone: ContextVar[str] = ContextVar("zone", default="UTC")
 
 
@@ -89,7 +90,8 @@ def render(
 def see_other(request: Request, path: str) -> Response:
     """Send who posted a form on to ``path`` (303), HTMX too."""
     if is_htmx(request):
-        return Response(status_code=204, headers={"HX-Redirect": path})
+        quoted = urllib.parse.quote(path, safe=_LEFT_IN_ADDRESSES)
+        return Response(status_code=204, headers={"HX-Redirect": quoted})
     return RedirectResponse(path, status_code=303)
 
 
@@ -100,10 +102,10 @@ def is_htmx(request: Request) -> bool:
 
 def local_path(text: str, *, otherwise: str = "/") -> str:
     """Return ``text`` if it is a path on this console, else ``otherwise``: no way to other sites."""
-    parts = urllib.parse.urlsplit(text)
-    is_ours = text.startswith("/") and not text.startswith("//") and not parts.netloc
+    # Nothing is parsed: what browsers and parsers read differently is refused by how it begins and its signs.
+    is_ours = text.startswith("/") and not text.startswith("//")
     is_plain = "\\" not in text and text.isprintable()
-    return text if is_ours and is_plain and not parts.scheme else otherwise
+    return text if is_ours and is_plain else otherwise
 
 
 def path_word(text: str) -> str:

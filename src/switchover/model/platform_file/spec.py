@@ -107,6 +107,10 @@ class ServerSpec(Section):
     ] = None
     weight: Annotated[Weight, Field(description="Share of load, relative to the others.")] = 100
 
+    def files(self) -> list[str]:
+        """Return the files it names."""
+        return [self.certificate] if self.certificate else []
+
 
 class ServiceServerSpec(Section):
     """A real server in one virtual service."""
@@ -275,6 +279,12 @@ class ServiceSpec(Section):
     log: Annotated[LogDepth, Field(description="What the engine reports: errors or all.")] = (
         LogDepth.ERRORS
     )
+
+    def files(self) -> list[str]:
+        """Return the files it names."""
+        sorry = (self.sorry.page, self.sorry.certificate) if self.sorry else ()
+        named = (*self.tls.certificate, self.tls.server_ca, *sorry)
+        return [name for name in named if name]
 
 
 class EngineSpec(Section):

@@ -38,7 +38,12 @@ def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
     """Return the application as somebody of this role sees it, None for who is not signed in."""
     settings = Settings(data_dir=Path("/var/lib/switchover"), user_id=0)
     # Enough to tell who shows no cookie that they are not signed in.
-    bare = {"settings": settings, "balance": SimpleNamespace(is_prepared=True), "access": None}
+    bare = {
+        "settings": settings,
+        "balance": SimpleNamespace(is_prepared=True),
+        "database": SimpleNamespace(is_answering=True),
+        "access": None,
+    }
     app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))
     if role is not None:
         person = signed_in(role)

@@ -83,6 +83,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused() -> None:
         {"iss": None},
         {"sub": None},
         {"sub": ""},
+        {"sub": 7},
         {"aud": "another"},
         {"aud": ["another"]},
         {"aud": None},

@@ -262,7 +262,7 @@ async def sign_in_provided(
             reason=f"no group of {identity.name} is mapped to a role",
         )
         return await note_denied(parts, denied, known.name if known else "", visitor)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         await accounts.lock_accounts(connection)
         account = await _keep(connection, identity, role, visitor)
         if account.is_enabled:
@@ -330,7 +330,7 @@ async def _add(connection: Connection, identity: Identity, role: Role, visitor: 
 
 async def _end_all(parts: AccessParts, identity: Identity) -> Account | None:
     """End what somebody opened while they had a group; return their account, None for a stranger."""
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         known = await accounts.find_provided(connection, identity.issuer, identity.subject)
         if known is not None:
             await sessions.end_sessions(connection, known.id, "no group any more", clock.now())

@@ -79,15 +79,26 @@ async def find_session(
     digest = secret_hash(secret)
     if digest is None:
         return None
+    endings = parts.sessions.endings
     async with parts.database.transaction() as connection:
         found = await queries.find_session(connection, digest)
         if found is None or not _is_open(parts, *found):
+            parts.sessions.forget(digest)
             return None
-        session, _ = found
+        session, account = found
         now = clock.now()
         if touch and session.is_stale(now):
             await queries.touch_session(connection, session.id, now)
+    if parts.sessions.endings == endings:  # else this may be one of those, read just before
+        parts.sessions.remember(digest, session, account)
     return found
+
+
+def recall_session(
+    parts: AccessParts, secret: str, *, touch: bool = True
+) -> tuple[Session, Account] | None:
+    """Return the session of a cookie as it was a moment ago, for looking while the database is away."""
+    return parts.sessions.recall(secret, parts.limits, clock.now(), touch=touch)
 
 
 def _is_open(parts: AccessParts, session: Session, account: Account) -> bool:
@@ -111,7 +122,7 @@ async def end_session(
     parts: AccessParts, account: Account, session_id: str, *, actor: Actor
 ) -> None:
     """End one session of an account; raises NotFound when there is none such that is open."""
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         now = clock.now()
         # No id has a zero byte, and no text of the database holds one.
         wanted = session_id.replace("\0", " ")
@@ -124,7 +135,7 @@ async def end_session(
 
 async def end_others(parts: AccessParts, account: Account, session_id: str, *, actor: Actor) -> int:
     """End all sessions of an account but one; return how many."""
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         count = await queries.end_sessions(
             connection, account.id, BY_PERSON, clock.now(), but=session_id
         )

@@ -99,7 +99,7 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
 
 async def sign_out(parts: AccessParts, account: Account, session: Session, *, actor: Actor) -> None:
     """End the session somebody asks from; nothing happens when it has ended meanwhile."""
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         now = clock.now()
         if await sessions.end_session(connection, account.id, session.id, "signed out", now):
             await record(connection, Entry.by(actor, "sign-out", account.name))

@@ -83,7 +83,7 @@ async def change_role(parts: AccessParts, name: str, role: Role, *, actor: Actor
         Conflict: it is the last local administrator, or an identity provider decides its role.
     """
     actor.require(role)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await _locked(connection, name)
         if not account.is_local:
             raise Conflict(
@@ -105,7 +105,7 @@ async def set_password(parts: AccessParts, name: str, password: str, *, actor: A
     """
     actor.require(Role.ADMIN)
     digest = await _hash(parts, name, password)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await _locked(connection, name)
         require_local(account)
         now = clock.now()
@@ -123,7 +123,7 @@ async def disable_account(parts: AccessParts, name: str, *, actor: Actor) -> Acc
         Conflict: it is the last local administrator.
     """
     actor.require(Role.ADMIN)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await _locked(connection, name)
         if not account.is_enabled:
             return account
@@ -152,7 +152,7 @@ async def remove_account(parts: AccessParts, name: str, *, actor: Actor) -> Acco
         Conflict: it is the last local administrator.
     """
     actor.require(Role.ADMIN)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await _locked(connection, name)
         await _require_another(connection, account)
         await queries.delete_account(connection, account.id)
@@ -165,7 +165,7 @@ async def remove_account(parts: AccessParts, name: str, *, actor: Actor) -> Acco
 async def end_sessions(parts: AccessParts, name: str, *, actor: Actor) -> int:
     """Sign an account out everywhere; return how many sessions that ended."""
     actor.require(Role.ADMIN)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await require_account(connection, name)
         because = f"ended by {actor.name}"
         count = await sessions.end_sessions(connection, account.id, because, clock.now())

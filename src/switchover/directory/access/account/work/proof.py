@@ -51,7 +51,7 @@ async def change_own_password(
     wanted = usable_password(new, name=account.name)
     await require_password(parts, account, old)
     digest = await parts.hashing.make(wanted)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         now = clock.now()
         await queries.set_password(connection, account.id, digest, now)
         await sessions.end_sessions(

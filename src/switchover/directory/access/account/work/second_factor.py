@@ -56,7 +56,7 @@ async def confirm(
         InvalidInput: the code is wrong; the authenticator or its clock may be.
         Conflict: there is nothing to confirm.
     """
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         known = await _credentials(connection, account)
         if known.totp_draft is None:
             raise Conflict("there is no second factor to confirm; begin anew")
@@ -103,7 +103,7 @@ async def remove(parts: AccessParts, account: Account, password: str, *, actor: 
 async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
     """Take the second factor from somebody who lost it and every code, and end their sessions."""
     actor.require(Role.ADMIN)
-    async with parts.database.transaction() as connection:
+    async with parts.ending() as connection:
         account = await require_account(connection, name)
         require_local(account)
         await _drop(connection, account)
