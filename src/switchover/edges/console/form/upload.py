@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from switchover.balance.certificate import CertificateFacts
+
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES_OF_ONE = 32
 MAX_KEPT_BYTES = 64 * 1024 * 1024
@@ -130,6 +132,10 @@ def _facts(content: bytes, *, name: str, takes: str) -> str:
         found = read_authorities(content, name=name)
         return f"{found[0].subject}, valid until {found[0].not_after:%Y-%m-%d}"
     read = read_presented if takes == "presented" else read_shown
-    leaf = read(content, name=name).leaf
+    return facts_of(read(content, name=name).leaf)
+
+
+def facts_of(leaf: CertificateFacts) -> str:
+    """Return what a page tells of a certificate: names, last day, kind of key."""
     names = ", ".join(leaf.names[:6]) or leaf.subject
     return f"{names}; valid until {leaf.not_after:%Y-%m-%d}; {leaf.key_type} {leaf.key_bits}"
