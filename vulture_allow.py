@@ -84,6 +84,7 @@ _.signed_out
 # Called by html.parser.
 _.handle_starttag
 _.handle_data
+_.handle_endtag
 _.email_id
 _.OVERQUOTA
 _.READ_ONLY

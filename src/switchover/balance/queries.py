@@ -100,8 +100,13 @@ async def latest_number(connection: AsyncConnection[Any]) -> int | None:
 async def list_revisions(
     connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return revisions without text, newest first; ``filters`` may hold before, author, verb."""
-    values = {key: filters.get(key) for key in ("before", "author", "verb")}
+    """Return revisions without text, newest first.
+
+    ``filters`` may hold before, author, verb, and parts of texts in any case: ``author_part``, and ``words``
+    of the reason or summary.
+    """
+    keys = ("before", "author", "verb", "author_part", "words")
+    values = {key: filters.get(key) for key in keys}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
@@ -111,6 +116,14 @@ async def list_revisions(
             where (%(before)s::bigint is null or number < %(before)s)
               and (%(author)s::text is null or author = %(author)s)
               and (%(verb)s::text is null or verb = %(verb)s)
+              and (
+                %(author_part)s::text is null
+                or position(lower(%(author_part)s) in lower(author)) > 0
+              )
+              and (
+                %(words)s::text is null
+                or position(lower(%(words)s) in lower(reason || ' ' || summary)) > 0
+              )
             order by number desc
             limit %(limit)s
             """,

@@ -151,7 +151,7 @@ async def test_the_log_is_proved_exported_and_proved_again_from_the_export(
     proved = await running.cli("audit", "verify", str(file), "--head", end)
     assert proved.code == 0, proved.out
     assert "whole" in proved.out
-    file.write_text(exported.out.replace('"server.drain"', '"server.resume"', 1))
+    file.write_text(exported.out.replace('"token.create"', '"token.revoke"', 1))
     found = await running.cli("audit", "verify", str(file), "-o", "json")
     assert found.code == 4
     assert [one["kind"] for one in json.loads(found.out)["faults"]] == ["changed"]

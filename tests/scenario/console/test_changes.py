@@ -87,7 +87,7 @@ async def test_a_service_is_added_by_the_form_with_its_difference_seen_before(
         await page.locator("#field-port").fill("12993")
         await page.locator("#server-mx1").check()
         await page.get_by_role("button", name="Preview").last.click()
-        await expect(page.locator(".diff")).to_contain_text("imap-inside")
+        await expect(page.get_by_role("region", name="Difference")).to_contain_text("imap-inside")
         before = await stage.suite.get("/revisions/0/text")
         assert "imap-inside" not in before
         await page.get_by_label("Why, for the history").fill("for the branch office")

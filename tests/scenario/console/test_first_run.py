@@ -66,7 +66,7 @@ async def add_server(page: Page, name: str, address: str) -> None:
     ports = "\n".join(f"{usual}: {real}" for usual, real in PORTS.values())
     await page.get_by_label("Ports that differ from the usual").fill(ports)
     await page.get_by_role("button", name="Preview").click()
-    await expect(page.locator(".diff")).to_contain_text(name)
+    await expect(page.get_by_role("region", name="Difference")).to_contain_text(name)
     await page.get_by_role("button", name="Apply").click()
 
 
@@ -78,5 +78,5 @@ async def add_imap_service(page: Page, address: str) -> None:
     await page.get_by_label("Address", exact=False).first.fill(address)
     await page.get_by_label("Port", exact=False).first.fill("10993")
     await page.get_by_role("button", name="Preview").last.click()
-    await expect(page.locator(".diff")).to_contain_text("imap")
+    await expect(page.get_by_role("region", name="Difference")).to_contain_text("imap")
     await page.get_by_role("button", name="Apply").click()

@@ -32,7 +32,7 @@ SUM_SECONDS = 30.0
 async def list_revisions(
     parts: BalancerParts, *, filters: Mapping[str, object], limit: int
 ) -> list[dict[str, Any]]:
-    """Return revisions without text, newest first; ``filters`` may hold before, author, verb."""
+    """Return revisions without text, newest first; ``filters`` are those of the query."""
     async with parts.database.transaction() as connection:
         return await queries.list_revisions(connection, filters=filters, limit=limit)
 

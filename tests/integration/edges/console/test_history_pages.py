@@ -85,8 +85,10 @@ async def test_the_list_has_who_when_why_and_the_last_change_chosen(
     ]
     assert "reason 3" in text
     assert "with a platform file" in text
-    only_bob = (await ask(admin, "/history?author=bob")).text
+    only_bob = (await ask(admin, "/history?author=BO")).text
     assert re.findall(r">summary (\d)<", only_bob) == ["2"]
+    told = (await ask(admin, "/history?words=SON+3")).text
+    assert re.findall(r">summary (\d)<", told) == ["3"]
     exported = await ask(admin, "/history?author=ann&format=csv")
     assert [line[:2] for line in exported.text.splitlines()[1:]] == ["3,", "1,"]
 

@@ -59,7 +59,7 @@ def test_being_right_with_one_name_does_not_make_guessing_others_free() -> None:
         tries += guess(throttle, f"name{number}", HOME, 0.0) == 0
         if guess(throttle, "mine", HOME, 0.0) == 0:
             throttle.succeeded(keys_of("mine", HOME, is_known=True))
-    assert tries < 40
+    assert tries < 60
 
 
 def test_many_guessers_of_one_name_are_slowed_together_but_not_who_is_known() -> None:

@@ -45,7 +45,7 @@ class Kind(Enum):
     """What is counted, with its pace."""
 
     PAIR = Pace(free=5, first_seconds=1, longest_seconds=300)
-    ADDRESS = Pace(free=30, first_seconds=1, longest_seconds=300)
+    ADDRESS = Pace(free=50, first_seconds=1, longest_seconds=300)
     ACCOUNT = Pace(free=60, first_seconds=1, longest_seconds=60)
     CODE = Pace(free=6, first_seconds=2, longest_seconds=300)
 

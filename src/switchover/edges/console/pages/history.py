@@ -51,6 +51,7 @@ SPEC = ListSpec(
             kind=FilterKind.CHOICE,
             choices=tuple((verb.value, verb.value) for verb in Verb),
         ),
+        Filter(key="words", title="Says"),
     ),
     rows=50,
 )
@@ -75,7 +76,11 @@ Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 async def show_history(request: Request, suite: Suite, person: Viewer) -> Response:
     """Return a page of revisions, newest first, or all that fit the filters as a file."""
     query = read_query(SPEC, request.query_params)
-    filters = {"author": query.get("author"), "verb": query.get("verb")}
+    filters = {
+        "author_part": query.get("author"),
+        "verb": query.get("verb"),
+        "words": query.get("words"),
+    }
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await history.list_revisions(
