@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 
 import pytest
@@ -31,7 +32,7 @@ async def test_who_is_still_sending_reads_why_it_is_too_much(running: Suite) -> 
     account = await add_person(running, "ada-of-the-large-forms", Role.ADMIN)
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     async with browser(running, await open_session(running, account)) as ada:
-        large = bytes(MAX_FORM_BYTES + 1)
+        large = io.BytesIO(bytes(MAX_FORM_BYTES + 1))
         page = await ada.ask("POST", "/platform-file", data=large, headers=kind)
         assert (page.status, "16,777,216 bytes" in page.words) == (413, True)
         page = await ada.ask("POST", "/theme", data=pieces(), headers=FORM)
