@@ -18,6 +18,7 @@ from switchover.balance.status_words import (
     LEVELS,
     RANKS,
     TAKES_TRAFFIC,
+    Condition,
     Level,
     ServerView,
     row_condition,
@@ -108,6 +109,15 @@ class Standing(IntEnum):
 
 
 _NOT_SERVING = frozenset({Standing.RISING, Standing.DOWN})
+_WORRIES = (
+    Standing.DOWN,
+    Standing.RISING,
+    Standing.FALLING,
+    Standing.ABSENT,
+    Standing.OUT,
+    Standing.UP,
+)
+"""The worst first."""
 
 
 class Tally(NamedTuple):
@@ -300,6 +310,32 @@ class Snapshot:
             (pool, tuple(map(self.cell, places)))
             for pool, places in self.roster.by_service.get(service, ())
         )
+
+    def draining_cells(self, service: str) -> tuple[GridCell, ...]:
+        """Return the servers of a service that drain in some pool of it."""
+        return tuple(
+            self.cell(place)
+            for _, places in self.roster.by_service.get(service, ())
+            for place in places
+            if (row := self.rows.get(place.key)) and row_condition(row) is Condition.DRAIN
+        )
+
+    def cells_of(self, service: str, server: str) -> tuple[GridCell, ...]:
+        """Return one server in the pools of one service."""
+        return tuple(
+            self.cell(place)
+            for place in self.roster.by_server.get(server, ())
+            if place.service.name == service
+        )
+
+    def rank_of(self, service: str, server: str) -> int:
+        """Return how much a server of a service should worry, 0 the most."""
+        standings = [
+            self._standings.get(place.key, Standing.ABSENT)
+            for place in self.roster.by_server.get(server, ())
+            if place.service.name == service
+        ]
+        return min((_WORRIES.index(one) for one in standings), default=len(_WORRIES))
 
     def server_cells(self, server: str) -> tuple[GridCell, ...]:
         """Return a server in each pool it is in, in the order of the platform file."""

@@ -207,3 +207,18 @@ def test_places_stand_in_the_order_of_the_file() -> None:
     ]
     assert "spare" not in roster.by_server
     assert [pool.label for pool, _ in roster.by_service["web"]] == ["owa", "activesync"]
+
+
+def test_a_server_of_a_service_worries_as_much_as_its_worst_pool() -> None:
+    found = snapshot_of(FARM, [*web("UP", "DOWN"), row("imap.imaps", "cas1", "DOWN")])
+    assert found.rank_of("web", "cas2") == 0
+    assert found.rank_of("web", "cas1") > found.rank_of("web", "cas2")
+    assert found.rank_of("imap", "cas1") == 0
+    assert found.rank_of("web", "spare") > found.rank_of("web", "cas1")
+    assert [cell.view.pool for cell in found.cells_of("web", "cas1")] == ["owa", "activesync"]
+
+
+def test_what_drains_in_a_service_is_found() -> None:
+    found = snapshot_of(FARM, [*web("UP", "DRAIN"), row("imap.imaps", "cas1", "DRAIN")])
+    assert [cell.view.server for cell in found.draining_cells("web")] == ["cas2"]
+    assert found.draining_cells("nope") == ()

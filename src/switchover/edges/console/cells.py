@@ -5,7 +5,7 @@ Nothing here depends on who looks. Ids of elements are made here only, and templ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -65,6 +65,9 @@ def parts_of(topic: Topic, view: View) -> dict[str, Part]:
             return _server_line(topic, view.snapshot)
         case Kind.SERVICE:
             return _service(topic, view)
+        case Kind.GRID:
+            service, _, server = topic.name.partition("/")
+            return _grid(view.snapshot.cells_of(service, server))
         case Kind.SERVER:
             return _server(topic, view)
 
@@ -171,11 +174,10 @@ def _service(topic: Topic, view: View) -> dict[str, Part]:
     if service is None:
         return {}
     line = snapshot.service_line(service)
-    cells = [cell for _, found in snapshot.pool_cells(service.name) for cell in found]
+    drains = _drains(snapshot.draining_cells(service.name), view)
     return {
         **_head(topic, line),
-        **_grid(cells),
-        f"{topic}:drains": Part("drains", (_drains(cells, view),)),
+        f"{topic}:drains": Part("drains", (drains,)),
         f"{topic}:shape": _shape(
             service.layout, *(pool.label for pool in service.pools()), *_names(service)
         ),
@@ -212,7 +214,7 @@ def _server(topic: Topic, view: View) -> dict[str, Part]:
     }
 
 
-def _grid(cells: list[GridCell] | tuple[GridCell, ...]) -> dict[str, Part]:
+def _grid(cells: Iterable[GridCell]) -> dict[str, Part]:
     found = {}
     for cell in cells:
         view = cell.view
@@ -226,7 +228,7 @@ def _grid(cells: list[GridCell] | tuple[GridCell, ...]) -> dict[str, Part]:
     return found
 
 
-def _drains(cells: list[GridCell] | tuple[GridCell, ...], view: View) -> tuple[Draining, ...]:
+def _drains(cells: Iterable[GridCell], view: View) -> tuple[Draining, ...]:
     return tuple(_draining(cell, view) for cell in cells if cell.view.condition is Condition.DRAIN)
 
 

@@ -10,20 +10,22 @@ from switchover.errors import InvalidInput
 
 MOST_TOPICS = 300
 _NAME = re.compile(r"[a-z0-9-]{1,40}\Z")
+_PAIR = re.compile(r"[a-z0-9-]{1,40}/[a-z0-9-]{1,40}\Z")
 
 
 class Kind(StrEnum):
-    """What a topic is about; those in NAMED are followed by a name."""
+    """What a topic is about; those in NAMED are followed by a name, ``grid`` by ``SERVICE/SERVER``."""
 
     OVERVIEW = "overview"
     SERVICE_LINE = "service-line"
     SERVICE = "service"
+    GRID = "grid"
     SERVER_LINE = "server-line"
     SERVER = "server"
     EVENTS = "events"
 
 
-NAMED = frozenset({Kind.SERVICE_LINE, Kind.SERVICE, Kind.SERVER_LINE, Kind.SERVER})
+NAMED = frozenset({Kind.SERVICE_LINE, Kind.SERVICE, Kind.GRID, Kind.SERVER_LINE, Kind.SERVER})
 
 
 class Topic(NamedTuple):
@@ -48,6 +50,7 @@ def parse_topics(text: str) -> tuple[Topic, ...]:
 def _parse(word: str) -> Topic:
     kind, colon, name = word.partition(":")
     known = kind in set(Kind)
-    if known and (bool(colon) == (kind in NAMED)) and (not colon or _NAME.match(name)):
+    wanted = _PAIR if kind == Kind.GRID else _NAME
+    if known and (bool(colon) == (kind in NAMED)) and (not colon or wanted.match(name)):
         return Topic(Kind(kind), name)
     raise InvalidInput(f"there is no topic {word[:60]!r}; there are {', '.join(Kind)}")

@@ -181,7 +181,9 @@ async def test_a_private_key_is_sent_once_and_never_shown_again(
     )
     assert unusable.status == 422
     assert "'mine.pem'" in unusable.words
-    page = await send(ada, "/add-service", fields, file__tls__certificate=("my own.pem", key))
+    again = fields_of(unusable.text, action="/add-service")
+    again = with_fields(again, tls__certificate="my own.pem", action="preview")
+    page = await send(ada, "/add-service", again, file__tls__certificate=("other.pem", key))
     assert page.status == 200, page.words
     assert "my own.pem: mail.contoso.example" in page.words
     assert secret not in page.text

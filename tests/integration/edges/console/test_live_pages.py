@@ -143,6 +143,22 @@ async def test_a_service_shows_every_server_of_every_workload(desk: Desk) -> Non
     assert 'data-url="/services/web/series?span=24h&amp;by=workload"' in text
 
 
+async def test_a_service_with_many_servers_is_shown_in_pages_the_worst_first() -> None:
+    servers = {f"cas{number}": server(number) for number in range(1, 61)}
+    desk = Desk(wish=wish_of({"web": http_service(servers=list(servers))}, servers=servers))
+    desk.engine.set("web.owa", "cas55", "DOWN")
+    text = (await page(desk, "/services/web")).text
+    assert text.count('data-label="owa"') == 50
+    assert text.index("web.owa/cas55") < text.index('web.owa/cas1"')
+    assert "grid:web/cas55" in text
+    assert "1 to 50 of 60" in text
+    following = (await page(desk, "/services/web?page=2")).text
+    assert following.count('data-label="owa"') == 10
+    only = (await page(desk, "/services/web?q=cas60")).text
+    assert only.count('data-label="owa"') == 1
+    await desk.board.close()
+
+
 async def test_who_may_only_look_is_offered_no_change(desk: Desk) -> None:
     for target in ("/", "/services", "/services/web", "/servers", "/servers/cas1"):
         text = (await page(desk, target, Role.VIEWER)).text

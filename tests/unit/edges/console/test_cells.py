@@ -22,6 +22,7 @@ from switchover.edges.console.topic import Kind, Topic
 FARM = farm({"web": http_service(), "imap": mail_service()})
 HOSTILE = "<script>alert(1)</script>\"'&"
 WEB = Topic(Kind.SERVICE, "web")
+CAS1 = Topic(Kind.GRID, "web/cas1")
 
 
 def seen(*rows: Any, **values: Any) -> Snapshot:
@@ -35,7 +36,7 @@ def shown(topic: Topic, snapshot: Snapshot, **values: Any) -> dict[str, str]:
 
 
 def test_a_state_is_a_word_and_a_look_never_a_colour_alone() -> None:
-    found = shown(WEB, seen(row("web.owa", "cas1", "DOWN", check="L4CON")))
+    found = shown(CAS1, seen(row("web.owa", "cas1", "DOWN", check="L4CON")))
     cell = found["web.owa/cas1"]
     assert 'class="state bad"' in cell
     assert ">down<" in cell
@@ -73,7 +74,8 @@ def test_what_servers_answer_is_text_and_no_part_of_the_page() -> None:
     hostile = seen(bad, sentence=HOSTILE, warnings=(HOSTILE,), drift=(HOSTILE,))
     for topic in (
         Topic(Kind.OVERVIEW),
-        WEB,
+        CAS1,
+        CAS1,
         Topic(Kind.SERVER, "cas1"),
         Topic(Kind.SERVER_LINE, "cas1"),
     ):
@@ -194,6 +196,8 @@ def test_the_shape_of_a_page_changes_with_the_platform_file_only() -> None:
     "topic",
     [
         Topic(Kind.SERVICE, "nope"),
+        Topic(Kind.GRID, "web/nope"),
+        Topic(Kind.GRID, "nope/cas1"),
         Topic(Kind.SERVICE_LINE, "nope"),
         Topic(Kind.SERVER, "nope"),
         Topic(Kind.SERVER_LINE, "nope"),

@@ -9,15 +9,18 @@ from switchover.errors import InvalidInput
 
 
 def test_topics_are_read_as_they_are_written_each_once() -> None:
-    text = "overview,service-line:web,service:web-2,overview,events"
+    text = "overview,service-line:web,service:web-2,overview,grid:web/cas1,events"
     found = parse_topics(text)
     assert found == (
         Topic(Kind.OVERVIEW),
         Topic(Kind.SERVICE_LINE, "web"),
         Topic(Kind.SERVICE, "web-2"),
+        Topic(Kind.GRID, "web/cas1"),
         Topic(Kind.EVENTS),
     )
-    assert ",".join(map(str, found)) == "overview,service-line:web,service:web-2,events"
+    assert ",".join(map(str, found)) == (
+        "overview,service-line:web,service:web-2,grid:web/cas1,events"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from switchover.balance.snapshot import Snapshot
 from switchover.balance.statistics.series import SCALES, Lines, Series, Span
-from switchover.balance.virtual_service import VirtualService
+from switchover.balance.virtual_service import RealServer, VirtualService
 from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
@@ -31,6 +31,8 @@ from switchover.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
+GRID_ROWS = 50
+"""Servers on one page of the grid."""
 _COUNTED = ("requests", "errors", "response_ms", "sessions")
 _EXPORTED = ("at", "line", *_COUNTED)
 
@@ -56,7 +58,10 @@ async def show_service(
     """Return a service as it is now, and where its charts come from."""
     snapshot = await require_wish(suite.board)
     found = _find(snapshot, service)
-    live = await hub.show(snapshot, Topic(Kind.SERVICE, service))
+    query = read_query(_grid_spec(service), request.query_params)
+    table = cut(query, _reals(snapshot, found, query.get("q") or ""))
+    rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
+    live = await hub.show(snapshot, Topic(Kind.SERVICE, service), *rows)
     return render(
         request,
         person,
@@ -64,11 +69,30 @@ async def show_service(
         service=found,
         pools=found.pools(),
         live=live,
+        table=table,
         span=span,
         spans=SCALES,
         by=by,
         done=done,
     )
+
+
+def _grid_spec(service: str) -> ListSpec:
+    return ListSpec(
+        path=f"/services/{path_word(service)}",
+        columns=(),
+        filters=(Filter(key="q", title="Server"),),
+        exports=(),
+        rows=GRID_ROWS,
+    )
+
+
+def _reals(snapshot: Snapshot, service: VirtualService, part: str) -> list[RealServer]:
+    """Return the servers to show: as in the platform file, or if they fill pages, the worst first."""
+    found = [real for real in service.servers if part.casefold() in real.name]
+    if len(service.servers) > GRID_ROWS:
+        found.sort(key=lambda real: snapshot.rank_of(service.name, real.name))
+    return found
 
 
 @router.get("/services/{service}/configuration", response_class=HTMLResponse)
