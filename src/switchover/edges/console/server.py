@@ -49,10 +49,15 @@ def routers() -> tuple[tuple[str, APIRouter], ...]:
 def _answer_heads(of: APIRouter) -> None:
     """Let pages answer HEAD as GET, for monitors; the server leaves the body out. Streams and files do not."""
     for route in of.routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods:
-            answer = getattr(route.response_class, "value", route.response_class)
-            if issubclass(answer, HTMLResponse):
-                route.methods.add("HEAD")
+        methods = route.methods if isinstance(route, APIRoute) else None
+        if methods and "GET" in methods and _is_page(route):
+            methods.add("HEAD")
+
+
+def _is_page(route: object) -> bool:
+    given: Any = getattr(route, "response_class", None)
+    answer = getattr(given, "value", given)
+    return isinstance(answer, type) and issubclass(answer, HTMLResponse)
 
 
 def add_console(app: FastAPI) -> None:
