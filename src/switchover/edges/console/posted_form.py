@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from switchover.edges.api.limits import MAX_FORM_BYTES
+from switchover.edges.api.limits import MAX_FIELDS, MAX_FORM_BYTES
 from switchover.edges.console.form.field import FieldFault, entries
 from switchover.edges.console.form.upload import (
     MAX_FILE_BYTES,
@@ -57,7 +57,7 @@ async def read_posted(request: Request, person: Person, fields: Iterable[FormFie
 
     Raises InvalidInput for a file that is too large.
     """
-    form = await request.form(max_part_size=MAX_FORM_BYTES)
+    form = await request.form(max_fields=MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
     values = Values.of((name, text) for name, text in form.multi_items() if isinstance(text, str))
     for field in fields:
         parts = [
