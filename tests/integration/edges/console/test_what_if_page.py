@@ -105,6 +105,7 @@ async def test_while_all_is_on_it_tells_which_single_server_would_hurt(
     assert "50 % of the capacity left" in text
     assert "sorry page" in text
     assert "lonely: owa, activesync" in text
+    assert re.findall(r'without <a href="/what-if\?down=(\w+)"', text) == ["cas2", "cas1"]
 
 
 @pytest.mark.parametrize("query", ["&".join(["down=cas1"] * 501), "down=%00", "q=" + "x" * 201])

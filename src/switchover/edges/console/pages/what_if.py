@@ -63,7 +63,7 @@ async def show_what_if(
         "what_if.html",
         preview=preview,
         board=board,
-        alone={} if known else _alone(preview, board),
+        alone=[] if known else _alone(preview, board),
         answers=answers[:MOST_TOLD],
         more=answers[MOST_TOLD:],
         services=[(item.name, item.title) for item in preview.balance.services],
@@ -74,8 +74,9 @@ async def show_what_if(
     )
 
 
-def _alone(preview: OutagePreview, board: Board) -> dict[str, Alone]:
-    """Return what the loss of each server on the board would do by itself."""
+def _alone(preview: OutagePreview, board: Board) -> list[tuple[str, Alone]]:
+    """Return what the loss of each server on the board would do by itself, the worst first."""
     names = {row.server.value for row in board.rows}
     found = single_failures(preview.balance, preview.overrides, names)
-    return {name: tell_alone(failure) for name, failure in found.items()}
+    told = [(name, tell_alone(failure)) for name, failure in found.items()]
+    return sorted(told, key=lambda pair: LEVELS_FIRST.index(pair[1].level))
