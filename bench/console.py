@@ -104,7 +104,7 @@ def _measure(scratch: Path, plan: Plan) -> dict[str, Any]:
     with (
         web_servers(
             scratch / "web", addresses=server_addresses(plan.size),
-            certificate=certificates / "mail.pem", cores=cores, connections=8000, everywhere=True,
+            certificate=certificates / "mail.pem", cores=cores, connections=6000, everywhere=True,
         ),
         serving(scratch, cores) as running,
     ):  # fmt: skip

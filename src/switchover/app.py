@@ -239,6 +239,8 @@ async def _open_balancer(
     board = Board(parts=parts, observation=observation, cycle=cycle)
     events.listeners.append(board.hear)
     stack.push_async_callback(board.close)
+    recent = RecentChanges(parts=parts, events=events)
+    stack.push_async_callback(recent.close)
     refusals = Refusals(database)
     return Switchover(
         settings=settings,
@@ -249,7 +251,7 @@ async def _open_balancer(
         advice=advice,
         events=events,
         board=board,
-        recent=RecentChanges(parts=parts, events=events),
+        recent=recent,
         engine_version=version,
         engine_path=path,
         dsn=Secret(""),

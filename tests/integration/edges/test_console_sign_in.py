@@ -332,3 +332,15 @@ async def test_pages_before_sign_in_hold_what_every_page_holds(home: Suite) -> N
         assert "default-src 'none'" in found.headers["Content-Security-Policy"]
         assert found.headers["Cache-Control"] == "no-store"
         assert "Strict-Transport-Security" not in found.headers
+
+
+async def test_nobody_chooses_the_address_they_are_seen_from(home: Suite) -> None:
+    eve = await add_person(home, "eve", Role.VIEWER)
+    forged = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Proto": "https"}
+    async with browser(home) as page:
+        await page.get("/sign-in")
+        form = {"csrf": page.csrf, "name": "eve", "password": PASSWORD}
+        entered = await page.ask("POST", "/sign-in", headers=forged, data=form)
+        assert entered.headers["Set-Cookie"].startswith("switchover=")
+    seen = f"select address from session where account_id = '{eve}' order by made_at desc limit 1"
+    assert await query(home, seen) == [("127.0.0.1",)]

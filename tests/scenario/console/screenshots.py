@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 from PIL import Image, ImageChops
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 from tests.integration.practice_farm import NAME, playing
 from tests.scenario.console.browser import chromium, watched
 from tests.scenario.console.pages import UNSIGNED, address_of, page_paths
@@ -27,6 +27,7 @@ from tests.scenario.console.stage import PASSWORD, WORKLOADS, Stage, staged
 from switchover.practice.stories import Door, HttpStory
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "images"
+GALLERY = PICTURES.parent / "console.md"
 MORNING = datetime(2026, 11, 23, 9, 14, tzinfo=UTC)
 WIDTHS = {"": 1280, "-narrow": 380}
 SCHEMES = ("light", "dark")
@@ -35,6 +36,12 @@ MOST_BYTES = 60_000
 ALMOST_THE_SAME = 0.02
 """Share of pixels that may differ in a picture that is left as it is: some words such as "3 s ago"."""
 
+_GALLERY_HEAD = """\
+# The console in pictures
+
+Every page, in light and dark, wide and on a telephone, with a practice platform behind it. [Use the
+console](how-to/use-the-console.md) says what they are for. Written by `script/screenshots`.
+"""
 _AS_DOCUMENTED = """
 ([addresses, shift]) => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -90,9 +97,38 @@ async def make(only: str) -> None:
         async with watched(browser, stage.home) as (page, _):
             await sign_in(page, "admin", PASSWORD)
             stage.states["admin"] = await page.context.storage_state()
-        for path in page_paths():
-            if path.startswith(only):
-                await _picture_all(browser, stage, path)
+        paths = [path for path in page_paths() if path.startswith(only)]
+        for suffix, width in WIDTHS.items():
+            for scheme in SCHEMES:
+                ending = f"{scheme}{suffix}.webp"
+                for signed_in in (True, False):
+                    shown = [path for path in paths if path.startswith(UNSIGNED) != signed_in]
+                    state = stage.states["admin"] if signed_in else None
+                    async with watched(
+                        browser, stage.home, width=width, scheme=scheme, state=state
+                    ) as (page, watch):
+                        watch.expect("")  # faults are the stories' business
+                        await _picture_all(page, stage, shown, ending)
+    write_gallery(page_paths())
+
+
+def write_gallery(paths: list[str]) -> None:
+    """Write the page of the docs that shows all pictures."""
+    parts = [_GALLERY_HEAD]
+    for path in paths:
+        names = {
+            suffix + scheme: f"images/console-{_slug(path)}-{scheme}{suffix}.webp"
+            for suffix in WIDTHS
+            for scheme in SCHEMES
+        }
+        parts.append(
+            f"## `{path}`\n\n"
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{names["dark"]}">'
+            f'<img alt="The page {path}" src="{names["light"]}" width="720"></picture>\n\n'
+            f"[light]({names['light']}), [dark]({names['dark']}), on a telephone "
+            f"[light]({names['-narrowlight']}), [dark]({names['-narrowdark']})\n"
+        )
+    GALLERY.write_text("\n".join(parts), "utf-8")
 
 
 def _stories(stage: Stage) -> list[HttpStory]:
@@ -128,19 +164,13 @@ async def _morning(stage: Stage) -> None:
     await at.post("/servers/cas1/drain", {"service": "phones", "reason": "test of new phones"})
 
 
-async def _picture_all(browser: Browser, stage: Stage, path: str) -> None:
-    state = None if path.startswith(UNSIGNED) else stage.states["admin"]
-    for suffix, width in WIDTHS.items():
-        for scheme in SCHEMES:
-            async with watched(browser, stage.home, width=width, scheme=scheme, state=state) as (
-                page,
-                watch,
-            ):
-                watch.expect("")  # faults are the stories' business
-                await page.goto(address_of(path))
-                await page.wait_for_timeout(600)
-                await page.evaluate(_AS_DOCUMENTED, [_addresses(stage), _shift()])
-                keep(PICTURES / f"console-{_slug(path)}-{scheme}{suffix}.webp", await _shot(page))
+async def _picture_all(page: Page, stage: Stage, paths: list[str], ending: str) -> None:
+    for path in paths:
+        await page.goto(address_of(path))
+        await page.wait_for_timeout(300)  # until charts are drawn
+        await page.evaluate(_AS_DOCUMENTED, [_addresses(stage), _shift()])
+        picture = await _shot(page)
+        await asyncio.to_thread(keep, PICTURES / f"console-{_slug(path)}-{ending}", picture)
 
 
 def _slug(path: str) -> str:
@@ -173,12 +203,12 @@ async def _shot(page: Page) -> Image.Image:
 
 
 def keep(file: Path, picture: Image.Image) -> None:
-    """Write the picture as small as it can be without loss, unless the one there shows the same."""
+    """Write the picture in few colours and small, unless the one there shows the same."""
     if file.exists() and _differing(Image.open(file).convert("RGB"), picture) < ALMOST_THE_SAME:
         return
-    for colours in (None, 256, 128, 64):
-        shown = picture if colours is None else picture.quantize(colours, dither=Image.Dither.NONE)
-        shown.convert("RGB").save(file, "WEBP", lossless=True, quality=100, method=6)
+    for colours in (256, 64):
+        shown = picture.quantize(colours, dither=Image.Dither.NONE).convert("RGB")
+        shown.save(file, "WEBP", lossless=True, quality=60, method=4)
         if file.stat().st_size <= MOST_BYTES:
             break
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")

@@ -48,7 +48,7 @@ class Needs:
         response: Response,
     ) -> Actor:
         """Return the actor; 401 without a valid token, Refused (403) with too small a role."""
-        actor = await self._find_actor(suite, credentials.credentials) if credentials else None
+        actor = await self.find_actor(suite, credentials.credentials) if credentials else None
         if actor is None:
             require_prepared(suite)
             if credentials:
@@ -68,7 +68,8 @@ class Needs:
             response.headers[DATABASE_HEADER] = "away"
         return actor
 
-    async def _find_actor(self, suite: Switchover, secret: str) -> Actor | None:
+    async def find_actor(self, suite: Switchover, secret: str) -> Actor | None:
+        """Return whose token this is; from memory in outages, else raises Unavailable then."""
         try:
             require_prepared(suite)
             return await find_actor(suite.database, suite.tokens, secret)
@@ -95,6 +96,16 @@ Viewer = Annotated[Actor, Depends(VIEWER)]
 Watcher = Annotated[Actor, Depends(WATCHER)]
 Operator = Annotated[Actor, Depends(OPERATOR)]
 Admin = Annotated[Actor, Depends(ADMIN)]
+
+
+async def has_token(request: Request) -> bool:
+    """True for a request with a token that is valid; raises Unavailable when nobody can tell."""
+    credentials = await _bearer(request)
+    suite = find_switchover(request)
+    if credentials and await WATCHER.find_actor(suite, credentials.credentials):
+        return True
+    await note_refused(suite, request, why="no valid token")
+    return False
 
 
 def least_role(route: object) -> Role | None:

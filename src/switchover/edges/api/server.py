@@ -22,7 +22,7 @@ from switchover.edges.api import (
     statistics,
     tokens,
 )
-from switchover.edges.api.access import Viewer, least_role
+from switchover.edges.api.access import Viewer, has_token, least_role
 from switchover.edges.api.errors import (
     PROBLEM_TYPE,
     PROBLEMS,
@@ -34,6 +34,7 @@ from switchover.edges.api.limits import BodyLimit
 from switchover.edges.console import access as console_access
 from switchover.edges.console.server import add_console
 from switchover.edges.console.server import routers as console_routers
+from switchover.edges.readers import is_for_programs
 from switchover.errors import Corrupt, SwitchoverError
 
 if TYPE_CHECKING:
@@ -95,10 +96,17 @@ def create_app(switchover: Switchover) -> FastAPI:
     for known in (HTTPException, 400, 404, 405):
         app.add_exception_handler(known, _answer_http)
     app.add_exception_handler(Exception, _answer_fault)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, is_known=_is_known)
     add_console(app)
     _refuse_open_routes(app)
     return app
+
+
+async def _is_known(request: Request) -> bool:
+    """True when token or session of a request are good, whatever they may do."""
+    if is_for_programs(request.url.path):
+        return await has_token(request)
+    return await console_access.has_session(request)
 
 
 def _document_router(app: FastAPI) -> APIRouter:

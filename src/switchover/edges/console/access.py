@@ -23,8 +23,8 @@ from switchover.directory.access.session.session import (
     form_token,
     is_form_token,
 )
-from switchover.edges.api.access import Suite, require_prepared
-from switchover.edges.api.limits import MAX_FORM_BYTES
+from switchover.edges.api.access import Suite, find_switchover, require_prepared
+from switchover.edges.api.limits import MAX_FIELDS, MAX_FORM_BYTES
 from switchover.edges.provenance import note_refused
 from switchover.errors import Refused, Unavailable
 
@@ -101,9 +101,10 @@ class SignedIn:
         )
         request.state.person = person
         try:
+            # The role first: a form may be large, and is read to find its token.
+            person.actor.require(self.role)
             if request.method not in _SAFE:
                 await require_own_form(request, secret)
-            person.actor.require(self.role)
         except Refused as error:
             await note_refused(suite, request, actor=person.actor, why=str(error))
             raise
@@ -138,6 +139,14 @@ Viewer = Annotated[Person, Depends(VIEWER)]
 Watcher = Annotated[Person, Depends(WATCHER)]
 Operator = Annotated[Person, Depends(OPERATOR)]
 Admin = Annotated[Person, Depends(ADMIN)]
+
+
+async def has_session(request: Request) -> bool:
+    """True when the cookie of a request is that of an open session."""
+    suite = find_switchover(request)
+    require_prepared(suite)
+    secret = request.cookies.get(cookie_name(request, COOKIE), "")
+    return await sessions.find_session(suite.access, secret, touch=False) is not None
 
 
 async def require_own_form(request: Request, secret: str) -> None:
@@ -178,7 +187,7 @@ async def _field(request: Request) -> str:
     if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         return ""
     # Read once for the whole request: a platform file may be the text of one field.
-    form = await request.form(max_part_size=MAX_FORM_BYTES)
+    form = await request.form(max_fields=MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
     value = form.get(CSRF_FIELD, "")
     return value if isinstance(value, str) else ""
 

@@ -14,6 +14,7 @@ from switchover.balance.work.blocks import BlockOutcome, change_block, foresee, 
 from switchover.balance.work.revisions import Intent
 from switchover.edges.console.form.fault import faults_of, without_doubles
 from switchover.edges.console.form.field import FieldFault
+from switchover.edges.console.form.upload import facts_of
 from switchover.edges.console.numbered_diff import read_diff
 from switchover.edges.console.page import path_word, render, see_other
 from switchover.edges.console.posted_form import (
@@ -239,6 +240,17 @@ async def _change_block(
     return await change_block(
         suite.balance, change, files, intent=intent, parent=parent, dry_run=dry_run
     )
+
+
+def files_in_force(basis: Basis) -> dict[str, str]:
+    """Return the files of the latest revision by name, with what can be told of certificates."""
+    if basis.wish is None:
+        return {}
+    shown = {**basis.wish.assets.recorded, **basis.wish.assets.shown}
+    return {
+        name: facts_of(shown[name].leaf) if name in shown else ""
+        for name in sorted(basis.wish.files)
+    }
 
 
 def reason_fault(values: Values) -> list[FieldFault]:

@@ -27,6 +27,7 @@ _TITLES = {
     405: "That can not be done here",
     409: "Something stands in the way",
     413: "That is too large",
+    415: "That is not read here",
     422: "Something in the input is wrong",
     503: "A part does not answer right now",
 }
@@ -34,6 +35,8 @@ _ADVICE = {
     403: "Somebody with a larger role can do it, or give you one.",
     404: "It may have been removed or renamed. Search for it above, or start from the overview.",
     409: "It may have changed since you opened the page. Go back, reload, and look again.",
+    413: "Nothing was changed.",
+    415: "Nothing was changed.",
     422: "Nothing was changed.",
     503: "Traffic goes on without it. Try again in a few seconds.",
 }

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from switchover.edges.api.limits import MAX_FORM_BYTES
+from switchover.edges.api.limits import MAX_FIELDS, MAX_FORM_BYTES
 from switchover.edges.console.form.field import FieldFault, entries
-from switchover.edges.console.form.upload import MAX_FILE_BYTES, Uploads, describe, file_name
+from switchover.edges.console.form.upload import (
+    MAX_FILE_BYTES,
+    Uploads,
+    describe,
+    file_name,
+    joined,
+)
 from switchover.edges.console.form.values import Values
 
 if TYPE_CHECKING:
@@ -51,13 +57,19 @@ async def read_posted(request: Request, person: Person, fields: Iterable[FormFie
 
     Raises InvalidInput for a file that is too large.
     """
-    form = await request.form(max_part_size=MAX_FORM_BYTES)
+    form = await request.form(max_fields=MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
     values = Values.of((name, text) for name, text in form.multi_items() if isinstance(text, str))
     for field in fields:
-        for sent in form.getlist(f"{FILE_PREFIX}{field.name}"):
-            if isinstance(sent, UploadFile) and sent.filename:
-                content = await sent.read(MAX_FILE_BYTES + 1)
-                values = _keep(find_uploads(request), person, values, field, sent.filename, content)
+        parts = [
+            (sent.filename, await sent.read(MAX_FILE_BYTES + 1))
+            for sent in form.getlist(f"{FILE_PREFIX}{field.name}")
+            if isinstance(sent, UploadFile) and sent.filename
+        ]
+        whole = (
+            parts if field.takes == ANY_FILE or not parts else [joined(parts, takes=field.takes)]
+        )
+        for name, content in whole:
+            values = _keep(find_uploads(request), person, values, field, name, content)
     return values
 
 
@@ -70,7 +82,13 @@ def _keep(
     key = uploads.keep(person.actor.name, name, content)
     names = named if name in named else [*named, name]
     kept = f"{UPLOAD_PREFIX}{field.name}"
-    return values.with_texts(**{field.name: ["\n".join(names)], kept: [*values.all(kept), key]})
+    owner = person.actor.name
+    others = [
+        other
+        for other in values.all(kept)
+        if (found := uploads.find(owner, other)) is not None and found.name != name
+    ]
+    return values.with_texts(**{field.name: ["\n".join(names)], kept: [*others, key]})
 
 
 def sent_files(

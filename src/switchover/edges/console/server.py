@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
 from switchover.edges.console import pages
 from switchover.edges.console.asset import shipped_assets
@@ -38,7 +40,24 @@ async def get_asset(request: Request, file: str) -> Response:
 
 def routers() -> tuple[tuple[str, APIRouter], ...]:
     """Return every router of the console with its prefix."""
-    return tuple(("", each) for each in (*pages.ROUTERS, router))
+    found = (*pages.ROUTERS, router)
+    for each in found:
+        _answer_heads(each)
+    return tuple(("", each) for each in found)
+
+
+def _answer_heads(of: APIRouter) -> None:
+    """Let pages answer HEAD as GET, for monitors; the server leaves the body out. Streams and files do not."""
+    for route in of.routes:
+        methods = route.methods if isinstance(route, APIRoute) else None
+        if methods and "GET" in methods and _is_page(route):
+            methods.add("HEAD")
+
+
+def _is_page(route: object) -> bool:
+    given: Any = getattr(route, "response_class", None)
+    answer = getattr(given, "value", given)
+    return isinstance(answer, type) and issubclass(answer, HTMLResponse)
 
 
 def add_console(app: FastAPI) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,16 +81,26 @@ def signed_in(role: Role) -> access.Person:
 
 
 async def ask(
-    app: Any, target: str, *, method: str = "GET", body: bytes = b"", **headers: str
+    app: Any,
+    target: str,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    chunks: Sequence[bytes] = (),
+    **headers: str,
 ) -> Answer:
-    """Send one request; underscores in names of headers are dashes."""
+    """Send one request; underscores in names of headers are dashes.
+
+    ``chunks`` is a body that does not tell its length.
+    """
     path, _, query = target.partition("?")
     named = {
         "host": "localhost",
         **{name.replace("_", "-"): text for name, text in headers.items()},
     }
     if body:
-        named["content-length"] = str(len(body))
+        named.setdefault("content-length", str(len(body)))
+    if body or chunks:
         named.setdefault("content-type", "application/x-www-form-urlencoded")
     scope = {
         "type": "http",
@@ -110,10 +120,14 @@ async def ask(
         "state": {},
     }
     sent: list[dict[str, Any]] = []
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    pieces = chunks or [body]
+    waiting: list[dict[str, Any]] = [
+        {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
+        for number, piece in enumerate(pieces, 1)
+    ]
 
     async def receive() -> dict[str, Any]:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)

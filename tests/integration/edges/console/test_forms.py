@@ -17,6 +17,7 @@ from tests.integration.practice_farm import PracticeFarm
 from tests.integration.suite import Suite
 
 from switchover.directory.access.role import Role
+from switchover.edges.api.limits import takes_files
 
 pytestmark = pytest.mark.xdist_group("edges")
 EDIT = "/services/imap/edit"
@@ -33,7 +34,7 @@ async def ada(running: Suite, farm: PracticeFarm) -> AsyncIterator[Browser]:
 
 async def send(at: Browser, path: str, fields: Fields, **files: tuple[str, bytes]) -> Page:
     """Post a form as browsers do, with files where there are any."""
-    data = aiohttp.FormData(default_to_multipart=True, quote_fields=False)
+    data = aiohttp.FormData(default_to_multipart=takes_files(path), quote_fields=False)
     for name, text in fields:
         data.add_field(name, text.replace("\n", "\r\n"))
     for name, (sent, content) in files.items():
@@ -180,7 +181,9 @@ async def test_a_private_key_is_sent_once_and_never_shown_again(
     )
     assert unusable.status == 422
     assert "'mine.pem'" in unusable.words
-    page = await send(ada, "/add-service", fields, file__tls__certificate=("my own.pem", key))
+    again = fields_of(unusable.text, action="/add-service")
+    again = with_fields(again, tls__certificate="my own.pem", action="preview")
+    page = await send(ada, "/add-service", again, file__tls__certificate=("other.pem", key))
     assert page.status == 200, page.words
     assert "my own.pem: mail.contoso.example" in page.words
     assert secret not in page.text

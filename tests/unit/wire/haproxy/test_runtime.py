@@ -61,6 +61,7 @@ WITH_A_NAME: tuple[Callable[[str], Command], ...] = (
     runtime.show_certificate,
     runtime.show_servers_state,
     runtime.show_table,
+    runtime.show_session,
 )
 
 
@@ -104,6 +105,7 @@ def test_lines_are_those_of_the_management_guide() -> None:
         runtime.show_certificate().line,
         runtime.show_table("mail").line,
         runtime.show_sessions().line,
+        runtime.show_session("0x7f0c58042fb0").line,
         runtime.to_worker(77, runtime.show_statistics()).line,
     ]
     assert lines == [
@@ -121,6 +123,7 @@ def test_lines_are_those_of_the_management_guide() -> None:
         "show ssl cert",
         "show table mail",
         "show sess",
+        "show sess 0x7f0c58042fb0",
         "@!77 show stat",
     ]
 

@@ -80,7 +80,8 @@ TLS = FieldGroup(
             title="Certificate shown to clients",
             kind=Kind.FILES,
             placeholder="mail.pem",
-            hint="PEM with certificate, chain and key. With Extended Protection: the servers' own.",
+            hint="PEM: certificate, chain and key, in one file or several. With Extended Protection: the "
+            "servers' own.",
             layouts=_L7,
             takes="certificate",
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from switchover import clock
@@ -14,12 +15,16 @@ from switchover.balance.certificate import read_authorities, read_presented, rea
 from switchover.errors import InvalidInput, SwitchoverError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
+
+    from switchover.balance.certificate import CertificateFacts
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES_OF_ONE = 32
-MAX_FILES = 512
+MAX_KEPT_BYTES = 64 * 1024 * 1024
+MOST_PARTS = 4
+"""More files than this are joined in the order they came."""
 KEEP_SECONDS = 3600.0
 _UNUSABLE = re.compile(r"[^A-Za-z0-9_. -]+")
 
@@ -52,7 +57,7 @@ class Uploads:
         own = [key for key, upload in self._by_key.items() if upload.owner == owner]
         if len(own) >= MAX_FILES_OF_ONE:
             del self._by_key[own[0]]
-        elif len(self._by_key) >= MAX_FILES:
+        while self._by_key and self._kept_bytes() + len(content) > MAX_KEPT_BYTES:
             del self._by_key[next(iter(self._by_key))]
         key = clock.new_secret(size_bytes=16)
         self._by_key[key] = Upload(owner=owner, name=name, content=content, at=clock.now())
@@ -69,6 +74,9 @@ class Uploads:
         for key in keys:
             if self.find(owner, key):
                 del self._by_key[key]
+
+    def _kept_bytes(self) -> int:
+        return sum(len(upload.content) for upload in self._by_key.values())
 
     def _forget(self) -> None:
         now = clock.now()
@@ -90,6 +98,22 @@ def file_name(sent: str) -> str:
     return kept or "file.pem"
 
 
+def joined(parts: Sequence[tuple[str, bytes]], *, takes: str) -> tuple[str, bytes]:
+    """Return files that belong together as one, with the name of the first of them.
+
+    Certificate, chain and key often come as files of their own, in any order: the first order that makes
+    a usable file is taken, the one they came in when none does.
+    """
+    tries = permutations(parts) if 1 < len(parts) <= MOST_PARTS else iter([tuple(parts)])
+    for order in tries:
+        content = b"\n".join(content.strip() + b"\n" for _, content in order)
+        if len(order) > 1 and not describe(content, name=order[0][0], takes=takes)[1]:
+            return order[0][0], content
+    if len(parts) == 1:
+        return parts[0]
+    return parts[0][0], b"\n".join(content.strip() + b"\n" for _, content in parts)
+
+
 def describe(content: bytes, *, name: str, takes: str) -> tuple[str, str]:
     """Return what a page may tell of a file, and what is wrong with it; one of them is ""."""
     try:
@@ -108,6 +132,10 @@ def _facts(content: bytes, *, name: str, takes: str) -> str:
         found = read_authorities(content, name=name)
         return f"{found[0].subject}, valid until {found[0].not_after:%Y-%m-%d}"
     read = read_presented if takes == "presented" else read_shown
-    leaf = read(content, name=name).leaf
+    return facts_of(read(content, name=name).leaf)
+
+
+def facts_of(leaf: CertificateFacts) -> str:
+    """Return what a page tells of a certificate: names, last day, kind of key."""
     names = ", ".join(leaf.names[:6]) or leaf.subject
     return f"{names}; valid until {leaf.not_after:%Y-%m-%d}; {leaf.key_type} {leaf.key_bits}"

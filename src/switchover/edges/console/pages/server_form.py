@@ -12,7 +12,7 @@ from switchover.balance.shipped import shipped_templates
 from switchover.balance.work.blocks import Basis, load_basis
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin
-from switchover.edges.console.block_change import Asked, BlockForm, Removal
+from switchover.edges.console.block_change import Asked, BlockForm, Removal, files_in_force
 from switchover.edges.console.form.fault import faults_of
 from switchover.edges.console.form.field import FieldFault, FormField
 from switchover.edges.console.form.server_block import FIELDS, read_server, show_server
@@ -54,7 +54,7 @@ class ServerForm(BlockForm):
         return {
             "templates": tuple(known.values()),
             "sites": sorted({server.site for server in servers if server.site}),
-            "known_files": tuple(sorted(basis.wish.files)) if basis.wish else (),
+            "known_files": files_in_force(basis),
             "users": mentions(basis.plain, self.section, self.old_name) if self.old_name else (),
         }
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from switchover import clock
+from switchover.app import Switchover
 from switchover.balance.snapshot import ServerLine, Word
 from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
@@ -125,10 +126,7 @@ async def show_server(
     if found is None:
         raise NotFound(f"there is no server {server!r}; the list of servers has all names")
     live = await hub.show(snapshot, Topic(Kind.SERVER, server))
-    try:
-        events = await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
-    except Unavailable:
-        events = None
+    events = await _events(suite, server)
     return render(
         request,
         person,
@@ -139,6 +137,16 @@ async def show_server(
         events=events,
         done=done,
     )
+
+
+async def _events(suite: Switchover, server: str) -> list[dict[str, Any]] | None:
+    """Return what happened to a server lately; None while the database does not answer."""
+    if not suite.balance.database.is_answering:
+        return None  # who asks was looked up in vain a moment ago: once is enough
+    try:
+        return await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
+    except Unavailable:
+        return None
 
 
 @router.get("/servers/{server}/connections", response_class=HTMLResponse)

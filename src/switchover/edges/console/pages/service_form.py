@@ -14,7 +14,7 @@ from switchover.balance.shipped import shipped_templates
 from switchover.balance.work.blocks import Basis, load_basis
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin
-from switchover.edges.console.block_change import Asked, BlockForm, Removal
+from switchover.edges.console.block_change import Asked, BlockForm, Removal, files_in_force
 from switchover.edges.console.form.comparison import LAYOUTS, Comparison, compare
 from switchover.edges.console.form.fault import faults_of
 from switchover.edges.console.form.field import FieldFault, FormField
@@ -69,7 +69,7 @@ class ServiceForm(BlockForm):
             "products": offered_products(servers, _templates(basis), values.all("workloads")),
             "servers": chosen,
             "other_servers": () if is_all else tuple(servers),
-            "known_files": tuple(sorted(basis.wish.files)) if basis.wish else (),
+            "known_files": files_in_force(basis),
             "comparison": _comparison(values, basis, self.old_name),
         }
 

@@ -9,11 +9,12 @@ from switchover import clock
 from switchover.edges.console.form.upload import (
     KEEP_SECONDS,
     MAX_FILE_BYTES,
-    MAX_FILES,
     MAX_FILES_OF_ONE,
+    MAX_KEPT_BYTES,
     Uploads,
     describe,
     file_name,
+    joined,
 )
 from switchover.errors import InvalidInput
 
@@ -57,7 +58,8 @@ def test_one_owner_can_not_push_others_out() -> None:
 
 def test_the_oldest_make_room_when_many_people_send() -> None:
     uploads = Uploads()
-    keys = [uploads.keep(f"person {number}", "a.pem", b"x") for number in range(MAX_FILES + 1)]
+    large, fit = b"x" * MAX_FILE_BYTES, MAX_KEPT_BYTES // MAX_FILE_BYTES
+    keys = [uploads.keep(f"person {number}", "a.pem", large) for number in range(fit + 1)]
     assert uploads.find("person 0", keys[0]) is None
     assert uploads.find("person 1", keys[1]) is not None
 
@@ -88,6 +90,21 @@ def test_a_page_tells_facts_of_a_certificate_and_never_its_key() -> None:
     assert facts.startswith("mail.contoso.example; valid until 2027-")
     assert not fault
     assert "PRIVATE" not in facts
+
+
+def test_certificate_chain_and_key_may_be_files_of_their_own() -> None:
+    root = Paper(common_name="root", is_authority=True)
+    leaf = Paper("mail.contoso.example", by=root)
+    parts = [("chain.crt", root.pem), ("mail.key", leaf.key_pem()), ("mail.crt", leaf.pem)]
+    _, content = joined(parts, takes="certificate")
+    facts, fault = describe(content, name="mail.crt", takes="certificate")
+    assert facts.startswith("mail.contoso.example")
+    assert not fault
+    assert joined(parts[:1], takes="certificate") == parts[0]
+    name, content = joined(parts[:1] * 2, takes="certificate")
+    assert name == "chain.crt"
+    assert content.count(b"BEGIN CERTIFICATE") == 2
+    assert joined([("a", b"1")] * 6, takes="certificate") == ("a", b"\n".join([b"1\n"] * 6))
 
 
 def test_what_is_wrong_with_a_file_is_told() -> None:
