@@ -23,9 +23,9 @@ def expand_target(
     drain, is one for all. Raises NotFound with the nearest known name.
     """
     if server not in balance.servers:
-        raise NotFound(_unknown("server", server, balance.servers))
+        raise NotFound(unknown_name("server", server, balance.servers))
     if service is not None and balance.find_service(service) is None:
-        raise NotFound(_unknown("service", service, [item.name for item in balance.services]))
+        raise NotFound(unknown_name("service", service, [item.name for item in balance.services]))
     targets = tuple(
         Target(service=item.name, pool=pool.label, server=server)
         for item in balance.services
@@ -40,7 +40,8 @@ def expand_target(
     return targets
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence about a name that nothing has, with the nearest one that something has."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"

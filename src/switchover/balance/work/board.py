@@ -27,6 +27,7 @@ from switchover.balance.snapshot import (
     moments_of,
     rates_between,
 )
+from switchover.balance.targets import unknown_name
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
 from switchover.errors import NotFound, SwitchoverError, Unavailable
@@ -270,7 +271,7 @@ class Board:
         known = (await self.look()).servers
         for server in servers:
             if server not in known:
-                raise NotFound(f"there is no server {server!r}; see: switchover server list")
+                raise NotFound(unknown_name("server", server, known))
         async with self._connecting:
             listed = await self._sessions()
             chosen = [item for server in servers for item in listed if item.server == server]
