@@ -52,6 +52,30 @@ async def test_what_the_engine_tells_is_seen_by_the_next_who_looks(desk: Desk) -
     assert word(await desk.board.look()) == "degraded"
 
 
+async def test_a_page_waits_for_no_engine_while_the_last_snapshot_is_of_now(desk: Desk) -> None:
+    first = await desk.board.look()
+    desk.engine.set(OWA, "cas1", "DOWN")
+    desk.board._made_at -= module.RENEW_SECONDS + 1
+    assert await desk.board.look() is first
+    renewed = await asyncio.wait_for(desk.board.after(first.number), 10)
+    assert word(renewed) == "degraded"
+
+
+async def test_no_page_is_made_from_an_old_snapshot_nor_long_from_one_without_the_engine(
+    desk: Desk,
+) -> None:
+    first = await desk.board.look()
+    desk.board._made_at -= module.FRESH_SECONDS
+    second = await desk.board.look()
+    assert second.number > first.number
+    desk.engine.is_away = True
+    desk.events.add(told())
+    assert not (await desk.board.look()).engine_answers
+    desk.engine.is_away = False
+    desk.board._made_at -= module.RENEW_SECONDS
+    assert (await desk.board.look()).engine_answers
+
+
 async def test_who_watches_gets_a_snapshot_soon_after_something_happened(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

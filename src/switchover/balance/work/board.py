@@ -46,7 +46,10 @@ SHARE = 20
 """A look that takes long is followed by a pause of so many times that long: a twentieth of a processor."""
 LINGER_SECONDS = 10.0
 """How long somebody counts as looking after opening a page."""
-FRESH_SECONDS = 2 * PAUSE_SECONDS
+RENEW_SECONDS = 2 * PAUSE_SECONDS
+"""A page made from an older snapshot has the next one made at once: what is live on it follows."""
+FRESH_SECONDS = 10.0
+"""From an older snapshot no page is made: it waits for the next, which takes a large farm a third of a second."""
 ANSWER_SECONDS = 5.0
 FIRST_ANSWER_SECONDS = 1.0
 """How long a page waits for an engine that does not answer, before it shows what was told last."""
@@ -110,7 +113,8 @@ class Board:
         self._looked_at = clock.monotonic()
         self._keep_looking()
         last = self._last
-        if last is not None and self._is_fresh():
+        if last is not None and self._is_fresh(last):
+            self._renew()
             return last
         while True:
             heard = self._heard
@@ -118,9 +122,17 @@ class Board:
             if self._seen >= heard and self._wish is self._current_wish():
                 return made
 
-    def _is_fresh(self) -> bool:
-        is_young = clock.monotonic() - self._made_at < FRESH_SECONDS
+    def _is_fresh(self, last: Snapshot) -> bool:
+        is_sound = last.engine_answers and last.database_answers
+        longest = FRESH_SECONDS if is_sound else RENEW_SECONDS
+        is_young = clock.monotonic() - self._made_at < longest
         return is_young and self._seen == self._heard and self._wish is self._current_wish()
+
+    def _renew(self) -> None:
+        """End the pause of who looks on, where the last snapshot is not of now any more."""
+        is_looking = self._looking is not None and not self._looking.done()
+        if not is_looking and clock.monotonic() - self._made_at > RENEW_SECONDS:
+            self._news.set()
 
     def _current_wish(self) -> Wish | None:
         return self.parts.wish[1] if self.parts.wish else None

@@ -182,42 +182,51 @@ class Removal:
     values: Values | None = None
 
     async def answer(self) -> Response:
-        """Show what it would do, or do it. Raises NotFound without such a block."""
+        """Say what is to be removed, show what that would do, or do it. Raises NotFound without such a block."""
         basis = await load_basis(self.suite.balance)
         if basis.find_block(self.section, self.name) is None:
             raise NotFound(f"there is no {self.section.one} {self.name!r}")
-        is_other = False
-        if self.values is not None:
-            if self.values.get("parent") == str(basis.number):
-                reason = self.values.get("reason").strip()
-                await self._remove(reason=reason, parent=basis.number, dry_run=False)
-                return see_other(self.request, f"/{self.section.value}")
-            is_other = True
-        return await self._preview(basis, is_other=is_other)
+        if self.values is None:
+            # What it would do takes seconds on a large platform: the page asks for it when it is there.
+            return render(
+                self.request, self.person, "removal.html", block="content", **self._page(basis)
+            )
+        if self.values.get("action") == "preview":
+            return await self._preview(basis)
+        if self.values.get("parent") != str(basis.number):
+            return await self._preview(basis, is_other=True)
+        reason = self.values.get("reason").strip()
+        await self._remove(reason=reason, parent=basis.number, dry_run=False)
+        return see_other(self.request, f"/{self.section.value}")
 
-    async def _preview(self, basis: Basis, *, is_other: bool) -> Response:
-        title, home = f"Remove {self.section.one} {self.name}", f"/{self.section.value}"
-        crumbs = (
-            (self.section.value.capitalize(), home),
-            (self.name, f"{home}/{path_word(self.name)}"),
-        )
-        page: dict[str, Any] = {
-            "title": title, "path": self.request.url.path, "crumbs": crumbs, "parent": basis.number,
-            "hidden": (), "sent": (), "is_other": is_other, "is_removal": True, "reason": "",
+    def _page(self, basis: Basis) -> dict[str, Any]:
+        """Return what is known without working anything out."""
+        home = f"/{self.section.value}"
+        return {
+            "title": f"Remove {self.section.one} {self.name}",
+            "path": self.request.url.path,
+            "crumbs": (
+                (self.section.value.capitalize(), home),
+                (self.name, f"{home}/{path_word(self.name)}"),
+            ),
             "users": mentions(basis.plain, self.section, self.name),
+        }
+
+    async def _preview(self, basis: Basis, *, is_other: bool = False) -> Response:
+        page: dict[str, Any] = {
+            **self._page(basis), "parent": basis.number, "hidden": (), "sent": (),
+            "is_other": is_other, "is_removal": True, "reason": "",
         }  # fmt: skip
         try:
             done = await self._remove(reason="", parent=basis.number, dry_run=True)
         except (Conflict, InvalidInput) as error:
             return render(
-                self.request, self.person, "change_preview.html", block="content", status=409,
+                self.request, self.person, "change_preview.html", status=409,
                 **{**told(None, None), **page, "refusal": str(error)},
             )  # fmt: skip
         ahead = await foresee_block(self.suite, basis, done)
         found = told(done.outcome, ahead, name=self.name, done=done)
-        return render(
-            self.request, self.person, "change_preview.html", block="content", **{**found, **page}
-        )
+        return render(self.request, self.person, "change_preview.html", **{**found, **page})
 
     async def _remove(self, *, reason: str, parent: int, dry_run: bool) -> BlockOutcome:
         change = RemoveBlock(section=self.section, name=self.name, everywhere=True)

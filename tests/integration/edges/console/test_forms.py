@@ -245,19 +245,25 @@ async def test_a_server_comes_and_goes_by_form(ada: Browser, running: Suite) -> 
     done = await send(ada, "/add-server", with_fields(hidden, action="apply"))
     assert done.location == "/servers/cas9"
     path = "/servers/cas9/remove"
-    page = await ada.get(path)
-    assert "removed" in page.words
-    done = await send(ada, path, with_fields(fields_of(page.text, action=path), action="apply"))
+    hidden = await previewed(ada, path, fields_of((await ada.get(path)).text, action=path))
+    done = await send(ada, path, with_fields(hidden, action="apply"))
     assert done.location == "/servers"
     assert "cas9" not in (await revision(running))["text"]
 
 
-async def test_removing_shows_who_uses_it_and_what_is_felt(ada: Browser, running: Suite) -> None:
-    page = await ada.get("/servers/cas1/remove")
+async def test_removing_tells_who_uses_it_at_once_and_what_is_felt_when_worked_out(
+    ada: Browser, running: Suite
+) -> None:
+    path = "/servers/cas1/remove"
+    page = await ada.get(path)
+    assert "service web, service names, service imap" in page.words
+    assert "1 server instead of 2" not in page.words
+    page = await send(ada, path, fields_of(page.text, action=path))
     assert "service web, service names, service imap" in page.words
     assert "1 server instead of 2" in page.words, page.words
+    assert "removed" in page.words
     path = "/services/imap/remove"
-    page = await ada.get(path)
+    page = await send(ada, path, fields_of((await ada.get(path)).text, action=path))
     assert "nobody answers at" in page.words
     fields = fields_of(page.text, action=path)
     await running.post("/servers/cas1/drain", {"service": "web"})
@@ -266,11 +272,29 @@ async def test_removing_shows_who_uses_it_and_what_is_felt(ada: Browser, running
     assert (await running.api("GET", "/services/imap")).status == 200
 
 
+async def test_the_page_of_a_removal_fills_in_what_is_worked_out(
+    ada: Browser, running: Suite
+) -> None:
+    path = "/services/imap/remove"
+    before = (await revision(running))["number"]
+    page = await ada.get(path)
+    assert 'hx-trigger="load, submit" hx-target="#preview"' in page.text
+    headers = {"HX-Request": "true", "HX-Target": "preview"}
+    data = dict(fields_of(page.text, action=path))
+    part = await ada.ask("POST", path, data=data, headers=headers)
+    assert part.status == 200
+    assert "<h1>" not in part.text
+    assert "nobody answers at" in part.words
+    assert "parent" in dict(fields_of(part.text, action=path))
+    assert (await revision(running))["number"] == before
+
+
 async def test_the_only_server_of_a_service_is_not_removed(ada: Browser, running: Suite) -> None:
     fields = fields_of((await ada.get(EDIT)).text, action=EDIT)
     hidden = await previewed(ada, EDIT, with_fields(fields, servers=["cas2"]))
     await send(ada, EDIT, with_fields(hidden, action="apply"))
-    page = await ada.get("/servers/cas2/remove")
+    path = "/servers/cas2/remove"
+    page = await send(ada, path, fields_of((await ada.get(path)).text, action=path))
     assert page.status == 409
     assert "only server of imap" in page.words
 
