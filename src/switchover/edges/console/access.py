@@ -178,13 +178,13 @@ async def require_visitor_form(request: Request, suite: Switchover, secret: str)
 
 
 def origin_fault(request: Request) -> str | None:
-    """Return why the page that sent a request is taken for another site's, None when it is not.
+    """Return why the page that sent a request is taken for another site's, None when it is not or has no name.
 
     A person meets this behind a proxy that asks for us by another name: opening the page again never
     helps them, so it says what does.
     """
     origin = request.headers.get("Origin")
-    if origin is None or origin in own_origins(request):
+    if origin is None or origin == "null" or origin in own_origins(request):
         return None
     ours = " or ".join(sorted(plain(one[:200]) for one in own_origins(request)))
     return (

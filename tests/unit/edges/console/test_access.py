@@ -82,7 +82,12 @@ def test_an_origin_that_is_not_ours_is_named_with_the_setting_that_mends_it() ->
     assert f"http://backend:8440 or {PUBLIC}" in fault
     assert "SWITCHOVER_PUBLIC_URL" in fault
     assert len(access.origin_fault(request(host="x" * 9000, origin="y" * 9000)) or "") < 1000
-    for ours in (request(host="h", origin="http://h"), request(origin=PUBLIC), request()):
+    for ours in (
+        request(host="h", origin="http://h"),
+        request(origin=PUBLIC),
+        request(origin="null"),
+        request(),
+    ):
         assert access.origin_fault(ours) is None
 
 
