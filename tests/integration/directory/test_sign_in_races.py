@@ -21,6 +21,7 @@ from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits, Visitor
 from switchover.directory.access.session.work import find_session, list_sessions
 from switchover.directory.access.sign_in.outcome import CodeNeeded, Denied, Opened
+from switchover.directory.access.sign_in.throttle import Kind, keys_of
 from switchover.directory.access.sign_in.work import confirm_code, sign_in
 from switchover.directory.audit.work import Refusals
 from switchover.errors import Conflict, Unavailable
@@ -74,7 +75,7 @@ async def test_a_code_opens_one_session_even_at_the_same_moment(parts: AccessPar
         moment = clock.now() + timedelta(seconds=30 * steps)
         return TOTP(secret, 6, SHA1(), 30).generate(int(moment.timestamp())).decode()
 
-    await second_factor.confirm(parts, ada, code(), keep_session="", actor=ROOT)
+    await second_factor.confirm(parts, ada, code(), PASSWORD, keep_session="", actor=ROOT)
     waiting = await asyncio.gather(*(sign_in(parts, "ada", PASSWORD, HERE) for _ in range(3)))
     fresh = code(1)
     outcomes = await asyncio.gather(
@@ -152,3 +153,19 @@ async def test_an_account_of_another_case_is_the_same_account(parts: AccessParts
     with pytest.raises(Conflict, match="there is an account 'Ada'"):
         await add(parts, "ada")
     assert isinstance(await sign_in(parts, " ADA ", PASSWORD, HERE), Opened)
+
+
+async def test_an_account_gets_in_although_a_stranger_keeps_its_address_shut(
+    parts: AccessParts,
+) -> None:
+    for name in ("ada", "bob"):
+        await add(parts, name)
+    assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
+    now = clock.monotonic()
+    for number in range(Kind.ADDRESS.value.free + 1):
+        parts.throttle.enter(keys_of(f"name{number}", HERE.address, is_known=False), now)
+        now += parts.throttle.enter(((Kind.ADDRESS, HERE.address),), now)
+    assert isinstance(await sign_in(parts, "bob", PASSWORD, HERE), Denied)
+    assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
+    await changes.set_password(parts, "bob", "another four words", actor=ROOT)
+    assert isinstance(await sign_in(parts, "bob", "another four words", HERE), Opened)

@@ -125,6 +125,27 @@ async def test_a_sign_in_form_from_elsewhere_signs_nobody_in(home: Suite) -> Non
             assert victim.cookie("switchover") is None
 
 
+async def test_a_strange_origin_is_named_with_what_mends_it_and_recorded(home: Suite) -> None:
+    olga = await add_person(home, "olga", Role.ADMIN)
+    # A console behind a proxy that asks for it by another name.
+    behind = {"Origin": "https://console.contoso.example", "Sec-Fetch-Site": "same-origin"}
+    async with browser(home) as page:
+        await page.get("/sign-in")
+        form = {"csrf": page.csrf, "name": "olga", "password": PASSWORD}
+        refused = await page.ask("POST", "/sign-in", headers=behind, data=form)
+        code = await page.ask("POST", "/sign-in/code", headers=behind, data=form)
+    async with browser(home, await open_session(home, olga)) as page:
+        form = {"csrf": page.csrf, "zone": "Asia/Tokyo"}
+        inside = await page.ask("POST", "/account/zone", headers=behind, data=form)
+    for found in (refused, code, inside):
+        assert found.status == 403
+        assert "'https://console.contoso.example'" in found.words
+        assert "SWITCHOVER_PUBLIC_URL" in found.words
+    entries = (await home.get("/audit", limit="5"))["audit"]
+    noted = {(one["action"], one["actor"], one["subject"]) for one in entries}
+    assert ("access.refused", "olga", "POST /account/zone") in noted
+
+
 async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
     await add_person(home, "ada", Role.ADMIN)
     async with browser(home) as ada:
@@ -223,8 +244,12 @@ async def enrol(home: Suite, name: str) -> tuple[bytes, list[str]]:
         spelled = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", shown.text)
         assert spelled is not None
         secret = decode(spelled[1])
-        assert (await page.post("/account/second-factor/confirm", code="000000")).status == 422
-        confirmed = await page.post("/account/second-factor/confirm", code=code_of(secret))
+        at, right = "/account/second-factor/confirm", code_of(secret)
+        assert (await page.post(at, code="000000", password=PASSWORD)).status == 422
+        for wrong in ("", "not the password"):
+            refused = await page.post(at, code=right, password=wrong)
+            assert (refused.status, "not your password" in refused.text) == (422, True)
+        confirmed = await page.post(at, code=right, password=PASSWORD)
         codes = re.findall(r"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}", confirmed.text)
         assert len(codes) == 10
         return secret, codes

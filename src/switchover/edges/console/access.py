@@ -7,9 +7,10 @@ see ``require_own_form``.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, Response
 
@@ -27,7 +28,9 @@ from switchover.edges.api.access import Suite, find_switchover, require_prepared
 from switchover.edges.api.limits import MAX_FIELDS, MAX_FORM_BYTES
 from switchover.edges.provenance import note_refused
 from switchover.errors import Refused, Unavailable
+from switchover.model.wording import plain
 
+logger = logging.getLogger(__name__)
 OPEN_PATHS = frozenset(
     {
         "/assets/{file}",
@@ -46,6 +49,7 @@ _HOST_PREFIX = "__Host-"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD"})
+_FORWARDED = ("X-Forwarded-For", "Forwarded")
 _STRANGE = "this request does not come from a page of this console: open the page again and repeat it there"
 
 
@@ -156,12 +160,38 @@ async def require_own_form(request: Request, secret: str) -> None:
     Origin), and a token that only pages shown to the holder of this cookie have.
     """
     if not _is_same_origin(request):
-        raise Refused(_STRANGE)
+        raise Refused(origin_fault(request) or _STRANGE)
     given = request.headers.get(CSRF_HEADER)
     if given is None:
         given = await _field(request)
     if not secret or not is_form_token(secret, given):
         raise Refused(_STRANGE)
+
+
+async def require_visitor_form(request: Request, suite: Switchover, secret: str) -> None:
+    """Do as ``require_own_form`` for somebody without a session, and record what was refused."""
+    try:
+        await require_own_form(request, secret)
+    except Refused as error:
+        await note_refused(suite, request, why=str(error), door=Door.CONSOLE)
+        raise
+
+
+def origin_fault(request: Request) -> str | None:
+    """Return why the page that sent a request is taken for another site's, None when it is not or has no name.
+
+    A person meets this behind a proxy that asks for us by another name: opening the page again never
+    helps them, so it says what does.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or origin == "null" or origin in own_origins(request):
+        return None
+    ours = " or ".join(sorted(plain(one[:200]) for one in own_origins(request)))
+    return (
+        f"this request comes from a page of {plain(origin[:200])!r}, but this console is {ours}. If that "
+        "page is this console, its administrator sets SWITCHOVER_PUBLIC_URL to what the browser's address "
+        "line begins with, and restarts switchover"
+    )
 
 
 def _is_same_origin(request: Request) -> bool:
@@ -204,9 +234,21 @@ def _to_sign_in(request: Request) -> HTTPException:
     return HTTPException(303, "your session has ended", headers={"Location": "/sign-in"})
 
 
+def is_secure(request: Request) -> bool:
+    """True when the browser's connection has TLS, even if it ends at a proxy that says nothing of it.
+
+    That the browser asked for the host and port of a public URL with https tells as much; one that asked
+    without TLS all the same is refused the cookie by itself.
+    """
+    if request.url.scheme == "https":
+        return True
+    public = urlsplit(request.app.state.switchover.settings.public_url or "")
+    return public.scheme == "https" and request.headers.get("host", "").lower() == public.netloc
+
+
 def cookie_name(request: Request, name: str) -> str:
     """Return the name of a cookie: with TLS one that no other host and no plain page can set."""
-    return _HOST_PREFIX + name if request.url.scheme == "https" else name
+    return _HOST_PREFIX + name if is_secure(request) else name
 
 
 def give_cookie(
@@ -218,7 +260,7 @@ def give_cookie(
         value,
         max_age=seconds,
         path="/",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request),
         httponly=True,
         samesite="lax",  # strict would lose it on the way back from an identity provider
     )
@@ -229,7 +271,7 @@ def take_cookie(request: Request, answer: Response, name: str) -> None:
     answer.delete_cookie(
         cookie_name(request, name),
         path="/",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request),
         httponly=True,
         samesite="lax",
     )
@@ -237,5 +279,21 @@ def take_cookie(request: Request, answer: Response, name: str) -> None:
 
 def visitor_of(request: Request) -> Visitor:
     """Return from where a request comes."""
+    _warn_of_proxy(request)
     address = request.client.host if request.client else ""
     return Visitor(address=address, agent=request.headers.get("User-Agent", ""))
+
+
+def _warn_of_proxy(request: Request) -> None:
+    """Say once that a proxy seems to stand in front and is not trusted: everybody shares its address then."""
+    state = request.app.state
+    if state.switchover.settings.trusted_proxies or getattr(state, "has_warned_of_proxy", False):
+        return
+    if any(name in request.headers for name in _FORWARDED):
+        state.has_warned_of_proxy = True
+        logger.warning(
+            "a request from %s says for whom it is forwarded, and no proxy is trusted: if that is your "
+            "proxy, name it in SWITCHOVER_TRUSTED_PROXIES, else all its people share one address in the "
+            "audit log and in the pauses of sign-in",
+            request.client.host if request.client else "?",
+        )

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from switchover.directory.access.sign_in.throttle import (
     FORGET_SECONDS,
+    FORGIVEN_SECONDS,
     Kind,
     Throttle,
     code_keys,
     keys_of,
     network_of,
     pair_key,
+    pair_keys,
 )
 
 HOME = "192.0.2.10"
@@ -28,7 +30,7 @@ def guess(
 def test_the_first_tries_are_free_then_pauses_double_up_to_five_minutes() -> None:
     throttle, now, pauses = Throttle(), 0.0, []
     for _ in range(40):
-        wait = guess(throttle, "ada", HOME, now)
+        wait = guess(throttle, "ada", HOME, now, is_known=False)
         pauses += [wait] if wait else []
         now += wait
     assert pauses[:4] == pytest.approx([1, 2, 4, 8])
@@ -56,10 +58,60 @@ def test_being_right_with_one_name_does_not_make_guessing_others_free() -> None:
     throttle = Throttle()
     tries = 0
     for number in range(100):
-        tries += guess(throttle, f"name{number}", HOME, 0.0) == 0
-        if guess(throttle, "mine", HOME, 0.0) == 0:
-            throttle.succeeded(keys_of("mine", HOME, is_known=True))
+        tries += guess(throttle, f"name{number}", HOME, 0.0, is_known=False) == 0
+        if guess(throttle, "mine", HOME, 0.0, is_known=False) == 0:
+            throttle.succeeded(keys_of("mine", HOME, is_known=False))
     assert tries < 60
+
+
+def shut(throttle: Throttle, address: str, now: float) -> float:
+    """Guess names at an address until its pause is five minutes; return the moment it began."""
+    for number in range(1000):
+        wait = guess(throttle, f"name{number}", address, now, is_known=False)
+        if wait >= 300:
+            return now
+        now += wait
+    raise AssertionError("the address stays open")
+
+
+def test_who_is_known_at_an_address_gets_in_while_a_stranger_keeps_it_shut() -> None:
+    throttle = Throttle()
+    now = shut(throttle, HOME, 0.0)
+    assert guess(throttle, "new", HOME, now, is_known=False) == pytest.approx(300)
+    assert guess(throttle, "ada", HOME, now, is_known=True) == 0
+
+
+def test_guesses_at_a_known_account_from_its_address_pause_it_for_half_a_minute_at_most() -> None:
+    throttle, now, longest = Throttle(), 0.0, 0.0
+    for _ in range(200):
+        wait = guess(throttle, "ada", HOME, now, is_known=True)
+        longest, now = max(longest, wait), now + wait
+    assert longest == pytest.approx(30)
+    assert guess(throttle, "ada", HOME, now + 30, is_known=True) == 0
+
+
+def test_being_right_takes_back_one_failure_of_the_address_and_not_its_pause() -> None:
+    throttle, now = Throttle(), 0.0
+    mine = keys_of("mine", HOME, is_known=False)
+    now, waited, guesses = shut(throttle, HOME, 0.0) + 300, 0.0, 0
+    while waited < 3600:
+        # As bold as can be: in with the own account first, then a guess at somebody else's.
+        wait = throttle.enter(mine, now)
+        if wait == 0:
+            throttle.succeeded(mine)
+            wait = guess(throttle, f"other{guesses}", HOME, now, is_known=False)
+            guesses += wait == 0
+        waited, now = waited + wait, now + wait
+    assert guesses <= 3600 / 256 + 1
+
+
+def test_being_right_at_first_leaves_no_pause() -> None:
+    throttle = Throttle()
+    for number in range(60):
+        name = f"person{number}"
+        assert guess(throttle, name, HOME, 0.0, is_known=False) == 0
+        throttle.succeeded(keys_of(name, HOME, is_known=False))
+    assert throttle._counts == {}
 
 
 def test_many_guessers_of_one_name_are_slowed_together_but_not_who_is_known() -> None:
@@ -74,10 +126,10 @@ def test_many_guessers_of_one_name_are_slowed_together_but_not_who_is_known() ->
 
 def test_codes_are_counted_for_the_account_from_everywhere() -> None:
     throttle = Throttle()
-    waits = [throttle.enter(code_keys("ada", f"198.51.100.{n}"), 0.0) for n in range(20)]
+    waits = [throttle.enter(code_keys("ada"), 0.0) for _ in range(20)]
     assert sum(wait == 0 for wait in waits) == Kind.CODE.value.free
-    throttle.succeeded(code_keys("ada", "198.51.100.1"))
-    assert throttle.enter(code_keys("ada", "198.51.100.1"), 0.0) == 0
+    throttle.succeeded(code_keys("ADA"))
+    assert throttle.enter(code_keys("ada"), 0.0) == 0
 
 
 def test_an_administrator_lifts_every_pause_of_an_account() -> None:
@@ -86,8 +138,29 @@ def test_an_administrator_lifts_every_pause_of_an_account() -> None:
         guess(throttle, "Ada", f"198.51.100.{number}", 0.0, is_known=False)
     while guess(throttle, "ada", HOME, 0.0) == 0:
         pass
-    throttle.forgive("ADA")
+    throttle.forgive("ADA", 0.0)
     assert guess(throttle, "ada", HOME, 0.0, is_known=False) == 0
+
+
+def test_who_was_forgiven_gets_in_where_the_address_is_kept_shut() -> None:
+    throttle = Throttle()
+    now = shut(throttle, HOME, 0.0)
+    before = throttle.keys_of("ada", HOME, now, is_known=False)
+    assert throttle.enter(before, now) == pytest.approx(300)
+    throttle.forgive("Ada", now)
+    assert throttle.enter(throttle.keys_of("ADA", HOME, now, is_known=False), now) == 0
+    other = throttle.keys_of("other", HOME, now, is_known=False)
+    assert throttle.enter(other, now) == pytest.approx(300)
+    later = now + FORGIVEN_SECONDS
+    assert throttle.keys_of("ada", HOME, later, is_known=False) == before
+    throttle.forgive("bob", later)
+    assert list(throttle._forgiven) == ["bob"]
+
+
+def test_a_person_s_keys_at_an_address_are_those_that_an_attempt_counts_for() -> None:
+    pairs = set(pair_keys("Ada", HOME))
+    assert pairs & set(keys_of("ada", HOME, is_known=False)) == {pair_key("ada", HOME)}
+    assert set(keys_of("ada", HOME, is_known=True)) < pairs
 
 
 def test_what_happened_long_ago_is_forgotten() -> None:

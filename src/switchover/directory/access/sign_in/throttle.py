@@ -1,15 +1,18 @@
 """How often somebody may try to sign in. Pure: the time is given, nothing is kept but counts.
 
-Four counts, each with free attempts and then growing pauses:
+Counts, each with free attempts and then growing pauses:
 
-* of one account from one address: where a person mistypes, and where a guesser begins;
-* of one address, whatever the account: one guesser, many names;
-* of one account from all addresses it never signed in from: many guessers, one name;
+* of one account from one address: where a person mistypes, and where a guesser begins; where the account
+  signed in lately its pauses are short;
+* of one address, whatever the account, but for accounts that signed in from there lately: one guesser,
+  many names;
+* of one account from all addresses it did not sign in from lately: many guessers, one name;
 * of one account's codes, from everywhere: whoever comes so far knows the password.
 
-No pause is longer than five minutes and attempts within one do not make it longer, so nobody can lock an
-account for ever; from an address where an account signed in lately, strangers elsewhere do not slow it
-down at all. The local command line lifts every pause of an account: ``switchover account password``.
+Attempts within a pause do not make it longer. An address may be that of a proxy or of a whole office, so
+what strangers do there with other names does not slow down who is known there. Who is pushed out all the
+same, by guesses at their own name or at an address where they are new, gets in with a new password: it
+lifts what keeps them out, for some minutes also the pause of any address (``switchover account password``).
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ class Kind(Enum):
     """What is counted, with its pace."""
 
     PAIR = Pace(free=5, first_seconds=1, longest_seconds=300)
+    KNOWN_PAIR = Pace(free=5, first_seconds=1, longest_seconds=30)
     ADDRESS = Pace(free=50, first_seconds=1, longest_seconds=300)
     ACCOUNT = Pace(free=60, first_seconds=1, longest_seconds=60)
     CODE = Pace(free=6, first_seconds=2, longest_seconds=300)
@@ -52,6 +56,8 @@ class Kind(Enum):
 
 Key: TypeAlias = tuple[Kind, str]
 FORGET_SECONDS = 3600.0
+FORGIVEN_SECONDS = 900.0
+_OF_ONE_PERSON = frozenset({Kind.PAIR, Kind.KNOWN_PAIR, Kind.CODE})
 MOST_COUNTED = 20_000
 
 
@@ -67,6 +73,14 @@ class Throttle:
     """Counts of failed attempts in this process; the oldest are forgotten first."""
 
     _counts: dict[Key, _Count] = field(default_factory=dict, repr=False)
+    _forgiven: dict[str, float] = field(default_factory=dict, repr=False)
+
+    def keys_of(self, name: str, address: str, now: float, *, is_known: bool) -> tuple[Key, ...]:
+        """Return what an attempt counts for: as ``keys_of`` says, but for who was forgiven lately."""
+        keys = keys_of(name, address, is_known=is_known)
+        if now >= self._forgiven.get(name.lower(), now):
+            return keys
+        return tuple(key for key in keys if key[0] is not Kind.ADDRESS)
 
     def enter(self, keys: Iterable[Key], now: float) -> float:
         """Return 0 and count an attempt as failed, or the seconds to wait and count nothing.
@@ -91,18 +105,27 @@ class Throttle:
         return 0.0
 
     def succeeded(self, keys: Iterable[Key]) -> None:
-        """Take back an attempt that was right; what the person mistyped before is forgotten."""
+        """Take back an attempt that was right; what the person mistyped before is forgotten.
+
+        What others share loses this one attempt and keeps its pause: a guesser may have an own account.
+        """
         for key in keys:
             count = self._counts.get(key)
             if count is None:
                 continue
             count.failures -= 1
-            count.until = 0.0
-            if key[0] in {Kind.PAIR, Kind.CODE} or count.failures <= 0:
+            count.until = min(count.until, count.last + key[0].value.pause(count.failures))
+            if key[0] in _OF_ONE_PERSON or count.failures <= 0:
                 del self._counts[key]
 
-    def forgive(self, name: str) -> None:
-        """Lift every pause of an account: its administrator gave it a new password."""
+    def forgive(self, name: str, now: float) -> None:
+        """Lift every pause that keeps an account out: its administrator gave it a new password.
+
+        Pauses of an address stay for others; this account is not asked for them for some minutes, since
+        whoever made one can make it again at once.
+        """
+        self._forgiven = {known: until for known, until in self._forgiven.items() if until > now}
+        self._forgiven[name.lower()] = now + FORGIVEN_SECONDS
         whole, pair = name.lower(), name.lower() + "\0"
         for key in [key for key in self._counts if key[1] == whole or key[1].startswith(pair)]:
             del self._counts[key]
@@ -113,15 +136,23 @@ def pair_key(name: str, address: str) -> Key:
     return (Kind.PAIR, f"{name.lower()}\0{network_of(address)}")
 
 
+def pair_keys(name: str, address: str) -> tuple[Key, ...]:
+    """Return every key of one account from one address, known there or not."""
+    pair = pair_key(name, address)
+    return (pair, (Kind.KNOWN_PAIR, pair[1]))
+
+
 def keys_of(name: str, address: str, *, is_known: bool) -> tuple[Key, ...]:
     """Return what an attempt counts for; ``is_known`` when the account signed in from there lately."""
-    near = (pair_key(name, address), (Kind.ADDRESS, network_of(address)))
-    return near if is_known else (*near, (Kind.ACCOUNT, name.lower()))
+    pair, known_pair = pair_keys(name, address)
+    if is_known:
+        return (known_pair,)
+    return (pair, (Kind.ADDRESS, network_of(address)), (Kind.ACCOUNT, name.lower()))
 
 
-def code_keys(name: str, address: str) -> tuple[Key, ...]:
-    """Return what a try with a code counts for."""
-    return ((Kind.CODE, name.lower()), (Kind.ADDRESS, network_of(address)))
+def code_keys(name: str) -> tuple[Key, ...]:
+    """Return what a try with a code counts for; its address was counted with the password."""
+    return ((Kind.CODE, name.lower()),)
 
 
 def network_of(address: str) -> str:

@@ -28,7 +28,7 @@ from switchover.directory.access.sign_in.outcome import (
     SignIn,
     too_often,
 )
-from switchover.directory.access.sign_in.throttle import Kind, code_keys, keys_of, pair_key
+from switchover.directory.access.sign_in.throttle import code_keys, pair_keys
 from switchover.directory.audit.entry import Entry, Outcome
 from switchover.directory.audit.work import record
 
@@ -46,8 +46,9 @@ async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor
     """
     name = name.strip()[:LONGEST_NAME].replace("\0", "")
     known, is_near = await _look_up(parts, name, visitor)
-    keys = keys_of(name, visitor.address, is_known=is_near)
-    wait = parts.throttle.enter(keys, clock.monotonic())
+    now = clock.monotonic()
+    keys = parts.throttle.keys_of(name, visitor.address, now, is_known=is_near)
+    wait = parts.throttle.enter(keys, now)
     if wait > 0:
         return await note_denied(
             parts, too_often(wait), known.account.name if known else "", visitor
@@ -66,16 +67,16 @@ async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor
         await note_denied(parts, outcome, known.account.name, visitor)
     else:
         # Right passwords are no excuse for guessing codes: that count stays until a code was right.
-        is_whole = isinstance(outcome, Opened)
-        parts.throttle.succeeded(key for key in keys if is_whole or key[0] is not Kind.PAIR)
+        pair = () if isinstance(outcome, Opened) else pair_keys(name, visitor.address)
+        parts.throttle.succeeded(key for key in keys if key not in pair)
     return outcome
 
 
 async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visitor) -> SignIn:
     """Return an open session for one that awaits its code; ``code`` is of either kind.
 
-    The session that waited ends, whatever comes: what opens afterwards has a secret that was never on
-    a half-open page. Wrong codes count like wrong passwords.
+    A right code ends the session that waited: what opens has a secret that was never on a half-open page.
+    After a wrong one it waits on, until its time is over; wrong codes count, with pauses of their own.
     """
     digest = secret_hash(secret)
     async with parts.database.transaction() as connection:
@@ -84,7 +85,7 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
         denied = Denied(sentence=TOO_LATE, reason="no session awaits this code")
         return await note_denied(parts, denied, "", visitor)
     session, account = found
-    keys = code_keys(account.name, visitor.address)
+    keys = code_keys(account.name)
     wait = parts.throttle.enter(keys, clock.monotonic())
     if wait > 0:
         return await note_denied(parts, too_often(wait), account.name, visitor)
@@ -93,7 +94,7 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
     if isinstance(outcome, Denied):
         await note_denied(parts, outcome, account.name, visitor)
     if isinstance(outcome, Opened):
-        parts.throttle.succeeded((*keys, pair_key(account.name, visitor.address)))
+        parts.throttle.succeeded((*keys, *pair_keys(account.name, visitor.address)))
     return outcome
 
 

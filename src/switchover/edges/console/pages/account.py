@@ -82,14 +82,19 @@ async def show_second_factor(request: Request, suite: Suite, person: Viewer) -> 
 
 @router.post("/account/second-factor/confirm", response_class=HTMLResponse)
 async def confirm_second_factor(
-    request: Request, suite: Suite, person: Viewer, code: Field = ""
+    request: Request, suite: Suite, person: Viewer, code: Field = "", password: Field = ""
 ) -> Response:
     """Put the second factor in force and show the recovery codes, this once."""
     try:
         codes = await second_factor.confirm(
-            suite.access, person.account, code, keep_session=person.session.id, actor=person.actor
+            suite.access,
+            person.account,
+            code,
+            password,
+            keep_session=person.session.id,
+            actor=person.actor,
         )
-    except InvalidInput as error:
+    except (InvalidInput, Unavailable) as error:
         return await _enrolment_page(request, suite, person, error=error)
     return _codes_page(request, person, codes)
 

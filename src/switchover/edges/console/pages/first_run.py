@@ -17,7 +17,7 @@ from switchover.directory.access.sign_in import work
 from switchover.directory.access.sign_in.outcome import Opened
 from switchover.directory.access.sign_in.throttle import pair_key
 from switchover.edges.api.access import Suite, require_prepared
-from switchover.edges.console.access import require_own_form, visitor_of
+from switchover.edges.console.access import require_visitor_form, visitor_of
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.pages.account import require_same
 from switchover.edges.console.pages.sign_in import give_visitor, open_browser, visitor_secret
@@ -51,7 +51,7 @@ async def claim(
     require_prepared(suite)
     if await is_claimed(suite.access):
         return see_other(request, "/sign-in")
-    await require_own_form(request, visitor_secret(request))
+    await require_visitor_form(request, suite, visitor_secret(request))
     visitor = visitor_of(request)
     # The code can not be guessed; who tries all the same shall not keep the hashing busy.
     key = pair_key("first run", visitor.address)

@@ -32,7 +32,8 @@ from switchover.edges.console.access import (
     Viewer,
     cookie_name,
     give_cookie,
-    require_own_form,
+    origin_fault,
+    require_visitor_form,
     take_cookie,
     visitor_of,
 )
@@ -96,7 +97,7 @@ async def confirm_code(
 ) -> Response:
     """Open the session when the code is right."""
     require_prepared(suite)
-    await require_own_form(request, _visitor_secret(request))
+    await require_visitor_form(request, suite, _visitor_secret(request))
     pending = request.cookies.get(cookie_name(request, CODE_COOKIE), "")
     outcome = await work.confirm_code(suite.access, pending, code, visitor_of(request))
     if isinstance(outcome, Opened):
@@ -188,12 +189,12 @@ def _provider(suite: Switchover) -> IdentityProvider:
 async def _strange(request: Request, suite: Switchover, *, back: str, name: str) -> Response | None:
     """Return the page once more for a form that came without its token: cookies may have been off."""
     try:
-        await require_own_form(request, _visitor_secret(request))
+        await require_visitor_form(request, suite, _visitor_secret(request))
     except Refused:
-        denied = Denied(
-            sentence="This form was too old, or the browser keeps no cookies of this site. Try again.",
-            reason="no form of ours",
-        )
+        fault = origin_fault(request)
+        too_old = "This form was too old, or the browser keeps no cookies of this site. Try again."
+        sentence = f"{fault[0].upper()}{fault[1:]}." if fault else too_old
+        denied = Denied(sentence=sentence, reason="no form of ours")
         return _sign_in_page(request, suite, back=back, name=name, denied=denied, status=403)
     return None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from switchover.edges.console.access import Viewer
+from switchover.edges.console.access import Viewer, is_secure
 from switchover.edges.console.page import THEME_COOKIE, THEMES, local_path, see_other
 
 router = APIRouter()
@@ -30,7 +30,7 @@ async def choose_theme(
             max_age=_YEAR_SECONDS,
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=is_secure(request),
         )
     else:
         answer.delete_cookie(THEME_COOKIE)

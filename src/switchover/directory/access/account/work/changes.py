@@ -112,7 +112,7 @@ async def set_password(parts: AccessParts, name: str, password: str, *, actor: A
         await queries.set_password(connection, account.id, digest, now)
         await sessions.end_sessions(connection, account.id, "password changed", now)
         changed = await recorded(connection, "account.password", account, actor)
-    parts.throttle.forgive(account.name)
+    parts.throttle.forgive(account.name, clock.monotonic())
     return changed
 
 

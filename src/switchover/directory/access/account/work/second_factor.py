@@ -46,16 +46,25 @@ async def find_draft(parts: AccessParts, account: Account) -> bytes | None:
 
 
 async def confirm(
-    parts: AccessParts, account: Account, code: str, *, keep_session: str, actor: Actor
+    parts: AccessParts,
+    account: Account,
+    code: str,
+    password: str,
+    *,
+    keep_session: str,
+    actor: Actor,
 ) -> tuple[str, ...]:
     """Put the second factor in force and return the recovery codes, which are shown only now.
 
-    Ends the account's other sessions: they were opened with less.
+    Ends the account's other sessions: they were opened with less. Asks for the password: with a stolen
+    session alone somebody could put an authenticator of theirs between the account and its owner.
 
     Raises:
-        InvalidInput: the code is wrong; the authenticator or its clock may be.
+        InvalidInput: the password is wrong, or the code; the authenticator or its clock may be.
+        Unavailable: the password was wrong too often.
         Conflict: there is nothing to confirm.
     """
+    await require_password(parts, account, password)
     async with parts.ending() as connection:
         known = await _credentials(connection, account)
         if known.totp_draft is None:
@@ -109,7 +118,7 @@ async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
         await _drop(connection, account)
         await sessions.end_sessions(connection, account.id, "second factor reset", clock.now())
         changed = await recorded(connection, "account.second-factor-reset", account, actor)
-    parts.throttle.forgive(account.name)
+    parts.throttle.forgive(account.name, clock.monotonic())
     return changed
 
 
