@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.balance.overrides import AdminState, Override, Overrides
+from switchover.balance.snapshot_lines import (
+    WORD_LEVELS,
+    GridCell,
+    PoolLine,
+    ServerLine,
+    ServiceLine,
+    Word,
+)
 from switchover.balance.status_words import (
     LEVELS,
     RANKS,
     TAKES_TRAFFIC,
     Condition,
     Level,
-    ServerView,
     row_condition,
     server_view,
 )
@@ -31,70 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from switchover.balance.between_looks import Key
     from switchover.balance.virtual_service import Balance, Pool, VirtualService
     from switchover.model.server import Server
 
-Key = tuple[str, str]
-"""Proxy and name of a row: ``("mail.owa", "cas1")``."""
-
 NO_ORDER = Override()
-SAME_MOMENT_SECONDS = 2
-"""The engine tells whole seconds since a change: what they point at wanders by one, and by one more
-with the time the answer takes."""
-
-
-class Word(StrEnum):
-    """The state of a workload, a service or a server as a whole."""
-
-    UP = "up"
-    REDUCED = "reduced"
-    DEGRADED = "degraded"
-    DOWN = "down"
-    TAKEN_OUT = "taken out"
-    CLOSED = "closed"
-    UNUSED = "unused"
-    UNKNOWN = "unknown"
-
-
-WORD_LEVELS = {
-    Word.UP: Level.OK,
-    Word.REDUCED: Level.OK,
-    Word.DEGRADED: Level.WARNING,
-    Word.DOWN: Level.BAD,
-    Word.TAKEN_OUT: Level.BAD,
-    Word.CLOSED: Level.BAD,
-    Word.UNUSED: Level.OFF,
-    Word.UNKNOWN: Level.UNKNOWN,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridCell:
-    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows.
-
-    ``rate`` is new requests (HTTP) or connections per second, None before it could be measured.
-    """
-
-    view: ServerView
-    since: int
-    rate: float | None
-
-    @property
-    def level(self) -> Level:
-        """How much its state should worry."""
-        return LEVELS[self.view.condition]
-
-    @property
-    def serves(self) -> bool:
-        """True when new clients are sent here."""
-        return self.view.takes_traffic and self.view.weight > 0
-
-    @property
-    def is_ordered_out(self) -> bool:
-        """True when an operator took it out: drained, in maintenance, or of no weight."""
-        if self.view.takes_traffic:
-            return self.view.weight == 0
-        return self.view.wanted != AdminState.READY
 
 
 class Standing(IntEnum):
@@ -158,74 +106,6 @@ class Roster:
         default_factory=dict
     )
     by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolLine:
-    """A workload (or in layout l4 all of them) of a service: how many of its servers serve."""
-
-    label: str
-    word: Word
-    up: int
-    total: int
-    ordered_out: int
-
-    @property
-    def level(self) -> Level:
-        """How much its state should worry."""
-        return WORD_LEVELS[self.word]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceLine:
-    """A service in one line: the worst state of its workloads, and what passes through it now."""
-
-    name: str
-    title: str
-    address: str
-    port: int
-    layout: str
-    word: Word
-    pools: tuple[PoolLine, ...]
-    connections: int
-    rate: float | None
-
-    @property
-    def level(self) -> Level:
-        """How much its state should worry."""
-        return WORD_LEVELS[self.word]
-
-    @property
-    def rank(self) -> int:
-        """0 for the worst."""
-        return RANKS[self.level]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerLine:
-    """A server in one line: in how many pools it serves, and what passes through it now."""
-
-    name: str
-    address: str
-    site: str
-    runs: tuple[str, ...]
-    word: Word
-    up: int
-    total: int
-    ordered_out: int
-    connections: int
-    rate: float | None
-    reason: str
-
-    @property
-    def level(self) -> Level:
-        """How much its state should worry; what somebody took out on purpose does not."""
-        return Level.OFF if self.word is Word.TAKEN_OUT else WORD_LEVELS[self.word]
-
-    @property
-    def rank(self) -> int:
-        """0 for the worst."""
-        return RANKS[self.level]
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
@@ -465,42 +345,6 @@ def make_roster(balance: Balance) -> Roster:
         by_service=by_service,
         by_server={name: tuple(places) for name, places in by_server.items()},
     )
-
-
-def counts_of(rows: Mapping[Key, Row]) -> dict[Key, int]:
-    """Return what each frontend and server has counted so far: requests, or where there are none, sessions."""
-    return {
-        key: row.counters.requests or row.counters.sessions
-        for key, row in rows.items()
-        if row.kind is RowKind.SERVER or row.kind is RowKind.FRONTEND
-    }
-
-
-def rates_between(
-    earlier: Mapping[Key, int], now: Mapping[Key, int], *, seconds: float
-) -> dict[Key, float]:
-    """Return what was counted per second; a worker that counts anew since has counted all it shows."""
-    if seconds <= 0:
-        return {}
-    return {
-        key: (count - before if count >= before else count) / seconds
-        for key, count in now.items()
-        if (before := earlier.get(key)) is not None
-    }
-
-
-def moments_of(
-    rows: Mapping[Key, Row], earlier: Mapping[Key, int], *, epoch: float
-) -> dict[Key, int]:
-    """Return since when each server is in its state, in seconds of the epoch; ``earlier`` steadies them."""
-    found = {}
-    now = round(epoch)
-    for key, row in rows.items():
-        if row.kind is RowKind.SERVER:
-            moment = now - row.changed_seconds_ago
-            before = earlier.get(key, 0)
-            found[key] = before if abs(moment - before) <= SAME_MOMENT_SECONDS else moment
-    return found
 
 
 def _standing(row: Row) -> Standing:

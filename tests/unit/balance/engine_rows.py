@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from switchover.balance.between_looks import moments_of
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Roster, Snapshot, make_roster, moments_of
+from switchover.balance.snapshot import Roster, Snapshot, make_roster
 from switchover.balance.virtual_service import Balance
 from switchover.wire.haproxy.statistics import NOTHING, Row, RowKind
 

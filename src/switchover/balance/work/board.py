@@ -15,18 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.balance.between_looks import Key, counts_of, moments_of, rates_between
 from switchover.balance.client import Client
 from switchover.balance.drain import DrainStart
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import (
-    Key,
-    Roster,
-    Snapshot,
-    counts_of,
-    make_roster,
-    moments_of,
-    rates_between,
-)
+from switchover.balance.snapshot import Roster, Snapshot, make_roster
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
 from switchover.errors import NotFound, SwitchoverError, Unavailable

@@ -20,7 +20,8 @@ from switchover.edges.console.topic import Kind, Topic
 if TYPE_CHECKING:
     from switchover.balance.client import Client
     from switchover.balance.drain import DrainStart
-    from switchover.balance.snapshot import GridCell, ServiceLine, Snapshot
+    from switchover.balance.snapshot import Snapshot
+    from switchover.balance.snapshot_lines import GridCell, ServiceLine
     from switchover.balance.virtual_service import VirtualService
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from switchover.balance.snapshot import ServiceLine, Word
+from switchover.balance.snapshot_lines import ServiceLine, Word
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
 from switchover.edges.console.export import export_rows

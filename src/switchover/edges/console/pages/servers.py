@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from switchover import clock
 from switchover.app import Switchover
-from switchover.balance.snapshot import ServerLine, Word
+from switchover.balance.snapshot_lines import ServerLine, Word
 from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite

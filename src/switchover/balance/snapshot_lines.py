@@ -1,0 +1,135 @@
+"""What pages show of a snapshot: a cell of a grid, a pool, a service or a server in one line. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from switchover.balance.overrides import AdminState
+from switchover.balance.status_words import LEVELS, RANKS, Level
+
+if TYPE_CHECKING:
+    from switchover.balance.status_words import ServerView
+
+
+class Word(StrEnum):
+    """The state of a workload, a service or a server as a whole."""
+
+    UP = "up"
+    REDUCED = "reduced"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    TAKEN_OUT = "taken out"
+    CLOSED = "closed"
+    UNUSED = "unused"
+    UNKNOWN = "unknown"
+
+
+WORD_LEVELS = {
+    Word.UP: Level.OK,
+    Word.REDUCED: Level.OK,
+    Word.DEGRADED: Level.WARNING,
+    Word.DOWN: Level.BAD,
+    Word.TAKEN_OUT: Level.BAD,
+    Word.CLOSED: Level.BAD,
+    Word.UNUSED: Level.OFF,
+    Word.UNKNOWN: Level.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridCell:
+    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows.
+
+    ``rate`` is new requests (HTTP) or connections per second, None before it could be measured.
+    """
+
+    view: ServerView
+    since: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return LEVELS[self.view.condition]
+
+    @property
+    def serves(self) -> bool:
+        """True when new clients are sent here."""
+        return self.view.takes_traffic and self.view.weight > 0
+
+    @property
+    def is_ordered_out(self) -> bool:
+        """True when an operator took it out: drained, in maintenance, or of no weight."""
+        if self.view.takes_traffic:
+            return self.view.weight == 0
+        return self.view.wanted != AdminState.READY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLine:
+    """A workload (or in layout l4 all of them) of a service: how many of its servers serve."""
+
+    label: str
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLine:
+    """A service in one line: the worst state of its workloads, and what passes through it now."""
+
+    name: str
+    title: str
+    address: str
+    port: int
+    layout: str
+    word: Word
+    pools: tuple[PoolLine, ...]
+    connections: int
+    rate: float | None
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry."""
+        return WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """A server in one line: in how many pools it serves, and what passes through it now."""
+
+    name: str
+    address: str
+    site: str
+    runs: tuple[str, ...]
+    word: Word
+    up: int
+    total: int
+    ordered_out: int
+    connections: int
+    rate: float | None
+    reason: str
+
+    @property
+    def level(self) -> Level:
+        """How much its state should worry; what somebody took out on purpose does not."""
+        return Level.OFF if self.word is Word.TAKEN_OUT else WORD_LEVELS[self.word]
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return RANKS[self.level]
