@@ -123,9 +123,14 @@ async def test_what_the_engine_told_last_keeps_its_time_while_it_is_away(desk: D
 
 
 async def test_a_cycle_that_does_not_end_is_late_after_three_of_them(desk: Desk) -> None:
-    desk.board.cycle_seconds = 2.0
     report = cast("CycleReport", desk.board.cycle.report)
-    for seconds, is_late in ((7, False), (9, True)):
+    for every, seconds, is_late in (
+        (0.1, 7, False),
+        (2.0, 9, True),
+        (5.0, 15, False),
+        (5.0, 21, True),
+    ):
+        desk.board.cycle_seconds = every
         at = clock.now() - timedelta(seconds=seconds)
         desk.board.cycle.report = replace(report, at=at)
         desk.events.add(told())

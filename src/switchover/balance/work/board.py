@@ -60,6 +60,8 @@ SAMPLE_SECONDS = 30.0
 CONNECTION_SECONDS = 2.0
 MISSED_CYCLES = 3
 """So many that did not end in time are told: what is ordered or drifts is not seen meanwhile."""
+LATE_SECONDS = 8.0
+"""The least before they are told: a reload of a large engine holds up cycles that are set to be short."""
 MOST_AGES = 500
 """Asked of the engine at once; one answer has a kilobyte and a half."""
 
@@ -248,8 +250,8 @@ class Board:
         )
 
     def _is_late(self, report: CycleReport | None, at: datetime) -> bool:
-        allowed = timedelta(seconds=(MISSED_CYCLES + 1) * self.cycle_seconds)
-        return report is not None and at - report.at > allowed
+        allowed = max(LATE_SECONDS, (MISSED_CYCLES + 1) * self.cycle_seconds)
+        return report is not None and (at - report.at).total_seconds() > allowed
 
     def _told(self, at: datetime) -> datetime | None:
         """Return when the engine told the rows that are shown; None where it told none."""
