@@ -72,6 +72,8 @@ def _cell(value: Any) -> str:
             return ""
         case bool():
             return str(value).lower()
+        case str():  # what a spreadsheet would take for a formula, other tests leave some behind
+            return f"'{value}" if value[:1] in tuple("=+-@\t\r") else value
         case list():
             return " ".join(map(_cell, value))
         case dict():

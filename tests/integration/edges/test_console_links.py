@@ -41,7 +41,9 @@ async def test_every_link_leads_somewhere(running: Suite, role: Role) -> None:
             seen.add(path)
             async with session.get(running.url + path, allow_redirects=False) as answer:
                 page = await answer.text()
-            if answer.status not in {200, 303, 409} and source:
+            # Events tell of servers and services that the platform may not have any more.
+            is_past = answer.status == 404 and source.startswith("/events")
+            if answer.status not in {200, 303, 409} and source and not is_past:
                 broken.append(f"{answer.status} {path} on {source}")
             if answer.content_type == "text/html":
                 links = {
