@@ -236,7 +236,12 @@ async def _open_balancer(
 
     stack.push_async_exit(stop_engine)
     cycle = Cycle(parts=parts, events=events, advice=advice)
-    board = Board(parts=parts, observation=observation, cycle=cycle)
+    board = Board(
+        parts=parts,
+        observation=observation,
+        cycle=cycle,
+        cycle_seconds=settings.cycle_seconds,
+    )
     events.listeners.append(board.hear)
     stack.push_async_callback(board.close)
     recent = RecentChanges(parts=parts, events=events)

@@ -113,8 +113,9 @@ class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
     ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
-    ``sentence`` is that of the last reconcile cycle. Where the engine did not answer, the rows are the
-    last it told, and ``engine_answers`` is False.
+    ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
+    answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
+    before anything was applied: no engine runs then, and none should.
     """
 
     number: int
@@ -126,11 +127,20 @@ class Snapshot:
     since: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
+    cycle_at: datetime | None = None
+    is_cycle_late: bool = False
     revision: int | None = None
     warnings: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
+    is_blank: bool = False
     engine_answers: bool = True
+    told_at: datetime | None = None
     database_answers: bool = True
+
+    @property
+    def is_old(self) -> bool:
+        """True when states and numbers are not those of now: there is an engine, and it does not answer."""
+        return not self.engine_answers and not self.is_blank
 
     @property
     def services(self) -> tuple[VirtualService, ...]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from tests.builders import http_service
 from tests.integration.edges.console.looking import Desk, wish_of
 
+from switchover import clock
 from switchover.balance.event import Event, Severity
 from switchover.balance.overrides import Target
 from switchover.balance.work import board as module
 from switchover.balance.work.board import require_wish
+from switchover.balance.work.cycle import NOTHING_APPLIED, CycleReport
 from switchover.errors import NotFound, Unavailable
 
 SERVICES = {"web": http_service()}
@@ -119,6 +123,57 @@ async def test_an_engine_that_does_not_answer_leaves_what_it_told_last(desk: Des
     found = await desk.board.look()
     assert not found.engine_answers
     assert word(found) == "unknown"
+    assert found.is_old
+    assert found.told_at is None
+
+
+async def test_after_a_start_the_last_sample_tells_from_when_the_states_are(desk: Desk) -> None:
+    desk.engine.is_away = True
+    desk.board.observation.rows = tuple(desk.engine.rows)
+    found = await desk.board.look()
+    assert word(found) == "up"
+    assert found.told_at is not None
+    assert 4 < (found.at - found.told_at).total_seconds() < 60
+
+
+async def test_what_the_engine_told_last_keeps_its_time_while_it_is_away(desk: Desk) -> None:
+    first = await desk.board.look()
+    desk.engine.is_away = True
+    told_at = []
+    for _ in range(2):
+        desk.events.add(told())
+        told_at.append((await desk.board.look()).told_at)
+    assert told_at == [first.at, first.at]
+
+
+async def test_a_cycle_that_does_not_end_is_late_after_three_of_them(desk: Desk) -> None:
+    report = cast("CycleReport", desk.board.cycle.report)
+    for every, seconds, is_late in (
+        (0.1, 7, False),
+        (2.0, 9, True),
+        (5.0, 15, False),
+        (5.0, 21, True),
+    ):
+        desk.board.cycle_seconds = every
+        at = clock.now() - timedelta(seconds=seconds)
+        desk.board.cycle.report = replace(report, at=at)
+        desk.events.add(told())
+        found = await desk.board.look()
+        assert (found.cycle_at, found.is_cycle_late) == (at, is_late)
+
+
+async def test_before_anything_was_applied_the_engine_is_not_missed() -> None:
+    desk = Desk(wish=None)
+    desk.engine.is_away = True
+    for sentence, is_blank in (
+        (NOTHING_APPLIED, True),
+        ("what to run is not known yet; the engine goes on as it is", False),
+    ):
+        desk.board.cycle.report = CycleReport(at=clock.now(), sentence=sentence, revision=None)
+        desk.events.add(told())
+        found = await desk.board.look()
+        assert (found.is_blank, found.is_old) == (is_blank, not is_blank)
+    await desk.board.close()
 
 
 async def test_a_changed_wish_is_seen_at_once(desk: Desk) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 12
 """More can not be told apart in a chart; those with the most traffic are shown."""
+WHOLE = "whole service"
+"""The line of rows that name no workload, or no server."""
 COUNTED = ("requests", "errors")
 MEASURED = ("response_ms", "sessions")
 
@@ -140,7 +142,9 @@ def make_series(
     for row in rows:
         place = (int(row["moment"]) - first) // scale.step
         if 0 <= place < len(times):
-            found.setdefault(row["line"], {})[place] = row
+            found.setdefault(row["line"] or WHOLE, {})[place] = row
+    if len(found) > 1:
+        found.pop(WHOLE, None)  # what the others count would be drawn twice
     counted = {place for places in found.values() for place in places}
     busiest = sorted(found, key=lambda name: (-_traffic(found[name].values()), name))[:MOST_LINES]
     return Series(

@@ -12,6 +12,7 @@ import contextlib
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchover import clock
@@ -23,6 +24,7 @@ from switchover.balance.snapshot import Roster, Snapshot, make_roster
 from switchover.balance.targets import unknown_name
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
+from switchover.balance.work.cycle import NOTHING_APPLIED
 from switchover.errors import NotFound, SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
 from switchover.wire.haproxy.listings import Connected, parse_accepted, parse_sessions
@@ -30,10 +32,11 @@ from switchover.wire.haproxy.statistics import Row, parse_statistics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
 
     from switchover.balance.event import Event
     from switchover.balance.overrides import Target
-    from switchover.balance.work.cycle import Cycle
+    from switchover.balance.work.cycle import Cycle, CycleReport
     from switchover.balance.work.observation import Observation
     from switchover.balance.work.parts import BalancerParts
     from switchover.balance.work.revisions import Wish
@@ -59,6 +62,10 @@ WARNING_SECONDS = 60.0
 SAMPLE_SECONDS = 30.0
 """How old a sample of the counters may be to measure "now" from, for the first who looks."""
 CONNECTION_SECONDS = 2.0
+MISSED_CYCLES = 3
+"""So many that did not end in time are told: what is ordered or drifts is not seen meanwhile."""
+LATE_SECONDS = 8.0
+"""The least before they are told: a reload of a large engine holds up cycles that are set to be short."""
 MOST_AGES = 500
 """Asked of the engine at once; one answer has a kilobyte and a half."""
 
@@ -70,10 +77,12 @@ class Board:
     parts: BalancerParts
     observation: Observation
     cycle: Cycle
+    cycle_seconds: float = 2.0
     drains: dict[Target, DrainStart] = field(default_factory=dict)
     """Of those whose beginning was seen by this process."""
     _last: Snapshot | None = None
     _made_at: float = 0.0
+    _told_at: datetime | None = None
     _heard: int = 0
     """Grows with each sign that something is different; a snapshot is fresh if begun after the last."""
     _seen: int = -1
@@ -224,6 +233,7 @@ class Board:
             self._wish = wish
         if answers:
             self._since = moments_of(by_key, self._since, epoch=at.timestamp())
+            self._told_at = at
         report = self.cycle.report
         return Snapshot(
             number=self._last.number + 1 if self._last else 1,
@@ -235,6 +245,8 @@ class Board:
             since=self._since,
             roster=self._roster,
             sentence=report.sentence if report else "no cycle yet",
+            cycle_at=report.at if report else None,
+            is_cycle_late=self._is_late(report, at),
             revision=report.revision if report else None,
             warnings=(
                 *views.unordered(report),
@@ -243,10 +255,26 @@ class Board:
                 *self._machine[2],
             ),
             drift=tuple(drift.sentence for drift in report.drifts) if report else (),
+            is_blank=wish is None and report is not None and report.sentence == NOTHING_APPLIED,
             engine_answers=answers,
+            told_at=self._told(at),
             database_answers=self.parts.database.is_answering
             and (report is None or report.database_answers),
         )
+
+    def _is_late(self, report: CycleReport | None, at: datetime) -> bool:
+        allowed = max(LATE_SECONDS, (MISSED_CYCLES + 1) * self.cycle_seconds)
+        return report is not None and (at - report.at).total_seconds() > allowed
+
+    def _told(self, at: datetime) -> datetime | None:
+        """Return when the engine told the rows that are shown; None where it told none."""
+        sampled_at, sampled = self.observation.sampled
+        if sampled and self.observation.rows:
+            moment = at - timedelta(seconds=clock.monotonic() - sampled_at)
+            # Two clocks differ by a little in each look; only a later sample is another moment.
+            if self._told_at is None or moment - self._told_at > timedelta(seconds=1):
+                self._told_at = moment
+        return self._told_at
 
     def _rates(self, rows: dict[Key, Row]) -> dict[Key, float]:
         now = clock.monotonic()

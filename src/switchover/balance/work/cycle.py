@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Announce = Callable[[tuple[Drift, ...]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
+NOTHING_APPLIED = "no platform file was applied yet"
 WAY_OUT = "apply a platform file, or stop the engine: switchover drift repair --stop-engine"
 
 
@@ -251,7 +252,7 @@ class Cycle:
         if unordered:
             sentence = f"the engine is {unordered[0].found}; {WAY_OUT}"
         elif self._is_history_empty:
-            sentence = "no platform file was applied yet"
+            sentence = NOTHING_APPLIED
         else:
             sentence = "what to run is not known yet; the engine goes on as it is"
         return self._report(

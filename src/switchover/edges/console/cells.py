@@ -56,6 +56,8 @@ class Draining:
 def parts_of(topic: Topic, view: View) -> dict[str, Part]:
     """Return what a topic shows now, by the id of the element; nothing for a name that is gone."""
     match topic.kind:
+        case Kind.TROUBLE:
+            return {"trouble": _trouble(view.snapshot)}
         case Kind.OVERVIEW:
             return _overview(view)
         case Kind.EVENTS:
@@ -91,7 +93,8 @@ def _overview(view: View) -> dict[str, Part]:
     levels = [line.level for line in lines]
     rates = [line.rate for line in lines if line.rate is not None]
     return {
-        "overview-sentence": Part("sentence", (snapshot.sentence, _sentence_level(snapshot))),
+        "overview-sentence": Part("sentence", (_sentence(snapshot), _sentence_level(snapshot))),
+        "overview-cycle": Part("cycle", (_moment(snapshot.cycle_at), snapshot.is_cycle_late)),
         "overview-counts": Part(
             "service_counts",
             tuple(levels.count(level) for level in (Level.BAD, Level.WARNING, Level.OK)),
@@ -102,27 +105,44 @@ def _overview(view: View) -> dict[str, Part]:
         ),
         "overview-servers": Part("server_counts", snapshot.server_counts),
         "overview-warnings": Part(
-            "warnings", (_troubles(snapshot), snapshot.warnings, snapshot.drift)
+            "warnings", ((*_lateness(snapshot), *snapshot.warnings), snapshot.drift)
         ),
         "overview-recent": Part("recent", (view.recent,)),
         "overview-shape": _shape(*(service.name for service in snapshot.services)),
     }
 
 
+def _sentence(snapshot: Snapshot) -> str:
+    """Return what the last cycle says, in words that promise no more than that: services may be down."""
+    if snapshot.is_blank:
+        return "nothing was applied yet: the engine starts with the first service"
+    number = snapshot.revision
+    ordered = f"the engine runs revision {number} as ordered"
+    return snapshot.sentence.replace(f"revision {number}: in order", ordered, 1)
+
+
 def _sentence_level(snapshot: Snapshot) -> str:
-    if not (snapshot.engine_answers and snapshot.database_answers):
+    if snapshot.is_old or not snapshot.database_answers:
         return Level.BAD
-    return Level.WARNING if snapshot.drift or "in order" not in snapshot.sentence else Level.OK
+    if snapshot.is_blank:
+        return Level.OFF
+    is_calm = "in order" in snapshot.sentence and not snapshot.is_cycle_late and not snapshot.drift
+    return Level.OK if is_calm else Level.WARNING
 
 
-def _troubles(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return what keeps the page itself from being right."""
-    found = []
-    if not snapshot.engine_answers:
-        found.append("The engine does not answer: states and numbers are the last it told.")
-    if not snapshot.database_answers:
-        found.append("The database does not answer: traffic goes on, nothing can be changed.")
-    return tuple(found)
+def _lateness(snapshot: Snapshot) -> tuple[str, ...]:
+    if not snapshot.is_cycle_late:
+        return ()
+    return (
+        "Three cycles in a row did not end: what differs from what was ordered is neither seen nor put "
+        "right. If this stays, look at the database and at the log of switchover, or start it again.",
+    )
+
+
+def _trouble(snapshot: Snapshot) -> Part:
+    """Return what keeps the page itself from being right, and from when it is if it is old."""
+    told_at = _moment(snapshot.told_at) if snapshot.is_old else None
+    return Part("trouble", (snapshot.is_old, told_at, not snapshot.database_answers))
 
 
 def _shape(*words: object) -> Part:
@@ -264,5 +284,9 @@ def _rounded(seconds: float) -> float:
     return max(step, round(seconds / step) * step) if seconds else 0
 
 
-def _moment(epoch: int) -> str | None:
-    return datetime.fromtimestamp(epoch, UTC).isoformat() if epoch else None
+def _moment(at: datetime | int | None) -> str | None:
+    """Return a moment to the second, None for one that nobody knows."""
+    if not at:
+        return None
+    moment = datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
+    return moment.replace(microsecond=0).isoformat()

@@ -142,7 +142,8 @@ class Hub:
             return ()
 
     async def show(self, snapshot: Snapshot, *topics: Topic) -> LivePart:
-        """Return the parts of these topics for a page, noted as shown."""
+        """Return the parts of these topics for a page, noted as shown; each page also tells of trouble."""
+        topics = (Topic(Kind.TROUBLE), *topics)
         view = await self.view(snapshot, topics)
         parts: dict[str, Part] = {}
         for topic in topics:

@@ -16,6 +16,7 @@ _PAIR = re.compile(r"[a-z0-9-]{1,40}/[a-z0-9-]{1,40}\Z")
 class Kind(StrEnum):
     """What a topic is about; those in NAMED are followed by a name, ``grid`` by ``SERVICE/SERVER``."""
 
+    TROUBLE = "trouble"
     OVERVIEW = "overview"
     SERVICE_LINE = "service-line"
     SERVICE = "service"

@@ -249,3 +249,17 @@ async def test_a_fault_of_ours_ends_no_stream(
     monkeypatch.setattr(live, "parts_of", whole)
     await one.until("web.owa/cas1", "down")
     await one.close()
+
+
+async def test_open_pages_are_told_when_the_engine_stops_answering_and_when_it_is_back(
+    desk: Desk, hub: Hub
+) -> None:
+    one = Listener(hub, "trouble,service:web")
+    await one.hear()
+    desk.engine.is_away = True
+    await one.until("trouble", "The engine does not answer")
+    assert 'data-old="20' in one.shown["trouble"]
+    desk.engine.is_away = False
+    while one.shown["trouble"]:
+        await one.hear()
+    await one.close()

@@ -20,6 +20,7 @@ from switchover.balance.overrides import AdminState
 from switchover.balance.revision import Origin
 from switchover.balance.statistics.series import Lines, Span, began_at, make_series
 from switchover.balance.work import history, revisions, views
+from switchover.balance.work.cycle import NOTHING_APPLIED, CycleReport
 from switchover.directory.access.role import Role
 from switchover.errors import Unavailable
 
@@ -68,23 +69,45 @@ async def test_the_overview_shows_the_worst_service_first_with_its_workloads(des
     assert answer.text.index("/services/imap") < answer.text.index("/services/web")
     assert re.search(r'state warning">degraded</span> <strong>imaps</strong>', answer.text)
     assert "1 of 2" in answer.text
-    assert "revision 1: in order" in answer.text
+    assert "the engine runs revision 1 as ordered" in answer.text
+    assert "last cycle" in answer.text
     assert "The last 24 hours" in answer.text
 
 
 async def test_a_page_says_what_to_watch_and_from_which_snapshot_it_was_made(desk: Desk) -> None:
     text = (await page(desk, "/")).text
     watched = re.findall(r'data-live="([^"]*)"', text)
-    assert watched == ["overview", "service-line:imap,service-line:web"]
+    assert watched == ["trouble,overview", "service-line:imap,service-line:web"]
     (since,) = set(re.findall(r'data-live-since="([^"]*)"', text))
     assert re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", since)
     for name in ("service-line:web:sessions", "overview-counts", "overview-recent"):
         assert f'id="{name}"' in text
 
 
+PAGES = ["/", "/services", "/services/web", "/servers", "/servers/cas1"]
+
+
+@pytest.mark.parametrize("target", PAGES)
+async def test_every_page_with_states_says_that_they_are_old_while_the_engine_is_away(
+    desk: Desk, target: str
+) -> None:
+    calm = (await page(desk, target)).text
+    assert '<div id="trouble"></div>' in calm
+    assert re.search(r'data-live="[^"]*\btrouble\b', calm)
+    desk.engine.is_away = True
+    desk.board.hear(())
+    text = (await page(desk, target)).text
+    assert "The engine does not answer" in text
+    assert re.search(r'data-old="20[0-9-]+T[0-9:]+\+00:00"', text)
+
+
 async def test_before_the_first_platform_file_the_overview_leads_to_one() -> None:
     desk = Desk(wish=None)
+    desk.engine.is_away = True
+    desk.board.cycle.report = CycleReport(at=clock.now(), sentence=NOTHING_APPLIED, revision=None)
     text = (await page(desk, "/")).text
+    assert "does not answer" not in text
+    assert "the engine starts with the first service" in text
     assert "No service yet" in text
     assert 'href="/start"' in text
     assert (await page(desk, "/services/web")).status == 404

@@ -10,6 +10,7 @@ import pytest
 from switchover.balance.statistics.series import (
     MOST_LINES,
     SCALES,
+    WHOLE,
     Lines,
     Span,
     began_at,
@@ -65,6 +66,13 @@ def test_only_the_lines_with_the_most_traffic_are_shown_in_their_order() -> None
     made = series(*rows)
     assert [line.name for line in made.lines] == [f"w{number:02}" for number in range(3, 15)]
     assert made.left_out == 3
+
+
+def test_rows_of_no_workload_are_the_whole_service_and_left_out_beside_workloads() -> None:
+    assert [line.name for line in series(counted(30, "")).lines] == [WHOLE]
+    beside = series(counted(30, ""), counted(30, "owa"))
+    assert [line.name for line in beside.lines] == ["owa"]
+    assert beside.left_out == 0
 
 
 def test_a_series_is_plain_values_for_programs() -> None:

@@ -103,8 +103,6 @@ def test_the_overview_counts_services_and_servers_and_tells_what_is_wrong() -> N
         Topic(Kind.OVERVIEW),
         seen(engine_answers=False, database_answers=False, warnings=tuple(map(str, range(25)))),
     )
-    assert "The engine does not answer" in away["overview-warnings"]
-    assert "The database does not answer" in away["overview-warnings"]
     assert "5 more of this kind" in away["overview-warnings"]
     assert 'class="state bad"' in away["overview-sentence"]
 
@@ -113,6 +111,65 @@ def level_of_sentence(**values: Any) -> str:
     return str(
         parts_of(Topic(Kind.OVERVIEW), View(snapshot=seen(**values)))["overview-sentence"].values[1]
     )
+
+
+def trouble_of(**values: Any) -> str:
+    return shown(Topic(Kind.TROUBLE), seen(**values))["trouble"]
+
+
+def test_trouble_says_what_does_not_answer_and_from_when_the_states_are() -> None:
+    assert trouble_of() == ""
+    away = trouble_of(engine_answers=False, told_at=NOON, database_answers=False)
+    assert "The engine does not answer" in away
+    assert 'data-old="2026-06-01T12:00:00+00:00"' in away
+    assert "2026-06-01 12:00:00" in away
+    assert "The database does not answer" in away
+    never = trouble_of(engine_answers=False)
+    assert 'data-old=""' in never
+    assert "no state on this page is known" in never
+    database = trouble_of(database_answers=False)
+    assert "The database does not answer" in database
+    assert "data-old" not in database
+
+
+def test_trouble_does_not_change_while_the_engine_stays_away() -> None:
+    first, second = (
+        parts_of(Topic(Kind.TROUBLE), View(snapshot=seen(number=number, engine_answers=False)))
+        for number in (1, 2)
+    )
+    assert first == second
+
+
+def test_before_anything_was_applied_no_engine_is_missed() -> None:
+    blank = seen(
+        is_blank=True,
+        engine_answers=False,
+        sentence="no platform file was applied yet",
+        revision=None,
+    )
+    assert shown(Topic(Kind.TROUBLE), blank)["trouble"] == ""
+    found = shown(Topic(Kind.OVERVIEW), blank)["overview-sentence"]
+    assert "the engine starts with the first service" in found
+    assert 'class="state off"' in found
+
+
+def test_the_last_cycle_is_dated_and_late_ones_are_told() -> None:
+    calm = shown(Topic(Kind.OVERVIEW), seen(cycle_at=NOON))
+    assert 'data-ago="2026-06-01T12:00:00Z"' in calm["overview-cycle"]
+    assert "warning" not in calm["overview-cycle"]
+    assert calm["overview-warnings"].strip() == ""
+    late = shown(Topic(Kind.OVERVIEW), seen(cycle_at=NOON, is_cycle_late=True))
+    assert 'class="state warning"' in late["overview-cycle"]
+    assert 'class="state warning"' in late["overview-sentence"]
+    assert "Three cycles in a row did not end" in late["overview-warnings"]
+    assert shown(Topic(Kind.OVERVIEW), seen())["overview-cycle"] == ""
+
+
+def test_the_sentence_speaks_of_the_engine_and_promises_nothing_of_services() -> None:
+    down = seen(row("web.owa", "cas1", "DOWN"), revision=3)
+    found = shown(Topic(Kind.OVERVIEW), down)["overview-sentence"]
+    assert "the engine runs revision 3 as ordered" in found
+    assert "in order" not in found
 
 
 def test_a_sentence_is_calm_only_when_all_is_in_order() -> None:

@@ -42,7 +42,7 @@
     source = new EventSource(`/live?${query}`);
     source.onopen = hear;
     source.onerror = stumble;
-    source.onmessage = (event) => { hear(); apply(JSON.parse(event.data)); };
+    source.onmessage = (event) => { apply(JSON.parse(event.data)); hear(); };
     source.addEventListener("beat", hear);
     source.addEventListener("mark", (event) => { hear(); note(event.data); });
     source.addEventListener("again", () => { hear(); open(); });
@@ -111,9 +111,20 @@
     element.classList.add("changed");
   }
 
+  // What is shown may be old although we hear of it: the server says so in a part of its own.
+  function liveness() {
+    const old = document.querySelector("#trouble [data-old]")?.dataset.old;
+    if (old === undefined) return ["live", "ok"];
+    return [old ? `old, as of ${clock(old).slice(0, 5)}` : "old", "warning"];
+  }
+
+  function clock(at) {
+    return new Date(at).toLocaleTimeString("en-GB", { timeZone: document.body.dataset.zone || "UTC" });
+  }
+
   function show(state) {
     const words = {
-      live: ["live", "ok"],
+      live: liveness(),
       lost: ["not live", "bad"],
       ended: ["not live", "bad"],
     }[state];
@@ -150,8 +161,7 @@
     link.className = "button small";
     const text = document.createElement("p");
     if (state === "lost") {
-      const at = new Date(lostAt || Date.now()).toLocaleTimeString("en-GB", { timeZone: document.body.dataset.zone || "UTC" });
-      text.textContent = `Not live since ${at}: what you see may be old. Trying again.`;
+      text.textContent = `Not live since ${clock(lostAt || Date.now())}: what you see may be old. Trying again.`;
       return [text];
     }
     text.textContent = state === "ended"
