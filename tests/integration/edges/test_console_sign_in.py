@@ -136,6 +136,13 @@ async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
         assert ada.cookie("switchover") is None
     async with browser(home, secret) as thief:
         assert (await thief.get("/account")).status == 303
+        late = await thief.post("/account/zone", zone="Europe/Brussels")
+        assert (late.status, late.location) == (401, "")
+        assert "your session has ended" in late.words
+        assert "go back to the page" in late.words
+        part = await thief.ask("POST", "/account/zone", headers={"HX-Request": "true"})
+        assert (part.status, part.headers["HX-Retarget"]) == (401, "#notices")
+        assert "HX-Redirect" not in part.headers
 
 
 @pytest.mark.parametrize(
