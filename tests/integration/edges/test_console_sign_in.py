@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from datetime import timedelta
 
@@ -125,6 +126,22 @@ async def test_a_sign_in_form_from_elsewhere_signs_nobody_in(home: Suite) -> Non
             assert victim.cookie("switchover") is None
 
 
+async def test_a_page_can_ask_how_long_its_session_lasts_and_stay(home: Suite) -> None:
+    async with browser(
+        home, await open_session(home, await add_person(home, "ada", Role.ADMIN))
+    ) as ada:
+        age = "update session set seen_at = now() - interval '20 minutes' where agent = 'a test'"
+        await query(home, age)
+        for _ in range(2):  # asking does not keep it open
+            told = json.loads((await ada.get("/session")).text)
+            assert 590 <= told["seconds"] <= 600
+        assert (told["name"], told["csrf"]) == ("ada", ada.csrf)
+        kept = await ada.ask("POST", "/session", headers={"X-CSRF-Token": ada.csrf})
+        assert json.loads(kept.text)["seconds"] >= 1790
+        assert json.loads((await ada.get("/session")).text)["seconds"] >= 1780
+        assert (await ada.ask("POST", "/session")).status == 403
+
+
 async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
     await add_person(home, "ada", Role.ADMIN)
     async with browser(home) as ada:
@@ -141,8 +158,8 @@ async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
         assert "your session has ended" in late.words
         assert "go back to the page" in late.words
         part = await thief.ask("POST", "/account/zone", headers={"HX-Request": "true"})
-        assert (part.status, part.headers["HX-Retarget"]) == (401, "#notices")
-        assert "HX-Redirect" not in part.headers
+        assert (part.status, part.headers["hx-retarget"]) == (401, "#notices")
+        assert "hx-redirect" not in part.headers
 
 
 @pytest.mark.parametrize(
