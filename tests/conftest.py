@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import settings
 
 LONG = ("tests/crash/", "tests/scenario/", "tests/integration/move/test_matrix.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: its claim is a time; nothing else may run beside it")
+    # How long one example takes says how busy the machine is, not whether it is right.
+    settings.register_profile("untimed", settings(), deadline=None)
+    settings.load_profile("untimed")
 
 
 @pytest.hookimpl(trylast=True)

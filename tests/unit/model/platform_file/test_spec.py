@@ -5,7 +5,13 @@ import json
 import pytest
 from tests.builders import farm_file, http_service, names_service
 
-from switchover.model.platform_file.spec import ServiceServerSpec, WorkloadNameSpec, json_schema
+from switchover.model.platform_file.spec import (
+    ServerSpec,
+    ServiceServerSpec,
+    ServiceSpec,
+    WorkloadNameSpec,
+    json_schema,
+)
 
 
 def test_the_schema_says_which_draft_it_follows_and_is_plain_json() -> None:
@@ -47,3 +53,17 @@ def test_the_name_of_a_workload_is_a_host_or_a_mapping(written: object) -> None:
 def test_persistence_is_a_kind_or_a_mapping(written: object) -> None:
     spec = farm_file({"mail": http_service(persistence=written)}).spec.services["mail"]
     assert (spec.persistence.kind, spec.persistence.expire) == ("cookie", 1800.0)
+
+
+def test_a_server_and_a_service_tell_which_files_they_name() -> None:
+    server = {"address": "192.0.2.11", "runs": ["exchange"]}
+    assert ServerSpec.model_validate(server).files() == []
+    assert ServerSpec.model_validate({**server, "certificate": "cas1.pem"}).files() == ["cas1.pem"]
+    service = {"address": "203.0.113.10", "port": 443, "layout": "l7", "servers": ["cas1"]}
+    tls = {"certificate": "mail.pem", "server_ca": "ca.pem"}
+    assert ServiceSpec.model_validate({**service, "tls": tls}).files() == ["mail.pem", "ca.pem"]
+    sorry = {"page": "sorry.html", "certificate": "mail.pem"}
+    assert ServiceSpec.model_validate({**service, "sorry": sorry}).files() == [
+        "sorry.html",
+        "mail.pem",
+    ]
