@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from datetime import timedelta
 
@@ -146,6 +147,22 @@ async def test_a_strange_origin_is_named_with_what_mends_it_and_recorded(home: S
     assert ("access.refused", "olga", "POST /account/zone") in noted
 
 
+async def test_a_page_can_ask_how_long_its_session_lasts_and_stay(home: Suite) -> None:
+    async with browser(
+        home, await open_session(home, await add_person(home, "ada", Role.ADMIN))
+    ) as ada:
+        age = "update session set seen_at = now() - interval '20 minutes' where agent = 'a test'"
+        await query(home, age)
+        for _ in range(2):  # asking does not keep it open
+            told = json.loads((await ada.get("/session")).text)
+            assert 590 <= told["seconds"] <= 600
+        assert (told["name"], told["csrf"]) == ("ada", ada.csrf)
+        kept = await ada.ask("POST", "/session", headers={"X-CSRF-Token": ada.csrf})
+        assert json.loads(kept.text)["seconds"] >= 1790
+        assert json.loads((await ada.get("/session")).text)["seconds"] >= 1780
+        assert (await ada.ask("POST", "/session")).status == 403
+
+
 async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
     await add_person(home, "ada", Role.ADMIN)
     async with browser(home) as ada:
@@ -157,6 +174,13 @@ async def test_signing_out_ends_the_session_on_the_server(home: Suite) -> None:
         assert ada.cookie("switchover") is None
     async with browser(home, secret) as thief:
         assert (await thief.get("/account")).status == 303
+        late = await thief.post("/account/zone", zone="Europe/Brussels")
+        assert (late.status, late.location) == (401, "")
+        assert "your session has ended" in late.words
+        assert "go back to the page" in late.words
+        part = await thief.ask("POST", "/account/zone", headers={"HX-Request": "true"})
+        assert (part.status, part.headers["hx-retarget"]) == (401, "#notices")
+        assert "hx-redirect" not in part.headers
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD"})
 _FORWARDED = ("X-Forwarded-For", "Forwarded")
+_ENDED = "your session has ended, or you were never signed in"
+_SIGN_OUT = "/sign-out"
 _STRANGE = "this request does not come from a page of this console: open the page again and repeat it there"
 
 
@@ -89,7 +91,7 @@ class SignedIn:
         """Return who asks, and leave it in ``request.state.person`` for error pages.
 
         Raises:
-            HTTPException: 303 to the sign-in page without a session.
+            HTTPException: without a session 303 to the sign-in page, 401 for what was sent by a form.
             Refused: the role is too small, or the request comes from elsewhere.
         """
         secret = request.cookies.get(cookie_name(request, COOKIE), "")
@@ -223,15 +225,20 @@ async def _field(request: Request) -> str:
 
 
 def _to_sign_in(request: Request) -> HTTPException:
-    """Return the redirect of a browser to the sign-in page, and from there back."""
+    """Return the redirect of a browser to the sign-in page, and from there back.
+
+    What a form sent is not lost by a redirect: the answer leaves the page it was written on one step back.
+    """
     if request.method in _SAFE and "HX-Request" not in request.headers:
         query = request.url.query
         back = f"{request.url.path}?{query}" if query else request.url.path
         target = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
         return HTTPException(303, "sign in first", headers={"Location": target})
-    if "HX-Request" in request.headers:
-        return HTTPException(401, "your session has ended", headers={"HX-Redirect": "/sign-in"})
-    return HTTPException(303, "your session has ended", headers={"Location": "/sign-in"})
+    if request.method in _SAFE:
+        return HTTPException(401, _ENDED, headers={"HX-Redirect": "/sign-in"})
+    if request.url.path == _SIGN_OUT:
+        return HTTPException(303, _ENDED, headers={"Location": "/sign-in"})
+    return HTTPException(401, _ENDED)
 
 
 def is_secure(request: Request) -> bool:

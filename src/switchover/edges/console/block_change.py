@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from switchover.balance.revision import Origin
 from switchover.balance.work.blocks import BlockOutcome, change_block, foresee, load_basis
 from switchover.balance.work.revisions import Intent
+from switchover.edges.console.done_notice import done_path
 from switchover.edges.console.form.fault import faults_of, without_doubles
 from switchover.edges.console.form.field import FieldFault
 from switchover.edges.console.form.upload import facts_of
@@ -23,6 +24,7 @@ from switchover.edges.console.posted_form import (
     hidden_pairs,
     sent_files,
 )
+from switchover.edges.console.replaced_file import not_ticked, replaced_files
 from switchover.errors import Conflict, InvalidInput, NotFound
 from switchover.model.platform_file.edit import PutBlock, RemoveBlock, Section, mentions
 from switchover.model.wording import is_plain
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from switchover.edges.console.form.service_block import ReadBlock
     from switchover.edges.console.form.values import Values
     from switchover.edges.console.posted_form import SentFile
+    from switchover.edges.console.replaced_file import ReplacedFile
 
 MAX_REASON = 500
 PLATFORM = "mail"
@@ -128,15 +131,29 @@ class Asked:
     async def _apply(self, basis: Basis, read: ReadBlock, files: list[SentFile]) -> Response:
         if self.values.get("parent") != str(basis.number):
             return await self._preview(basis, read, files, is_other=True)
+        if not_ticked(self._replaced(basis, files), self.values):
+            return await self._preview(basis, read, files, status=409)
         reason = self.values.get("reason").strip()
-        await self._change(read, files, reason=reason, parent=basis.number, dry_run=False)
+        made = await self._change(read, files, reason=reason, parent=basis.number, dry_run=False)
         find_uploads(self.request).drop(self.person.actor.name, [item.key for item in files])
         is_first_step = self.form.section is Section.SERVERS and not basis.plain.get("services")
-        done = f"/{self.form.section.value}/{path_word(read.name)}"
-        return see_other(self.request, "/start" if is_first_step else done)
+        page = f"/{self.form.section.value}/{path_word(read.name)}"
+        return see_other(self.request, done_path("/start" if is_first_step else page, made.outcome))
+
+    def _replaced(self, basis: Basis, files: list[SentFile]) -> tuple[ReplacedFile, ...]:
+        held = contents(find_uploads(self.request), self.person, files)
+        return replaced_files(
+            basis, held, section=self.form.section.value, own=self.form.old_name
+        )  # fmt: skip
 
     async def _preview(
-        self, basis: Basis, read: ReadBlock, files: list[SentFile], *, is_other: bool = False
+        self,
+        basis: Basis,
+        read: ReadBlock,
+        files: list[SentFile],
+        *,
+        is_other: bool = False,
+        status: int = 200,
     ) -> Response:
         done = await self._change(read, files, reason="", parent=basis.number, dry_run=True)
         ahead = await foresee_block(self.suite, basis, done)
@@ -145,12 +162,14 @@ class Asked:
             if self.form.old_name
             else f"Add {self.form.section.one}"
         )
+        warned = {"replaced": self._replaced(basis, files), "is_not_ticked": status == 409}
         return render(
-            self.request, self.person, "change_preview.html", block="content",
+            self.request, self.person, "change_preview.html", block="content", status=status,
             title=f"{title} {read.name}", path=self.request.url.path, parent=basis.number,
             crumbs=((self.form.section.value.capitalize(), f"/{self.form.section.value}"),),
             hidden=hidden_pairs(self.values), sent=files, is_other=is_other,
-            reason=self.values.get("reason"), is_removal=False, **told(done.outcome, ahead, name=read.name, done=done),
+            reason=self.values.get("reason"), is_removal=False,
+            **{**told(done.outcome, ahead, name=read.name, done=done), **warned},
         )  # fmt: skip
 
     async def _change(
@@ -193,11 +212,19 @@ class Removal:
             )
         if self.values.get("action") == "preview":
             return await self._preview(basis)
+        faults = reason_fault(self.values)
+        if faults:
+            return await self._preview(basis, fault=faults[0].message, status=422)
         if self.values.get("parent") != str(basis.number):
             return await self._preview(basis, is_other=True)
         reason = self.values.get("reason").strip()
-        await self._remove(reason=reason, parent=basis.number, dry_run=False)
-        return see_other(self.request, f"/{self.section.value}")
+        try:
+            made = await self._remove(reason=reason, parent=basis.number, dry_run=False)
+        except Conflict as error:
+            # By now there may be another latest revision: the preview must be one of that.
+            basis = await load_basis(self.suite.balance)
+            return await self._preview(basis, fault=str(error), status=409)
+        return see_other(self.request, done_path(f"/{self.section.value}", made.outcome))
 
     def _page(self, basis: Basis) -> dict[str, Any]:
         """Return what is known without working anything out."""
@@ -212,21 +239,26 @@ class Removal:
             "users": mentions(basis.plain, self.section, self.name),
         }
 
-    async def _preview(self, basis: Basis, *, is_other: bool = False) -> Response:
+    async def _preview(
+        self, basis: Basis, *, is_other: bool = False, fault: str = "", status: int = 200
+    ) -> Response:
         page: dict[str, Any] = {
             **self._page(basis), "parent": basis.number, "hidden": (), "sent": (),
-            "is_other": is_other, "is_removal": True, "reason": "",
+            "is_other": is_other, "is_removal": True, "fault": fault,
+            "reason": self.values.get("reason")[:MAX_REASON] if self.values else "",
         }  # fmt: skip
         try:
             done = await self._remove(reason="", parent=basis.number, dry_run=True)
-        except (Conflict, InvalidInput) as error:
+        except (Conflict, InvalidInput, NotFound) as error:
             return render(
                 self.request, self.person, "change_preview.html", status=409,
                 **{**told(None, None), **page, "refusal": str(error)},
             )  # fmt: skip
         ahead = await foresee_block(self.suite, basis, done)
         found = told(done.outcome, ahead, name=self.name, done=done)
-        return render(self.request, self.person, "change_preview.html", **{**found, **page})
+        return render(
+            self.request, self.person, "change_preview.html", status=status, **{**found, **page}
+        )
 
     async def _remove(self, *, reason: str, parent: int, dry_run: bool) -> BlockOutcome:
         change = RemoveBlock(section=self.section, name=self.name, everywhere=True)
@@ -303,6 +335,9 @@ def told(
         "written_out": done.written_out if done else (),
         "refusal": "",
         "users": (),
+        "fault": "",
+        "replaced": (),
+        "is_not_ticked": False,
     }
 
 

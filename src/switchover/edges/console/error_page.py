@@ -32,6 +32,7 @@ _TITLES = {
     503: "A part does not answer right now",
 }
 _ADVICE = {
+    401: "Nothing was changed. Sign in in another tab, then go back to the page here and send it again.",
     403: "Somebody with a larger role can do it, or give you one.",
     404: "It may have been removed or renamed. Search for it above, or start from the overview.",
     409: "It may have changed since you opened the page. Go back, reload, and look again.",

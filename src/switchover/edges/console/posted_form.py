@@ -18,6 +18,7 @@ from switchover.edges.console.form.upload import (
     joined,
 )
 from switchover.edges.console.form.values import Values
+from switchover.edges.console.replaced_file import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ ANY_FILE = "any"
 """What a field takes that is no key of the file: files of any kind, each under its own name."""
 FILE_PREFIX = "file."
 UPLOAD_PREFIX = "upload."
-NOT_SHOWN_AGAIN = frozenset({"csrf", "action", "reason"})
+NOT_SHOWN_AGAIN = frozenset({"csrf", "action", "reason", TICK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,10 @@ def _keep(
 def sent_files(
     uploads: Uploads, person: Person, values: Values, fields: Iterable[FormField]
 ) -> tuple[list[SentFile], list[FieldFault]]:
-    """Return the files that wait for this form, and a fault for each that is unusable or forgotten."""
+    """Return the files that wait for this form, and a fault for each that is unusable or forgotten.
+
+    A file whose name was taken out of its field is not part of the form any more.
+    """
     files: list[SentFile] = []
     faults: list[FieldFault] = []
     for field in fields:
@@ -103,6 +107,9 @@ def sent_files(
             if found is None:
                 message = "the file that was sent is not kept any more"
                 faults.append(FieldFault(field=field.name, message=message, hint="choose it again"))
+                continue
+            named = entries(field, values.get(field.name))
+            if field.takes != ANY_FILE and found.name not in named:
                 continue
             facts, fault = describe(found.content, name=found.name, takes=field.takes)
             files.append(

@@ -100,6 +100,10 @@ async def test_a_broken_log_is_shown_and_can_be_accepted(
         await connection.execute("update audit set actor = 'ada' where number = 1")
     broken = await ask(app, "/audit/proof")
     assert "entry 1 was changed" in broken.text
+    for reason in (b"reason=+", b"reason=a%1B%5B2Jb"):
+        blank = await ask(app, "/audit/proof", method="POST", body=reason)
+        assert (blank.status, "Not accepted." in blank.text) == (422, True)
+        assert "entry 1 was changed" in blank.text
     answer = await ask(app, "/audit/proof", method="POST", body=b"reason=restored+on+Monday")
     assert (answer.status, answer.headers["location"]) == (303, "/audit/proof")
     accepted = await ask(app, "/audit/proof")

@@ -77,8 +77,10 @@ async def test_form_file_and_api_make_the_same_revision(
     applied = await send(
         ada, "/services/web/edit", with_fields(preview, action="apply", reason="less")
     )
-    assert applied.location == "/services/web"
     by_form = await revision(running)
+    assert applied.location == f"/services/web?done={by_form['number']}"
+    told = f"in force as revision {by_form['number']}"
+    assert told in (await ada.get(applied.location)).words
     assert (by_form["author"], by_form["origin"], by_form["reason"]) == (
         "ada-of-the-forms", "console", "less",
     )  # fmt: skip
@@ -192,12 +194,84 @@ async def test_a_private_key_is_sent_once_and_never_shown_again(
     assert secret not in back.text
     hidden = await previewed(ada, "/add-service", fields_of(back.text, action="/add-service"))
     done = await send(ada, "/add-service", with_fields(hidden, action="apply"))
-    assert done.location == "/services/fresh"
     made = await revision(running)
+    assert done.location == f"/services/fresh?done={made['number']}"
     assert "certificate: my own.pem" in made["text"]
     assert made["files"]["my own.pem"] == hashlib.sha256(key).hexdigest()
     twice = await send(ada, "/add-service", with_fields(hidden, action="apply"))
     assert twice.status in {409, 422}
+
+
+async def test_a_file_that_others_use_is_replaced_only_when_somebody_means_it(
+    ada: Browser, running: Suite, farm: PracticeFarm
+) -> None:
+    start = await ada.get("/add-service?start=exchange-web")
+    fields = with_fields(
+        fields_of(start.text, action="/add-service"),
+        name="fresh", address=running.address, port="13443", names="mail.contoso.example",
+        workloads=["owa"], servers=["cas1"], tls__server_ca="ca.pem", action="preview",
+    )  # fmt: skip
+    other = farm.files["front.pem"] + b"\n"
+    page = await send(ada, "/add-service", fields, file__tls__certificate=("front.pem", other))
+    assert page.status == 200, page.words
+    assert "They get the file you sent too: service web" in page.words
+    assert page.words.count("mail.contoso.example, autodiscover.contoso.example; valid until") >= 2
+    before = await revision(running)
+    hidden = fields_of(page.text, action="/add-service")
+    refused = await send(ada, "/add-service", with_fields(hidden, action="apply"))
+    assert (refused.status, "Say below that you mean it" in refused.words) == (409, True)
+    assert await revision(running) == before
+
+    back = await send(ada, "/add-service", with_fields(hidden, action="back"))
+    renamed = with_fields(
+        fields_of(back.text, action="/add-service"),
+        tls__certificate="front-2.pem", action="preview",
+    )  # fmt: skip
+    page = await send(ada, "/add-service", renamed, file__tls__certificate=("front.pem", other))
+    assert page.status == 200, page.words
+    assert "They get the file you sent too" not in page.words
+    both = fields_of(page.text, action="/add-service")
+    await send(ada, "/add-service", with_fields(both, action="apply"))
+    kept = (await revision(running))["files"]
+    assert kept["front.pem"] == before["files"]["front.pem"]
+    assert kept["front-2.pem"] == hashlib.sha256(other).hexdigest()
+    await running.post(f"/revisions/{before['number']}/rollback")
+
+    hidden = await previewed(
+        ada, "/add-service", fields, file__tls__certificate=("front.pem", other)
+    )
+    await send(ada, "/add-service", with_fields(hidden, replaces="front.pem", action="apply"))
+    made = await revision(running)
+    assert made["files"]["front.pem"] == hashlib.sha256(other).hexdigest()
+
+
+async def test_that_a_change_is_done_is_told_only_of_a_fresh_one_of_ones_own(
+    ada: Browser, running: Suite
+) -> None:
+    await running.post("/servers/cas1/drain", {"service": "web"})
+    number = (await revision(running))["number"]
+    await running.post("/servers/cas1/resume", {"service": "web"})
+    for claimed in (number, number + 999):
+        for page in ("/services/web", "/servers/cas1", "/services", "/servers", "/start"):
+            assert "It is in force" not in (await ada.get(f"{page}?done={claimed}")).words
+    assert "is in force." not in (await ada.get(f"/history/{number}?done=true")).words
+
+
+async def test_a_removal_takes_only_a_plain_reason_and_keeps_it(
+    ada: Browser, running: Suite
+) -> None:
+    path = "/services/imap/remove"
+    before = await revision(running)
+    fields = fields_of((await ada.get(path)).text, action=path)
+    page = await send(ada, path, with_fields(fields, reason="x" * 501, action="apply"))
+    assert (page.status, "at most 500 characters" in page.words) == (422, True)
+    page = await send(ada, path, with_fields(fields, reason="a\x1b[2Jb", action="apply"))
+    assert page.status == 422
+    assert await revision(running) == before
+    other = with_fields(fields, parent="0", reason="old hardware", action="apply")
+    again = await send(ada, path, other)
+    assert dict(fields_of(again.text, action=path))["reason"] == "old hardware"
+    assert await revision(running) == before
 
 
 async def test_files_of_one_person_are_no_others(
@@ -243,11 +317,12 @@ async def test_a_server_comes_and_goes_by_form(ada: Browser, running: Suite) -> 
     )  # fmt: skip
     hidden = await previewed(ada, "/add-server", fields)
     done = await send(ada, "/add-server", with_fields(hidden, action="apply"))
-    assert done.location == "/servers/cas9"
+    assert done.location.startswith("/servers/cas9?done=")
     path = "/servers/cas9/remove"
     hidden = await previewed(ada, path, fields_of((await ada.get(path)).text, action=path))
     done = await send(ada, path, with_fields(hidden, action="apply"))
-    assert done.location == "/servers"
+    assert done.location == f"/servers?done={(await revision(running))['number']}"
+    assert "in force as revision" in (await ada.get(done.location)).words
     assert "cas9" not in (await revision(running))["text"]
 
 
@@ -316,8 +391,9 @@ async def test_the_platform_file_is_edited_as_text(
         ada, path, with_fields(fields, text=new), file__files=("newer.pem", farm.files["front.pem"])
     )
     done = await send(ada, path, with_fields(hidden, action="apply", reason="by hand"))
-    assert done.location == path
     after = await revision(running)
+    assert done.location == f"{path}?done={after['number']}"
+    assert "in force as revision" in (await ada.get(done.location)).words
     assert (after["text"], after["reason"], after["origin"]) == (new, "by hand", "console")
     assert (await ada.get("/platform-file/download")).text == new
 

@@ -22,6 +22,7 @@ from switchover.balance.statistics.series import Lines, Span, began_at, make_ser
 from switchover.balance.work import history, revisions, views
 from switchover.balance.work.cycle import NOTHING_APPLIED, CycleReport
 from switchover.directory.access.role import Role
+from switchover.edges.console.done_notice import FRESH
 from switchover.errors import Unavailable
 
 SERVERS = {"cas1": server(1, site="brussels"), "cas2": server(2, site="ghent"), "spare": server(3)}
@@ -286,7 +287,16 @@ async def test_a_change_is_done_with_its_reason_and_leads_back(
     assert done.asked["state"] is AdminState.DRAIN
     intent = done.asked["intent"]
     assert (intent.actor.name, intent.origin, intent.reason) == ("ada", Origin.CONSOLE, "new disk")
+    made = SimpleNamespace(author="ada", created_at=clock.now())
+
+    async def find(*_: Any) -> Any:
+        return made
+
+    monkeypatch.setattr(history, "get_revision", find)
     assert "revision 7" in (await page(desk, "/services/web?done=7")).text
+    for changed in ({"author": "eve"}, {"created_at": clock.now() - FRESH}):
+        monkeypatch.setattr(made, *next(iter(changed.items())))
+        assert "revision 7" not in (await page(desk, "/services/web?done=7")).text
     everywhere = await post(desk, "/servers/cas2/change", {"action": "resume"})
     assert everywhere.headers["location"] == "/servers/cas2?done=7"
 

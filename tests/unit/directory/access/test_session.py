@@ -48,6 +48,13 @@ def test_no_session_outlives_its_limit_whatever_is_done_in_it() -> None:
     assert not busy.is_valid(LIMITS, after(hours=12))
 
 
+def test_what_is_left_of_a_session_is_told_by_the_nearer_limit() -> None:
+    assert FRESH.left(LIMITS, after(minutes=10)) == timedelta(minutes=20)
+    busy = replace(FRESH, seen_at=after(hours=11, minutes=59))
+    assert busy.left(LIMITS, after(hours=11, minutes=59, seconds=30)) == timedelta(seconds=30)
+    assert FRESH.left(LIMITS, after(minutes=31)) < timedelta()
+
+
 def test_an_ended_session_is_over() -> None:
     assert not replace(FRESH, ended_at=NOW).is_valid(LIMITS, NOW)
 

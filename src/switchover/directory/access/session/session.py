@@ -76,6 +76,10 @@ class Session:
             return now - self.made_at < timedelta(seconds=CODE_SECONDS)
         return now - self.made_at < limits.absolute and now - self.seen_at < limits.idle
 
+    def left(self, limits: Limits, now: datetime) -> timedelta:
+        """Return how long it lasts when nobody uses it any more; negative when it is over."""
+        return min(self.made_at + limits.absolute, self.seen_at + limits.idle) - now
+
     def is_stale(self, now: datetime) -> bool:
         """True when ``seen_at`` should be written anew."""
         return now - self.seen_at >= timedelta(seconds=TOUCH_SECONDS)

@@ -65,7 +65,7 @@
     document.documentElement.dataset.theme = theme;
     const body = new URLSearchParams(new FormData(form, event.submitter));
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    if (answer.type !== "opaqueredirect" && !answer.ok) window.location.reload();
+    if (answer.type !== "opaqueredirect" && !answer.ok && answer.status !== 401) window.location.reload();
   }, true);
 
   // An address holds only what was chosen.

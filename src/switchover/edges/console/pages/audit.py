@@ -28,6 +28,7 @@ from switchover.edges.console.table import (
     read_query,
 )
 from switchover.errors import InvalidInput
+from switchover.model.wording import is_plain
 
 router = APIRouter()
 
@@ -82,8 +83,17 @@ async def list_entries(request: Request, suite: Suite, person: Admin) -> Respons
 @router.get("/audit/proof", response_class=HTMLResponse)
 async def prove(request: Request, suite: Suite, person: Admin) -> HTMLResponse:
     """Read the whole log and show what is wrong with it; changes nothing."""
+    return await _proof(request, suite, person)
+
+
+async def _proof(
+    request: Request, suite: Suite, person: Admin, *, fault: str = "", reason: str = ""
+) -> HTMLResponse:
     verdict = verdict_body(await work.verify(suite.database))
-    return render(request, person, "audit_proof.html", verdict=verdict)
+    return render(
+        request, person, "audit_proof.html", status=422 if fault else 200,
+        verdict=verdict, fault=fault, reason=reason,
+    )  # fmt: skip
 
 
 @router.post("/audit/proof")
@@ -94,6 +104,9 @@ async def accept(
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Accept what is wrong now, for a reason."""
+    if not (reason.strip() and is_plain(reason)):
+        fault = "say in one plain line why the log is as it is: nobody can tell later"
+        return await _proof(request, suite, person, fault=fault, reason=reason)
     await work.accept(suite.database, actor=person.actor, reason=reason)
     return see_other(request, "/audit/proof")
 

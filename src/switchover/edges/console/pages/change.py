@@ -19,6 +19,7 @@ from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.api.shapes import Reason
 from switchover.edges.console.access import Operator, Person
+from switchover.edges.console.done_notice import done_path
 from switchover.edges.console.page import path_word, render, see_other
 from switchover.errors import InvalidInput
 
@@ -180,7 +181,7 @@ async def change_server(
         if change.service
         else f"/servers/{path_word(server)}"
     )
-    return see_other(request, f"{page}?done={outcome.number if outcome.diff else 0}")
+    return see_other(request, done_path(page, outcome))
 
 
 def needs_care(wanted: Wanted, preview: Preview) -> bool:

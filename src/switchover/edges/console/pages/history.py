@@ -18,6 +18,7 @@ from switchover.edges.api.listing import Format, Listing, Row
 from switchover.edges.api.revisions import REVISION
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Admin, Person, Viewer
+from switchover.edges.console.done_notice import done_by
 from switchover.edges.console.numbered_diff import read_diff
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
@@ -140,7 +141,7 @@ async def show_revision(
         is_cut=len(revision.text) > MOST_TEXT,
         may_roll_back=person.actor.role.includes(Role.ADMIN),
         origins=_DOORS,
-        done=done == "true",
+        done=done == "true" and await done_by(suite, person, number) is not None,
     )
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from switchover.balance.snapshot_lines import ServiceLine, Word
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import render
@@ -91,7 +92,9 @@ async def show_overview(
 
 
 @router.get("/services", response_class=HTMLResponse)
-async def list_services(request: Request, suite: Suite, hub: LiveHub, person: Viewer) -> Response:
+async def list_services(
+    request: Request, suite: Suite, hub: LiveHub, person: Viewer, done: Done = None
+) -> Response:
     """Return the list of services, or a file of it."""
     query = read_query(SERVICES, request.query_params)
     snapshot = await suite.board.look()
@@ -107,8 +110,9 @@ async def list_services(request: Request, suite: Suite, hub: LiveHub, person: Vi
     table = cut(query, found, keys=_KEYS)
     live = await hub.show(snapshot, *_line_topics(table.rows))
     return render(
-        request, person, "services.html", snapshot=snapshot, query=query, table=table, live=live
-    )
+        request, person, "services.html", snapshot=snapshot, query=query, table=table, live=live,
+        done=await done_by(suite, person, done),
+    )  # fmt: skip
 
 
 def _fitting(lines: Sequence[ServiceLine], text: str | None) -> list[ServiceLine]:

@@ -16,6 +16,7 @@ from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin, Person, Viewer
 from switchover.edges.console.block_change import reason_fault, told
+from switchover.edges.console.done_notice import Done, done_by, done_path
 from switchover.edges.console.form.field import FieldFault, FormField
 from switchover.edges.console.form.values import Values
 from switchover.edges.console.page import render, see_other
@@ -27,6 +28,7 @@ from switchover.edges.console.posted_form import (
     read_posted,
     sent_files,
 )
+from switchover.edges.console.replaced_file import not_ticked, replaced_files
 from switchover.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -70,11 +72,7 @@ class Edited:
             return self.page(basis, files=files, faults=faults, status=422)
         try:
             if action == "apply" and self.values.get("parent") == str(basis.number):
-                await self._apply(basis, files, dry_run=False)
-                find_uploads(self.request).drop(
-                    self.person.actor.name, [item.key for item in files]
-                )  # fmt: skip
-                return see_other(self.request, "/platform-file")
+                return await self._make(basis, files)
             return await self._preview(basis, files, is_other=action == "apply")
         except InvalidInput as error:
             told = [FieldFault(field="", message=str(problem)) for problem in error.problems] or [
@@ -83,6 +81,14 @@ class Edited:
             return self.page(basis, files=files, faults=told, status=422)
         except Conflict as error:
             return self.page(basis, files=files, notice=str(error), status=409)
+
+    async def _make(self, basis: Basis, files: list[SentFile]) -> Response:
+        uploads = find_uploads(self.request)
+        if not_ticked(replaced_files(basis, contents(uploads, self.person, files)), self.values):
+            return await self._preview(basis, files, is_other=False, status=409)
+        outcome = await self._apply(basis, files, dry_run=False)
+        uploads.drop(self.person.actor.name, [item.key for item in files])
+        return see_other(self.request, done_path("/platform-file", outcome))
 
     def page(
         self,
@@ -97,22 +103,26 @@ class Edited:
         return render(
             self.request, self.person, "platform_file.html", block="content", status=status,
             text=self.values.get("text"), parent=basis.number, may_edit=True, sent=files,
-            all_faults=faults or [], notice=notice, files_field=FILES, values=self.values,
+            all_faults=faults or [], notice=notice, done=None, files_field=FILES, values=self.values,
             known_files=tuple(sorted(basis.wish.files)) if basis.wish else (),
         )  # fmt: skip
 
-    async def _preview(self, basis: Basis, files: list[SentFile], *, is_other: bool) -> Response:
+    async def _preview(
+        self, basis: Basis, files: list[SentFile], *, is_other: bool, status: int = 200
+    ) -> Response:
         outcome = await self._apply(basis, files, dry_run=True)
         overrides = basis.wish.overrides if basis.wish else Overrides()
         ahead = await foresee(
             self.suite.balance, basis, self.values.get("text"), overrides, outcome.findings
         )
+        held = contents(find_uploads(self.request), self.person, files)
+        warned = {"replaced": replaced_files(basis, held), "is_not_ticked": status == 409}
         return render(
-            self.request, self.person, "change_preview.html", block="content",
+            self.request, self.person, "change_preview.html", block="content", status=status,
             title="Change the platform file", path=self.request.url.path, parent=basis.number,
             crumbs=(("Platform file", "/platform-file"),), hidden=hidden_pairs(self.values),
             sent=files, is_other=is_other, is_removal=False, reason=self.values.get("reason"),
-            **told(outcome, ahead),
+            **{**told(outcome, ahead), **warned},
         )  # fmt: skip
 
     async def _apply(self, basis: Basis, files: list[SentFile], *, dry_run: bool) -> Outcome:
@@ -134,12 +144,15 @@ def with_line_ends_of(text: str, edited: str) -> str:
 
 
 @router.get("/platform-file", response_class=HTMLResponse)
-async def show_platform_file(request: Request, suite: Suite, person: Viewer) -> Response:
+async def show_platform_file(
+    request: Request, suite: Suite, person: Viewer, done: Done = None
+) -> Response:
     """Show the platform file in force; who may change it can do so here."""
     basis = await load_basis(suite.balance)
     return render(
         request, person, "platform_file.html", block="content",
         text=basis.text or FIRST_TEXT, parent=basis.number, sent=[], all_faults=[], notice="",
+        done=await done_by(suite, person, done),
         may_edit=person.actor.role.includes(Role.ADMIN), files_field=FILES, values=Values(),
         known_files=tuple(sorted(basis.wish.files)) if basis.wish else (),
     )  # fmt: skip

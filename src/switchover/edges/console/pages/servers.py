@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from switchover import clock
@@ -16,6 +16,7 @@ from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
@@ -72,7 +73,9 @@ _CONNECTION = ("client", "service", "workload", "age", "seconds")
 
 
 @router.get("/servers", response_class=HTMLResponse)
-async def list_servers(request: Request, suite: Suite, hub: LiveHub, person: Viewer) -> Response:
+async def list_servers(
+    request: Request, suite: Suite, hub: LiveHub, person: Viewer, done: Done = None
+) -> Response:
     """Return the list of servers, the worst first, or a file of it."""
     query = read_query(SERVERS, request.query_params)
     snapshot = await suite.board.look()
@@ -86,7 +89,8 @@ async def list_servers(request: Request, suite: Suite, hub: LiveHub, person: Vie
     table = cut(query, found, keys=_KEYS)
     topics = [Topic(Kind.SERVER_LINE, line.name) for line in table.rows]
     live = await hub.show(snapshot, *topics)
-    return render(request, person, "servers.html", query=query, table=table, live=live)
+    told = await done_by(suite, person, done)
+    return render(request, person, "servers.html", query=query, table=table, live=live, done=told)
 
 
 def _fitting(lines: tuple[ServerLine, ...], filters: Mapping[str, str]) -> list[ServerLine]:
@@ -121,7 +125,7 @@ async def show_server(
     hub: LiveHub,
     person: Viewer,
     server: str,
-    done: Annotated[int | None, Query(ge=0, le=2**31)] = None,
+    done: Done = None,
 ) -> HTMLResponse:
     """Return a server: its state in each pool, who drains it, what happened to it lately."""
     snapshot = await require_wish(suite.board)
@@ -138,7 +142,7 @@ async def show_server(
         cells=snapshot.server_cells(server),
         live=live,
         events=events,
-        done=done,
+        done=await done_by(suite, person, done),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from switchover.balance.snapshot import Snapshot
@@ -14,6 +14,7 @@ from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
@@ -53,7 +54,7 @@ async def show_service(
     service: str,
     span: Span = Span.DAY,
     by: Lines = Lines.WORKLOAD,
-    done: Annotated[int | None, Query(ge=0, le=2**31)] = None,
+    done: Done = None,
 ) -> HTMLResponse:
     """Return a service as it is now, and where its charts come from."""
     snapshot = await require_wish(suite.board)
@@ -73,7 +74,7 @@ async def show_service(
         span=span,
         spans=SCALES,
         by=by,
-        done=done,
+        done=await done_by(suite, person, done),
     )
 
 
