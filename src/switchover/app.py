@@ -13,7 +13,7 @@ import logging
 import os
 import pwd
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,6 @@ from switchover.balance.work.parts import BalancerParts
 from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
-from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from switchover.balance.overrides import Target
+    from switchover.directory.access.memory import TokenMemory
     from switchover.wire.haproxy.binary import EngineVersion
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,11 @@ class Switchover:
     """How to reach the embedded server as its owner; None with a database of somebody else's."""
     access: AccessParts
     provider: IdentityProvider | None = None
-    tokens: TokenMemory = field(default_factory=TokenMemory)
+
+    @property
+    def tokens(self) -> TokenMemory:
+        """The tokens that were used lately."""
+        return self.access.tokens
 
 
 @asynccontextmanager
@@ -264,6 +268,7 @@ async def _open_balancer(
         access=AccessParts(
             database=database,
             refusals=refusals,
+            issuer=settings.oidc.issuer if settings.oidc else None,
             sealer=sealer,
             limits=Limits(
                 idle=timedelta(minutes=settings.session_idle_minutes),

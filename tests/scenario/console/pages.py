@@ -26,7 +26,13 @@ ADDRESSES = {
 """Pages that show nothing without a question."""
 UNSIGNED = ("/sign-in", "/first-run")
 """Pages for those who are not signed in."""
-ON_THE_WAY = ("/first-run", "/sign-in/code", "/sign-in/oidc/callback", "/account/second-factor")
+ON_THE_WAY = (
+    "/first-run",
+    "/sign-in/code",
+    "/sign-in/oidc/callback",
+    "/account/second-factor",
+    "/tokens/{token_id}/revoke",
+)
 """Pages that can only be come to; the stories that lead there look at them."""
 
 
