@@ -98,6 +98,8 @@ class Switchover:
     """How to reach the embedded server as its owner; None with a database of somebody else's."""
     access: AccessParts
     provider: IdentityProvider | None = None
+    audit_exposure: str = ""
+    """Why the application could change the audit log, as far as that is known; "" when it can not."""
 
     @property
     def tokens(self) -> TokenMemory:
@@ -349,11 +351,18 @@ async def _tell_first_code(access: AccessParts) -> None:
 
 
 async def look_at_audit(switchover: Switchover) -> None:
-    """See that the audit log goes on where it ended, and make it an event when it does not."""
+    """See that the audit log goes on where it ended and what guards it; an event when something is wrong."""
     trouble = await audit.catch_up(switchover.database)
     if trouble:
         logger.error("audit=broken reason=%s", trouble)
         switchover.events.add(Event(kind="audit-broken", severity=Severity.ERROR, cause=trouble))
+    exposure = await audit.find_exposure(switchover.database)
+    if exposure and exposure != switchover.audit_exposure:
+        logger.warning("audit=exposed reason=%s", exposure)
+        switchover.events.add(
+            Event(kind="audit-exposed", severity=Severity.WARNING, cause=exposure)
+        )
+    switchover.audit_exposure = exposure
 
 
 async def renew_local_token(switchover: Switchover) -> None:

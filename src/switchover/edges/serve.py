@@ -16,6 +16,7 @@ import uvicorn
 
 from switchover.app import open_switchover, require_unserved
 from switchover.edges.api.server import create_app
+from switchover.edges.connections import Connections, bounded, most_files
 from switchover.edges.own_names import address_to_open, names_of
 from switchover.edges.tls import ConsoleTls
 from switchover.edges.worker import run_worker
@@ -115,7 +116,15 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
+    known = Connections.of(settings, most_files=most_files())
+    if known.most < settings.api_connections:
+        logger.warning(
+            "connections=%d fewer than the setting's %d: this process may open too few files; raise the "
+            "limit (systemd: LimitNOFILE)",
+            *(known.most, settings.api_connections),
+        )
     config.load()
+    config.http_protocol_class = bounded(known)
     config.ssl = tls.context if tls else None
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))

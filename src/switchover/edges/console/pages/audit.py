@@ -77,7 +77,9 @@ async def list_entries(request: Request, suite: Suite, person: Admin) -> Respons
     rows = await listing.read(_place(query), SPEC.rows + 1)
     following = str(rows[SPEC.rows - 1]["number"]) if len(rows) > SPEC.rows else None
     table = Table(query=query, rows=rows[: SPEC.rows], following=following)
-    return render(request, person, "audit.html", table=table, levels=LEVELS)
+    return render(
+        request, person, "audit.html", table=table, levels=LEVELS, exposure=suite.audit_exposure
+    )
 
 
 @router.get("/audit/proof", response_class=HTMLResponse)
