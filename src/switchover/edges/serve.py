@@ -105,6 +105,7 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
     tls = ConsoleTls(settings) if settings.has_tls else None
     config = uvicorn.Config(
         app,
+        http=bounded(_bounds(settings)),
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
@@ -116,15 +117,7 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    known = Connections.of(settings, most_files=most_files())
-    if known.most < settings.api_connections:
-        logger.warning(
-            "connections=%d fewer than the setting's %d: this process may open too few files; raise the "
-            "limit (systemd: LimitNOFILE)",
-            *(known.most, settings.api_connections),
-        )
     config.load()
-    config.http_protocol_class = bounded(known)
     config.ssl = tls.context if tls else None
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -147,6 +140,18 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         if tls and watching:
             watching.cancel()
             tls.forget()
+
+
+def _bounds(settings: Settings) -> Connections:
+    """Return how many connections there may be; says in the log when it is less than was asked for."""
+    known = Connections.of(settings, most_files=most_files())
+    if known.most < settings.api_connections:
+        logger.warning(
+            "connections=%d fewer than the setting's %d: this process may open too few files; raise the "
+            "limit (systemd: LimitNOFILE)",
+            *(known.most, settings.api_connections),
+        )
+    return known
 
 
 def _watch(tls: ConsoleTls | None) -> asyncio.Task[None] | None:
