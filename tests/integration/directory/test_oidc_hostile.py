@@ -75,8 +75,8 @@ class Double:
 
     async def describe(self, request: web.Request) -> web.Response:
         self.asked += 1
-        if self.is_hanging:
-            await asyncio.sleep(30)
+        while self.is_hanging:
+            await asyncio.sleep(0.02)
         found = {
             "issuer": self.issuer,
             **{name: f"{self.issuer}/{name}" for name in (
