@@ -32,8 +32,8 @@ from console_seed import Size, platform_text, seed, server_addresses, service_na
 from console_visit import NAME, Visitor, list_pages
 from figures import percentile, table, verdict
 from machine import choose_cores, describe, look_busy, wait_until_quiet
-from serving import Serving, serving
-from switchover.settings import read_settings
+from serving import serving
+from switchover.settings import Settings, read_settings
 from switchover.store.embedded import EmbeddedPostgres
 
 PAGE_BAR_MS = 100.0
@@ -115,7 +115,8 @@ def _measure(scratch: Path, plan: Plan) -> dict[str, Any]:
         running.apply(platform_text(plan.size), files)
         applied = time.perf_counter() - began
         running.wait_until_healthy()
-        spent = seed(_superuser(running), plan.size)
+        settings = read_settings({}, data=running.data)
+        spent = seed(_superuser(settings), plan.size, settings)
         print(f"console: applied in {applied:.1f} s, seeded: {spent}", flush=True)
         time.sleep(plan.settle_seconds)
         visitor = Visitor.signed_in(running)
@@ -132,8 +133,7 @@ def _measure(scratch: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _superuser(running: Serving) -> str:
-    settings = read_settings({}, data=running.data)
+def _superuser(settings: Settings) -> str:
     server = EmbeddedPostgres(settings.postgres_dir, settings.postgres_socket_dir)
     database = conninfo_to_dict(server.dsn())["dbname"]
     return make_conninfo(server.superuser_dsn, dbname=database)
