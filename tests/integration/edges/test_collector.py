@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from switchover.balance.overrides import Overrides
-from switchover.balance.work.revisions import read_wish
 from switchover.balance.virtual_service import Balance, VirtualService
+from switchover.balance.work.revisions import read_wish
 from switchover.edges import worker
 from switchover.model.platform_file.read import PlatformFile
 from switchover.model.platform_file.tree import Tree
