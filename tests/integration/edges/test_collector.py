@@ -14,7 +14,6 @@ from switchover.balance.virtual_service import Balance, VirtualService
 from switchover.balance.work.revisions import read_wish
 from switchover.edges import worker
 from switchover.model.platform_file.read import PlatformFile
-from switchover.model.platform_file.tree import Tree
 from switchover.model.server import Server
 
 TEXT = """\
@@ -41,7 +40,7 @@ class Kept(tuple[int, ...]):
 
 
 def kept() -> Kept:
-    kinds = (Tree, PlatformFile, Balance, VirtualService, Server)
+    kinds = (PlatformFile, Balance, VirtualService, Server)
     found = [type(one) for one in gc.get_objects()]
     return Kept(map(found.count, kinds))
 

@@ -20,9 +20,9 @@ from switchover.errors import SwitchoverError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchover.app import Switchover
     from switchover.directory.access.role import Actor
     from switchover.directory.audit.work import Verdict
-    from switchover.store.pool import Database
 
 logger = logging.getLogger(__name__)
 _FAULT = "it was broken off by a fault of switchover's own; its log says which"
@@ -42,7 +42,7 @@ class Found:
 class Proof:
     """Proofs of one process; ``total`` is about how many entries the one under way will read."""
 
-    database: Database
+    suite: Switchover
     last: Found | None = None
     read: int = 0
     total: int = 0
@@ -79,7 +79,7 @@ class Proof:
         started = clock.monotonic()
         verdict, trouble = None, ""
         try:
-            self.total = await work.count_entries(self.database)
+            self.total = await work.count_entries(self.suite.database)
             verdict = verdict_body(await self._verdict(actor, reason))
         except SwitchoverError as error:
             trouble = str(error)
@@ -93,8 +93,8 @@ class Proof:
 
     async def _verdict(self, actor: Actor | None, reason: str) -> Verdict:
         if actor is None:
-            return await work.verify(self.database, tell=self._hear)
-        return await work.accept(self.database, actor=actor, reason=reason, tell=self._hear)
+            return await work.verify(self.suite.database, tell=self._hear)
+        return await work.accept(self.suite.database, actor=actor, reason=reason, tell=self._hear)
 
     def _hear(self, read: int) -> None:
         self.read = read

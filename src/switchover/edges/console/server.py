@@ -69,7 +69,7 @@ def add_console(app: FastAPI) -> None:
     shipped_assets()
     app.state.uploads = Uploads()
     app.state.live = Hub(app.state.switchover)
-    app.state.proof = Proof(database=app.state.switchover.database)
+    app.state.proof = Proof(suite=app.state.switchover)
     for known in (SwitchoverError, RequestValidationError, HTTPException, 400, 404, 405, Exception):
         for_programs = app.exception_handlers[known]
         app.add_exception_handler(known, _by_reader(for_programs))
