@@ -55,7 +55,7 @@ class Visitor:
         visitor = cls(host=url.hostname or "", port=url.port or 80, cookies={})
         _make_account(running, name)
         page = visitor.get("/sign-in").decode()
-        form = {"name": name, "password": PASSWORD, "csrf": _hidden(page, "csrf"), "next": "/"}
+        form = {"name": name, "password": PASSWORD, "csrf": hidden(page, "csrf"), "next": "/"}
         visitor.post("/sign-in", form)
         if b"sign-in" in visitor.get("/"):
             raise SystemExit("the console did not let us in")
@@ -69,6 +69,10 @@ class Visitor:
             for number in range(-(-consoles // MOST_OF_SESSION))
         ]
         return [people[number // MOST_OF_SESSION] for number in range(consoles)]
+
+    def beside(self) -> Visitor:
+        """Return another visitor with the same session and a connection of their own."""
+        return Visitor(host=self.host, port=self.port, cookies=self.cookies)
 
     def get(self, path: str) -> bytes:
         """Return a page; ends the benchmark when there is none."""
@@ -104,7 +108,8 @@ class Visitor:
         return content
 
 
-def _hidden(page: str, name: str) -> str:
+def hidden(page: str, name: str) -> str:
+    """Return what a form of a page carries along under this name."""
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     return found[1] if found else ""
 

@@ -21,6 +21,7 @@ from switchover.balance.snapshot_lines import (
     ServerLine,
     ServiceLine,
     Word,
+    server_level,
 )
 from switchover.balance.status_words import (
     LEVELS,
@@ -265,8 +266,32 @@ class Snapshot:
     @cached_property
     def server_counts(self) -> tuple[int, int]:
         """How many servers serve in all their pools, or are out on purpose, and how many there are in pools."""
-        tallies = [self._tally(places) for places in self.roster.by_server.values()]
+        tallies = self._server_tallies.values()
         return sum(tally.up + tally.out == tally.total for tally in tallies), len(tallies)
+
+    @cached_property
+    def _server_tallies(self) -> dict[str, Tally]:
+        return {name: self._tally(places) for name, places in self.roster.by_server.items()}
+
+    def server_word(self, server: Server) -> Word:
+        """Return the state of a server as a whole."""
+        tally = self._server_tallies.get(server.name)
+        return tally.word if tally else Word.UNUSED
+
+    def server_rank(self, server: Server) -> int:
+        """Return how much a server should worry, 0 the most."""
+        return RANKS[server_level(self.server_word(server))]
+
+    def server_connections(self, server: Server) -> int:
+        """Return how many connections a server has in all its pools."""
+        places = self.roster.by_server.get(server.name, ())
+        return sum(row.sessions_now for place in places if (row := self.rows.get(place.key)))
+
+    def server_rate(self, server: Server) -> float | None:
+        """Return what comes to a server a second in all its pools, None before it could be measured."""
+        places = self.roster.by_server.get(server.name, ())
+        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
+        return sum(rates) if rates else None
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
@@ -311,29 +336,21 @@ class Snapshot:
 
     def server_line(self, server: Server) -> ServerLine:
         """Return a server in one line."""
-        places = self.roster.by_server.get(server.name, ())
-        tally = self._tally(places)
-        rows = [row for place in places if (row := self.rows.get(place.key)) is not None]
-        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
+        tally = self._server_tallies.get(server.name) or self._tally(())
         is_well = tally.up + tally.out == tally.total and not tally.uneasy
         return ServerLine(
             name=server.name,
             address=server.address,
             site=server.site or "",
             runs=server.runs,
-            word=tally.word if places else Word.UNUSED,
+            word=self.server_word(server),
             up=tally.up,
             total=tally.total,
             ordered_out=tally.out,
-            connections=sum(row.sessions_now for row in rows),
-            rate=sum(rates) if rates else None,
+            connections=self.server_connections(server),
+            rate=self.server_rate(server),
             reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
-
-    @cached_property
-    def server_lines(self) -> tuple[ServerLine, ...]:
-        """Return every server in one line each, in the order of the platform file."""
-        return tuple(self.server_line(server) for server in self.servers.values())
 
 
 def make_roster(balance: Balance) -> Roster:

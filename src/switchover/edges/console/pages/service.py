@@ -23,6 +23,7 @@ from switchover.edges.console.table import (
     Column,
     Filter,
     FilterKind,
+    ListQuery,
     ListSpec,
     cut,
     read_query,
@@ -33,7 +34,9 @@ from switchover.errors import NotFound
 router = APIRouter(include_in_schema=False)
 
 GRID_ROWS = 50
-"""Servers on one page of the grid."""
+GRID_CELLS = 200
+"""On one page of the grid: a service of many workloads shows fewer servers, but GRID_LEAST at the least."""
+GRID_LEAST = 10
 _COUNTED = ("requests", "errors", "response_ms", "sessions")
 _EXPORTED = ("at", "line", *_COUNTED)
 
@@ -59,8 +62,9 @@ async def show_service(
     """Return a service as it is now, and where its charts come from."""
     snapshot = await require_wish(suite.board)
     found = _find(snapshot, service)
-    query = read_query(_grid_spec(service), request.query_params)
-    table = cut(query, _reals(snapshot, found, query.get("q") or ""))
+    pools = found.pools()
+    query = read_query(_grid_spec(service, len(pools)), request.query_params)
+    table = cut(query, _reals(snapshot, found, query))
     rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
     live = await hub.show(snapshot, Topic(Kind.SERVICE, service), *rows)
     return render(
@@ -68,7 +72,7 @@ async def show_service(
         person,
         "service.html",
         service=found,
-        pools=found.pools(),
+        pools=pools,
         live=live,
         table=table,
         span=span,
@@ -78,20 +82,21 @@ async def show_service(
     )
 
 
-def _grid_spec(service: str) -> ListSpec:
+def _grid_spec(service: str, pools: int) -> ListSpec:
     return ListSpec(
         path=f"/services/{path_word(service)}",
         columns=(),
         filters=(Filter(key="q", title="Server"),),
         exports=(),
-        rows=GRID_ROWS,
+        rows=max(GRID_LEAST, min(GRID_ROWS, GRID_CELLS // pools)),
     )
 
 
-def _reals(snapshot: Snapshot, service: VirtualService, part: str) -> list[RealServer]:
+def _reals(snapshot: Snapshot, service: VirtualService, query: ListQuery) -> list[RealServer]:
     """Return the servers to show: as in the platform file, or if they fill pages, the worst first."""
-    found = [real for real in service.servers if part.casefold() in real.name]
-    if len(service.servers) > GRID_ROWS:
+    part = (query.get("q") or "").casefold()
+    found = [real for real in service.servers if part in real.name.casefold()]
+    if len(service.servers) > query.spec.rows:
         found.sort(key=lambda real: snapshot.rank_of(service.name, real.name))
     return found
 
