@@ -171,8 +171,9 @@ class Board:
         while self._is_watched():
             started = clock.monotonic()
             self._news.clear()
-            await self._look_once()
-            took = clock.monotonic() - started
+            made = await self._look_once()
+            # Waiting in vain for an engine costs nobody anything; that it is back is told by nothing else.
+            took = clock.monotonic() - started if made.engine_answers else 0.0
             await asyncio.sleep(CALM_SECONDS)
             pause = max(PAUSE_SECONDS, SHARE * took) - CALM_SECONDS
             with contextlib.suppress(TimeoutError):
