@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.xdist_group("console"),
     pytest.mark.timeout(180),
 ]
-PATIENCE_MS = 20_000.0
+PATIENCE_MS = 40_000.0
 OLD = re.compile(r"^old, as of \d\d:\d\d$")
 
 
