@@ -34,6 +34,13 @@ _EVENT_FILTERS = {
         ),
         %(before)s
     )""",
+    "beyond": """(at, id) > (
+        coalesce(
+            (select b.at from event b where b.id >= %(beyond)s order by b.id limit 1),
+            'infinity'
+        ),
+        %(beyond)s
+    )""",
     "after": "id > %(after)s",
     "since": "at >= %(since)s",
     "until": "at < %(until)s",
@@ -98,22 +105,27 @@ async def latest_number(connection: AsyncConnection[Any]) -> int | None:
 
 
 async def list_revisions(
-    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+    connection: AsyncConnection[Any],
+    *,
+    filters: Mapping[str, object],
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[dict[str, Any]]:
     """Return revisions without text, newest first.
 
-    ``filters`` may hold before, author, verb, and parts of texts in any case: ``author_part``, and ``words``
-    of the reason or summary.
+    ``filters`` may hold before, beyond (later ones), author, verb, and parts of texts in any case:
+    ``author_part``, and ``words`` of the reason or summary.
     """
-    keys = ("before", "author", "verb", "author_part", "words")
+    keys = ("before", "beyond", "author", "verb", "author_part", "words")
     values = {key: filters.get(key) for key in keys}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            """
+            f"""
             -- history page; no lock
             select number, parent, author, origin, verb, reason, created_at, summary
             from revision
             where (%(before)s::bigint is null or number < %(before)s)
+              and (%(beyond)s::bigint is null or number > %(beyond)s)
               and (%(author)s::text is null or author = %(author)s)
               and (%(verb)s::text is null or verb = %(verb)s)
               and (
@@ -124,9 +136,9 @@ async def list_revisions(
                 %(words)s::text is null
                 or position(lower(%(words)s) in lower(reason || ' ' || summary)) > 0
               )
-            order by number desc
+            order by number {"" if oldest_first else "desc"}
             limit %(limit)s
-            """,
+            """,  # noqa: S608 - one of two constant words
             {**values, "limit": limit},
         )
         return await cursor.fetchall()
@@ -258,13 +270,19 @@ async def insert_events(
 
 
 async def list_events(
-    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+    connection: AsyncConnection[Any],
+    *,
+    filters: Mapping[str, object],
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[dict[str, Any]]:
     """Return events, newest first; ``filters`` may hold the keys of _EVENT_FILTERS.
 
-    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen. A list
-    of names instead of one means any of them.
+    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen;
+    ``beyond`` is that of the last row of a page whose oldest stand first. A list of names instead of one
+    means any of them.
     """
+    way = "" if oldest_first else "desc"
     values = {key: filters[key] for key in _EVENT_FILTERS if filters.get(key) is not None}
     clauses = "\n  and ".join(
         f"{key} = any(%({key})s)" if isinstance(value, list) else _EVENT_FILTERS[key]
@@ -279,7 +297,7 @@ async def list_events(
             select id, at, kind, severity, service, workload, server, cause, detail
             from event
             where {clauses or "true"}
-            order by at desc, id desc
+            order by at {way}, id {way}
             limit %(limit)s
             """,  # noqa: S608 - the clauses are those above; values are parameters
             {**values, "limit": limit},

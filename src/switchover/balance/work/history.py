@@ -30,11 +30,13 @@ SUM_SECONDS = 30.0
 
 
 async def list_revisions(
-    parts: BalancerParts, *, filters: Mapping[str, object], limit: int
+    parts: BalancerParts, *, filters: Mapping[str, object], limit: int, oldest_first: bool = False
 ) -> list[dict[str, Any]]:
     """Return revisions without text, newest first; ``filters`` are those of the query."""
     async with parts.database.transaction() as connection:
-        return await queries.list_revisions(connection, filters=filters, limit=limit)
+        return await queries.list_revisions(
+            connection, filters=filters, limit=limit, oldest_first=oldest_first
+        )
 
 
 async def get_revision(parts: BalancerParts, number: int) -> Revision:
@@ -63,11 +65,13 @@ async def get_difference(parts: BalancerParts, older: int, newer: int) -> str:
 
 
 async def list_events(
-    parts: BalancerParts, *, filters: Mapping[str, object], limit: int
+    parts: BalancerParts, *, filters: Mapping[str, object], limit: int, oldest_first: bool = False
 ) -> list[dict[str, Any]]:
-    """Return events, newest first."""
+    """Return events, newest first; ``filters`` are those of the query."""
     async with parts.database.transaction() as connection:
-        return await queries.list_events(connection, filters=filters, limit=limit)
+        return await queries.list_events(
+            connection, filters=filters, limit=limit, oldest_first=oldest_first
+        )
 
 
 async def list_terminations(

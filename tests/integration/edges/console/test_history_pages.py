@@ -103,6 +103,23 @@ async def test_pages_of_the_list_go_on_after_a_number(admin: FastAPI, database: 
     assert (await ask(admin, "/history?place=x")).status == 422
 
 
+async def test_the_list_begins_with_the_first_revision_where_somebody_asks_for_that(
+    admin: FastAPI, database: Database
+) -> None:
+    await keep(database, *map(draft, range(1, 61)))
+    first = (await ask(admin, "/history?sort=created_at")).text
+    assert re.findall(r'name="(from|to)" value="(\d)" checked', first) == [
+        ("from", "1"),
+        ("to", "2"),
+    ]
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following
+    second = (await ask(admin, following[1].replace("&amp;", "&"))).text
+    assert re.findall(r">summary (\d+)<", second) == [str(n) for n in range(51, 61)]
+    exported = await ask(admin, "/history?sort=created_at&format=csv")
+    assert [line.split(",")[0] for line in exported.text.splitlines()[1:3]] == ["1", "2"]
+
+
 async def test_one_revision_shows_what_it_changed_its_files_and_wishes(
     admin: FastAPI, database: Database
 ) -> None:

@@ -155,6 +155,8 @@ async def test_lists_are_had_as_files(desk: Desk) -> None:
     servers = await page(desk, "/servers?format=json&q=cas2")
     assert '"cas2"' in servers.text
     assert '"cas1"' not in servers.text
+    ordered = (await page(desk, "/servers?format=csv&sort=-name")).text.splitlines()[1:]
+    assert [line.split(",")[0] for line in ordered] == ["spare", "cas2", "cas1"]
 
 
 async def test_a_service_shows_every_server_of_every_workload(desk: Desk) -> None:
@@ -208,6 +210,15 @@ async def test_a_server_shows_its_workloads_and_what_happened_to_it(desk: Desk) 
         'href="/servers/cas2/change?where=imap/imaps"' in text
     )
     assert "In no service" in (await page(desk, "/servers/spare")).text
+
+
+async def test_the_workloads_of_a_server_are_narrowed_sorted_and_had_as_a_file(desk: Desk) -> None:
+    some = (await page(desk, "/servers/cas2?q=imap")).text
+    assert 'id="imap.imaps/cas2"' in some
+    assert 'id="web.owa/cas2"' not in some
+    lines = (await page(desk, "/servers/cas2?format=csv&sort=workload")).text.splitlines()
+    assert lines[0].startswith("service,workload,server,state,wanted,reason,since,sessions")
+    assert [line.split(",")[1] for line in lines[1:]] == ["activesync", "imaps", "owa"]
 
 
 @pytest.mark.parametrize("target", ["/services/nope", "/servers/nope", "/servers/nope/connections"])

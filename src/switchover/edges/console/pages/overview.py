@@ -22,6 +22,7 @@ from switchover.edges.console.table import (
     FilterKind,
     ListSpec,
     cut,
+    in_order,
     read_query,
 )
 from switchover.edges.console.topic import Kind, Topic
@@ -106,7 +107,8 @@ async def list_services(
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export_rows("services", _EXPORTED, list(map(_exported, found)), query.form)
+        rows = [_exported(line) for line in in_order(query, found, _KEYS)]
+        return export_rows("services", _EXPORTED, rows, query.form)
     table = cut(query, found, keys=_KEYS)
     live = await hub.show(snapshot, *_line_topics(table.rows))
     return render(

@@ -16,6 +16,7 @@ from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import CELL, CELL_KEYS, cell_row
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
@@ -27,6 +28,7 @@ from switchover.edges.console.table import (
     FilterKind,
     ListSpec,
     cut,
+    in_order,
     read_query,
 )
 from switchover.edges.console.topic import Kind, Topic
@@ -85,7 +87,8 @@ async def list_servers(
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export_rows("servers", _EXPORTED, list(map(_exported, found)), query.form)
+        rows = [_exported(line) for line in in_order(query, found, _KEYS)]
+        return export_rows("servers", _EXPORTED, rows, query.form)
     table = cut(query, found, keys=_KEYS)
     topics = [Topic(Kind.SERVER_LINE, line.name) for line in table.rows]
     live = await hub.show(snapshot, *topics)
@@ -126,12 +129,19 @@ async def show_server(
     person: Viewer,
     server: str,
     done: Done = None,
-) -> HTMLResponse:
-    """Return a server: its state in each pool, who drains it, what happened to it lately."""
+) -> Response:
+    """Return a server: its state in each pool, who drains it, what happened to it lately; or a file."""
     snapshot = await require_wish(suite.board)
     found = snapshot.servers.get(server)
     if found is None:
         raise NotFound(f"there is no server {server!r}; the list of servers has all names")
+    query = read_query(_pools_spec(server), request.query_params)
+    cells = snapshot.server_cells(server)
+    part = (query.get("q") or "").casefold()
+    fitting = [cell for cell in cells if part in f"{cell.view.service} {cell.view.pool}"]
+    if query.form:
+        rows = [cell_row(cell) for cell in in_order(query, fitting, CELL_KEYS)]
+        return export_rows(f"server-{server}", CELL, rows, query.form)
     live = await hub.show(snapshot, Topic(Kind.SERVER, server))
     events = await _events(suite, server)
     return render(
@@ -139,10 +149,26 @@ async def show_server(
         person,
         "server.html",
         server=found,
-        cells=snapshot.server_cells(server),
+        cells=cells,
+        query=query,
+        table=cut(query, fitting, keys=CELL_KEYS),
         live=live,
         events=events,
         done=await done_by(suite, person, done),
+    )
+
+
+def _pools_spec(server: str) -> ListSpec:
+    return ListSpec(
+        path=f"/servers/{path_word(server)}",
+        columns=(
+            Column(key="service", title="Service", is_sortable=True),
+            Column(key="workload", title="Workload", is_sortable=True),
+            Column(key="state", title="State", is_sortable=True),
+            Column(key="sessions", title="Now", is_sortable=True),
+            Column(key="change", title="Change"),
+        ),
+        filters=(Filter(key="q", title="Service or workload"),),
     )
 
 
@@ -176,7 +202,8 @@ async def list_connections(request: Request, suite: Suite, person: Viewer, serve
         if part in f"{row['client']} {row['service']} {row['workload']}".casefold()
     ]
     if query.form:
-        return export_rows(f"connections-{server}", _CONNECTION, fitting, query.form)
+        ordered = in_order(query, fitting)
+        return export_rows(f"connections-{server}", _CONNECTION, ordered, query.form)
     table = cut(query, fitting)
     return render(
         request, person, "connections.html", server=server, query=query, table=table,
