@@ -18,9 +18,12 @@ from switchover.balance.snapshot_lines import (
     WORD_LEVELS,
     GridCell,
     PoolLine,
+    Rate,
     ServerLine,
     ServiceLine,
     Word,
+    rate_of,
+    sum_rates,
 )
 from switchover.balance.status_words import (
     LEVELS,
@@ -106,13 +109,16 @@ class Roster:
         default_factory=dict
     )
     by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    seen_inside: frozenset[str] = frozenset()
+    """The services whose requests the engine sees."""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
 class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
-    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``number`` grows with each snapshot. ``rows``, ``rates``, ``errors`` (of the last
+    hour) and ``since`` are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
     before anything was applied: no engine runs then, and none should.
@@ -124,6 +130,7 @@ class Snapshot:
     overrides: Overrides = field(default_factory=Overrides)
     rows: Mapping[Key, Row] = field(default_factory=dict)
     rates: Mapping[Key, float] = field(default_factory=dict)
+    errors: Mapping[Key, int] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
@@ -189,9 +196,10 @@ class Snapshot:
                 place.server,
                 row,
                 self._orders.get(place.key, NO_ORDER),
+                errors=self.errors.get(place.key, 0),
             ),
             since=self.since.get(place.key, 0),
-            rate=self.rates.get(place.key),
+            rate=rate_of(place.service, self.rates.get(place.key)),
         )
 
     def pool_cells(self, service: str) -> tuple[tuple[Pool, tuple[GridCell, ...]], ...]:
@@ -292,7 +300,7 @@ class Snapshot:
             word=self._service_word(service, pools),
             pools=tuple(pools),
             connections=front.sessions_now if front else 0,
-            rate=self.rates.get((service.name, "FRONTEND")),
+            rate=rate_of(service, self.rates.get((service.name, "FRONTEND"))),
         )
 
     def _service_word(self, service: VirtualService, pools: Iterable[PoolLine]) -> Word:
@@ -314,7 +322,6 @@ class Snapshot:
         places = self.roster.by_server.get(server.name, ())
         tally = self._tally(places)
         rows = [row for place in places if (row := self.rows.get(place.key)) is not None]
-        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
         is_well = tally.up + tally.out == tally.total and not tally.uneasy
         return ServerLine(
             name=server.name,
@@ -326,9 +333,18 @@ class Snapshot:
             total=tally.total,
             ordered_out=tally.out,
             connections=sum(row.sessions_now for row in rows),
-            rate=sum(rates) if rates else None,
+            rate=self._rate(places),
             reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
+
+    def _rate(self, places: Iterable[Place]) -> Rate:
+        """Return what is new in some pools together; thousands of servers in each look ask for it."""
+        rates, inside = self.rates, self.roster.seen_inside
+        requests, connections = [], []
+        for place in places:
+            chosen = requests if place.service.name in inside else connections
+            chosen.append(rates.get(place.key))
+        return sum_rates(requests, connections)
 
     @cached_property
     def server_lines(self) -> tuple[ServerLine, ...]:
@@ -354,6 +370,9 @@ def make_roster(balance: Balance) -> Roster:
     return Roster(
         by_service=by_service,
         by_server={name: tuple(places) for name, places in by_server.items()},
+        seen_inside=frozenset(
+            service.name for service in balance.services if service.sees_requests
+        ),
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from switchover.balance.statistics.series import Lines
     from switchover.balance.statistics.span import Per, Position
 
+ERRORS = "connect_errors + response_errors + http_5xx"
+"""One meaning of an error everywhere, as in ``Counters.errors``."""
 _NARROWED = """
       and (%(service)s::text is null or service = %(service)s)
       and (%(workload)s::text is null or workload = %(workload)s)
@@ -114,6 +116,24 @@ async def list_totals(
         return await cursor.fetchall()
 
 
+async def list_errors(
+    connection: AsyncConnection[Any], *, since: datetime
+) -> list[tuple[datetime, tuple[str, str], int]]:
+    """Return the minutes since a moment in which a server had errors: when, pool and server, how many."""
+    cursor = await connection.execute(
+        f"""
+        -- errors of the last hour; no lock
+        select minute, service || '.' || workload, server, ({ERRORS})::bigint
+        from stat_minute
+        where minute >= %s
+          and {ERRORS} > 0
+          and server <> ''
+        """,  # noqa: S608 - constant names
+        (since,),
+    )
+    return [(at, (proxy, server), count) for at, proxy, server, count in await cursor.fetchall()]
+
+
 async def list_series(
     connection: AsyncConnection[Any],
     per: Per,
@@ -163,7 +183,7 @@ async def list_series(
                 select
                     (floor(extract(epoch from t.{time}) / %(step)s) * %(step)s)::bigint as moment,
                     sum(greatest(t.requests, t.sessions)) as counted,
-                    sum(t.connect_errors + t.response_errors + t.http_5xx) as errors,
+                    sum({ERRORS}) as errors,
                     sum(t.response_ms_avg * t.requests) as waited_ms,
                     sum(t.requests) filter (where t.response_ms_avg is not null) as answers,
                     max(t.current_sessions_max) as sessions

@@ -12,7 +12,7 @@ from switchover import clock
 from switchover.balance import queries
 from switchover.balance.revision import Revision, difference
 from switchover.balance.statistics import queries as statistics
-from switchover.balance.statistics.series import SCALES, Series, began_at, make_series
+from switchover.balance.statistics.series import MOST_LINES, SCALES, Series, began_at, make_series
 from switchover.errors import NotFound
 
 if TYPE_CHECKING:
@@ -90,9 +90,15 @@ async def list_terminations(
 
 
 async def get_series(
-    parts: BalancerParts, service: str, *, span: Span, by: Lines, workload: str | None = None
+    parts: BalancerParts,
+    service: str,
+    *,
+    span: Span,
+    by: Lines,
+    workload: str | None = None,
+    most: int | None = MOST_LINES,
 ) -> Series:
-    """Return the lines of a service's charts; without any where nothing was counted."""
+    """Return at most so many lines of a service's charts; without any where nothing was counted."""
     now = clock.now()
     began = began_at(span, now)
     scale = SCALES[span]
@@ -106,7 +112,7 @@ async def get_series(
             began=began,
             step=scale.step,
         )
-    return make_series(service, rows, span=span, by=by, began=began, now=now)
+    return make_series(service, rows, span=span, by=by, began=began, now=now, most=most)
 
 
 async def list_statistics(

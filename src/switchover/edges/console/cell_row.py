@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from switchover.balance.status_words import RANKS
 
 if TYPE_CHECKING:
-    from switchover.balance.snapshot_lines import GridCell
+    from switchover.balance.snapshot_lines import GridCell, Rate
     from switchover.edges.console.table import Keys
 
+RATE = ("requests_per_second", "connections_per_second")
 CELL = (
-    "service", "workload", "server", "state", "wanted", "reason", "since", "sessions", "rate",
-    "errors", "weight",
+    "service", "workload", "server", "state", "wanted", "reason", "since", "sessions", *RATE,
+    "errors_in_last_hour", "weight",
 )  # fmt: skip
 CELL_KEYS: Keys = {
     "service": lambda cell: cell.view.service,
@@ -35,7 +36,15 @@ def cell_row(cell: GridCell) -> dict[str, Any]:
         "reason": view.reason,
         "since": datetime.fromtimestamp(cell.since, UTC) if cell.since else None,
         "sessions": view.connections,
-        "rate": None if cell.rate is None else round(cell.rate, 2),
-        "errors": view.errors,
+        **rate_columns(cell.rate),
+        "errors_in_last_hour": view.errors,
         "weight": view.weight,
+    }
+
+
+def rate_columns(rate: Rate) -> dict[str, float | None]:
+    """Return the columns of a rate; the one that is not there is None."""
+    return {
+        key: None if value is None else round(value, 2)
+        for key, value in zip(RATE, rate, strict=True)
     }

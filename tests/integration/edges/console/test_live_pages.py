@@ -155,8 +155,8 @@ async def test_lists_are_had_as_files(desk: Desk) -> None:
     servers = await page(desk, "/servers?format=json&q=cas2")
     assert '"cas2"' in servers.text
     assert '"cas1"' not in servers.text
-    ordered = (await page(desk, "/servers?format=csv&sort=-name")).text.splitlines()[1:]
-    assert [line.split(",")[0] for line in ordered] == ["spare", "cas2", "cas1"]
+    ordered = (await page(desk, "/servers?format=json&sort=-name")).text
+    assert re.findall(r'"server": "(\w+)"', ordered) == ["spare", "cas2", "cas1"]
 
 
 async def test_a_service_shows_every_server_of_every_workload(desk: Desk) -> None:
@@ -216,9 +216,9 @@ async def test_the_workloads_of_a_server_are_narrowed_sorted_and_had_as_a_file(d
     some = (await page(desk, "/servers/cas2?q=imap")).text
     assert 'id="imap.imaps/cas2"' in some
     assert 'id="web.owa/cas2"' not in some
-    lines = (await page(desk, "/servers/cas2?format=csv&sort=workload")).text.splitlines()
-    assert lines[0].startswith("service,workload,server,state,wanted,reason,since,sessions")
-    assert [line.split(",")[1] for line in lines[1:]] == ["activesync", "imaps", "owa"]
+    file = (await page(desk, "/servers/cas2?format=json&sort=workload")).text
+    assert re.findall(r'"workload": "(\w+)"', file) == ["activesync", "imaps", "owa"]
+    assert '"errors_in_last_hour": 0' in file
 
 
 @pytest.mark.parametrize("target", ["/services/nope", "/servers/nope", "/servers/nope/connections"])
@@ -375,6 +375,10 @@ async def test_charts_are_also_a_table_and_a_file(
     assert drawn.headers["content-type"] == "application/json"
     assert '"by":"server"' in drawn.text
     assert (await page(desk, "/services/web/series?span=2h")).status == 422
+    shown = (await page(desk, "/services/web")).text
+    assert "data-left-out hidden" in shown
+    assert ">Requests <" in shown
+    assert ">Connections <" in (await page(desk, "/services/imap")).text
     assert (await page(desk, "/services/nope/series")).status == 404
 
 

@@ -16,7 +16,7 @@ from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
-from switchover.edges.console.cell_row import CELL, CELL_KEYS, cell_row
+from switchover.edges.console.cell_row import CELL, CELL_KEYS, RATE, cell_row, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
@@ -46,7 +46,7 @@ SERVERS = ListSpec(
         Column(key="site", title="Site", is_sortable=True),
         Column(key="runs", title="Runs"),
         Column(key="sessions", title="Sessions", is_sortable=True, align=Align.END),
-        Column(key="rate", title="New a second", is_sortable=True, align=Align.END),
+        Column(key="rate", title="New", is_sortable=True, align=Align.END),
     ),
     filters=(
         Filter(key="q", title="Name, address or site"),
@@ -65,10 +65,10 @@ _KEYS = {
     "address": lambda line: line.address,
     "site": lambda line: line.site,
     "sessions": lambda line: line.connections,
-    "rate": lambda line: line.rate,
+    "rate": lambda line: line.rate.total,
 }
 _EXPORTED = (
-    "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", "rate",
+    "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", *RATE,
     "reason",
 )  # fmt: skip
 _CONNECTION = ("client", "service", "workload", "age", "seconds")
@@ -116,7 +116,7 @@ def _exported(line: ServerLine) -> dict[str, Any]:
         "pools": line.total,
         "taken_out": line.ordered_out,
         "sessions": line.connections,
-        "rate": None if line.rate is None else round(line.rate, 2),
+        **rate_columns(line.rate),
         "reason": line.reason,
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,6 +16,7 @@ from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import CELL, cell_row
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
@@ -23,8 +26,10 @@ from switchover.edges.console.table import (
     Column,
     Filter,
     FilterKind,
+    ListQuery,
     ListSpec,
-    cut,
+    Table,
+    in_order,
     read_query,
 )
 from switchover.edges.console.topic import Kind, Topic
@@ -55,12 +60,18 @@ async def show_service(
     span: Span = Span.DAY,
     by: Lines = Lines.WORKLOAD,
     done: Done = None,
-) -> HTMLResponse:
-    """Return a service as it is now, and where its charts come from."""
+) -> Response:
+    """Return a service as it is now, and where its charts come from; or its grid as a file."""
     snapshot = await require_wish(suite.board)
     found = _find(snapshot, service)
-    query = read_query(_grid_spec(service), request.query_params)
-    table = cut(query, _reals(snapshot, found, query.get("q") or ""))
+    is_large = len(found.servers) > GRID_ROWS
+    query = read_query(_grid_spec(service, is_large=is_large), request.query_params)
+    reals = _reals(snapshot, found, query)
+    if query.form:
+        rows = [cell_row(cell) for real in reals for cell in snapshot.cells_of(service, real.name)]
+        return export_rows(f"service-{service}", CELL, rows, query.form)
+    start = (query.page - 1) * GRID_ROWS
+    table = Table(query=query, rows=reals[start : start + GRID_ROWS], total=len(reals))
     rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
     live = await hub.show(snapshot, Topic(Kind.SERVICE, service), *rows)
     return render(
@@ -78,22 +89,30 @@ async def show_service(
     )
 
 
-def _grid_spec(service: str) -> ListSpec:
+def _grid_spec(service: str, *, is_large: bool) -> ListSpec:
+    """Return what the grid can do; servers that fill pages begin with the worst."""
     return ListSpec(
         path=f"/services/{path_word(service)}",
-        columns=(),
+        columns=(
+            Column(key="file", title="As in the file", is_sortable=True),
+            Column(key="server", title="By name", is_sortable=True),
+            Column(key="state", title="The worst first", is_sortable=True),
+        ),
         filters=(Filter(key="q", title="Server"),),
-        exports=(),
+        sort="state" if is_large else "file",
         rows=GRID_ROWS,
     )
 
 
-def _reals(snapshot: Snapshot, service: VirtualService, part: str) -> list[RealServer]:
-    """Return the servers to show: as in the platform file, or if they fill pages, the worst first."""
-    found = [real for real in service.servers if part.casefold() in real.name]
-    if len(service.servers) > GRID_ROWS:
-        found.sort(key=lambda real: snapshot.rank_of(service.name, real.name))
-    return found
+def _reals(snapshot: Snapshot, service: VirtualService, query: ListQuery) -> list[RealServer]:
+    part = (query.get("q") or "").casefold()
+    found = [real for real in service.servers if part in real.name.casefold()]
+    keys: dict[str, Callable[[RealServer], Any]] = {
+        "file": lambda _: 0,
+        "server": lambda real: real.name,
+        "state": lambda real: snapshot.rank_of(service.name, real.name),
+    }
+    return in_order(query, found, keys)
 
 
 @router.get("/services/{service}/configuration", response_class=HTMLResponse)
@@ -122,20 +141,23 @@ async def get_series(
 
 @router.get("/services/{service}/charts", response_class=HTMLResponse)
 async def list_series(request: Request, suite: Suite, person: Viewer, service: str) -> Response:
-    """Return what the charts show as a table, the newest first, or a file of it."""
-    query = read_query(_series_spec(service), request.query_params)
-    _find(await require_wish(suite.board), service)
+    """Return what the charts show and what they leave out as a table, or a file of it."""
+    shown = _find(await require_wish(suite.board), service)
+    spec = _series_spec(service, "Requests" if shown.sees_requests else "Connections")
+    query = read_query(spec, request.query_params)
     span = Span(query.get("span") or Span.DAY)
     by = Lines(query.get("by") or Lines.WORKLOAD)
-    found = await history.get_series(suite.balance, service, span=span, by=by)
-    rows = _rows(found, (query.get("q") or "").casefold())
+    found = await history.get_series(suite.balance, service, span=span, by=by, most=None)
+    part = (query.get("q") or "").casefold()
+    rows = await asyncio.to_thread(lambda: in_order(query, _rows(found, part)))
     if query.form:
         return export_rows(f"charts-{service}", _EXPORTED, rows, query.form)
-    table = cut(query, rows)
+    start = (query.page - 1) * query.spec.rows
+    table = Table(query=query, rows=rows[start : start + query.spec.rows], total=len(rows))
     return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
 
 
-def _series_spec(service: str) -> ListSpec:
+def _series_spec(service: str, counted: str) -> ListSpec:
     return ListSpec(
         path=f"/services/{path_word(service)}/charts",
         columns=(
@@ -143,7 +165,7 @@ def _series_spec(service: str) -> ListSpec:
             Column(key="line", title="Of", is_sortable=True),
             Column(key="response_ms", title="Response time", is_sortable=True, align=Align.END),
             Column(key="errors", title="Errors", is_sortable=True, align=Align.END),
-            Column(key="requests", title="Requests", is_sortable=True, align=Align.END),
+            Column(key="requests", title=counted, is_sortable=True, align=Align.END),
             Column(key="sessions", title="Most sessions", is_sortable=True, align=Align.END),
         ),
         filters=(
@@ -171,5 +193,5 @@ def _rows(series: Series, part: str) -> list[dict[str, Any]]:
         {"at": moment, "line": line.name, **{key: getattr(line, key)[place] for key in _COUNTED}}
         for place, moment in enumerate(series.moments())
         for line in series.lines
-        if line.requests[place] is not None and part in line.name
+        if line.requests[place] is not None and part in line.name.casefold()
     ]
