@@ -144,6 +144,24 @@ async def list_revisions(
         return await cursor.fetchall()
 
 
+async def list_revisions_with(
+    connection: AsyncConnection[Any], pattern: str, *, limit: int
+) -> list[int]:
+    """Return the newest revisions whose difference matches a pattern (POSIX)."""
+    cursor = await connection.execute(
+        """
+        -- where something was removed; no lock
+        select number
+        from revision
+        where diff ~ %s
+        order by number desc
+        limit %s
+        """,
+        (pattern, limit),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def insert_document(
     connection: AsyncConnection[Any], digest: str, text: str, now: datetime
 ) -> None:

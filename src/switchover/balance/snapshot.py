@@ -340,7 +340,8 @@ class Snapshot:
     def _rate(self, places: Iterable[Place]) -> Rate:
         """Return what is new in some pools together; thousands of servers in each look ask for it."""
         rates, inside = self.rates, self.roster.seen_inside
-        requests, connections = [], []
+        requests: list[float | None] = []
+        connections: list[float | None] = []
         for place in places:
             chosen = requests if place.service.name in inside else connections
             chosen.append(rates.get(place.key))

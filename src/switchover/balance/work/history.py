@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchover import clock
 from switchover.balance import queries
+from switchover.balance.removal import Removal, removed_line, stands_in
 from switchover.balance.revision import Revision, difference
 from switchover.balance.statistics import queries as statistics
 from switchover.balance.statistics.series import MOST_LINES, SCALES, Series, began_at, make_series
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     Names = Mapping[str, str | None]
 
+MOST_CANDIDATES = 5
+"""Revisions that are read to find out which of them removed something."""
 SUM_SECONDS = 30.0
 """How long adding up may take: a busy farm has millions of minutes in two days."""
 
@@ -62,6 +65,24 @@ async def get_difference(parts: BalancerParts, older: int, newer: int) -> str:
     """Return the difference from one revision to another."""
     before, after = await get_revision(parts, older), await get_revision(parts, newer)
     return await asyncio.to_thread(difference, before, after)
+
+
+async def find_removal(parts: BalancerParts, section: str, name: str) -> Removal | None:
+    """Return which revision took an entry out of ``servers`` or ``services``, None if none is found."""
+    pattern = removed_line(name)
+    if pattern is None:
+        return None
+    async with parts.database.transaction() as connection:
+        for number in await queries.list_revisions_with(connection, pattern, limit=MOST_CANDIDATES):
+            after = await queries.find_revision(connection, number)
+            before = await queries.find_revision(connection, number - 1)
+            if after is None or before is None:
+                continue
+            if stands_in(before.text, section, name) and not stands_in(after.text, section, name):
+                return Removal(
+                    number=number, author=after.author, at=after.created_at, reason=after.reason
+                )
+    return None
 
 
 async def list_events(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from tests.builders import farm_text, http_service
+from tests.builders import farm_text, http_service, server
 from tests.integration.edges.console.asgi import Answer, ask, console
 
 from switchover import clock
@@ -18,6 +18,7 @@ from switchover.balance.effect import Effect, Feeling
 from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.balance.revision import Draft, Origin, Verb, difference
 from switchover.balance.work import revisions
+from switchover.balance.work.history import find_removal
 from switchover.balance.work.preview import RollbackPreview
 from switchover.balance.work.revisions import Outcome
 from switchover.directory.access.role import Role
@@ -147,9 +148,31 @@ async def test_any_two_are_compared_in_both_directions(admin: FastAPI, database:
     assert re.findall(r'class="text">    title: Mail (\d)<', forward) == ["1", "3"]
     back = (await ask(admin, "/history/difference?from=3&to=1")).text
     assert re.findall(r'class="text">    title: Mail (\d)<', back) == ["3", "1"]
+    assert 'name="from" type="number" inputmode="numeric" min="1" value="3"' in back
+    listed = (await ask(admin, "/history")).text
+    assert 'name="to" type="number" inputmode="numeric" min="1" value=""' in listed
     latest = (await ask(admin, "/history/difference")).text
     assert "From revision 2 to 3" in latest
     assert (await ask(admin, "/history/difference?from=1&to=9")).status == 404
+
+
+async def test_the_revision_that_removed_something_is_found_not_one_that_changed_it(
+    database: Database, parts: Any
+) -> None:
+    with_spare = {"cas1": server(1), "cas2": server(2), "spare": server(3)}
+    moved = {**with_spare, "spare": server(4)}
+    without = {"cas1": server(1), "cas2": server(2)}
+    texts = [
+        farm_text({"mail": http_service()}, servers=servers)
+        for servers in (with_spare, moved, without, without)
+    ]
+    await keep(database, *(draft(n, text=text) for n, text in enumerate(texts, 1)))
+    removal = await find_removal(parts, "servers", "spare")
+    assert removal is not None
+    assert (removal.number, removal.author, removal.reason) == (3, "ann", "reason 3")
+    assert await find_removal(parts, "services", "spare") is None
+    assert await find_removal(parts, "servers", "cas1") is None
+    assert await find_removal(parts, "servers", "no name") is None
 
 
 async def test_who_may_not_roll_back_is_not_offered_it(

@@ -17,6 +17,7 @@ from tests.unit.balance.engine_rows import row
 
 from switchover import clock
 from switchover.balance.overrides import AdminState
+from switchover.balance.removal import Removal
 from switchover.balance.revision import Origin
 from switchover.balance.statistics.series import Lines, Span, began_at, make_series
 from switchover.balance.work import history, revisions, views
@@ -39,7 +40,12 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
             }
         ]  # fmt: skip
 
+    async def removal(_parts: Any, section: str, name: str) -> Removal | None:
+        removed = Removal(number=7, author="ann", at=clock.now(), reason=HOSTILE)
+        return removed if name == f"old-{section}" else None
+
     monkeypatch.setattr(history, "list_events", events)
+    monkeypatch.setattr(history, "find_removal", removal)
     services = {"web": http_service(title="Webmail"), "imap": mail_service()}
     made = Desk(wish=wish_of(services, servers=SERVERS))
     made.engine.set("imap.imaps", "cas2", "DOWN", check="L4CON", check_text=HOSTILE)
@@ -226,6 +232,15 @@ async def test_a_name_that_there_is_not_is_a_page_that_says_so(desk: Desk, targe
     answer = await page(desk, target)
     assert answer.status == 404
     assert "nope" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["server", "service"])
+async def test_what_was_removed_is_a_page_that_says_who_did_that(desk: Desk, kind: str) -> None:
+    answer = await page(desk, f"/{kind}s/old-{kind}s")
+    assert answer.status == 404
+    assert f"old-{kind}s was removed" in answer.text
+    assert 'href="/history/7"' in answer.text
+    assert f'href="/events?{kind}=old-{kind}s"' in answer.text
 
 
 async def test_without_the_database_servers_are_shown_without_events(

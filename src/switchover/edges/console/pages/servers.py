@@ -19,6 +19,7 @@ from switchover.edges.console.access import Viewer
 from switchover.edges.console.cell_row import CELL, CELL_KEYS, RATE, cell_row, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
+from switchover.edges.console.gone import answer_gone
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
@@ -134,7 +135,7 @@ async def show_server(
     snapshot = await require_wish(suite.board)
     found = snapshot.servers.get(server)
     if found is None:
-        raise NotFound(f"there is no server {server!r}; the list of servers has all names")
+        return await answer_gone(request, suite, person, kind="server", name=server)
     query = read_query(_pools_spec(server), request.query_params)
     cells = snapshot.server_cells(server)
     part = (query.get("q") or "").casefold()

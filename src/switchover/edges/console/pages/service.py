@@ -19,6 +19,7 @@ from switchover.edges.console.access import Viewer
 from switchover.edges.console.cell_row import CELL, cell_row
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
+from switchover.edges.console.gone import answer_gone
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
@@ -63,7 +64,9 @@ async def show_service(
 ) -> Response:
     """Return a service as it is now, and where its charts come from; or its grid as a file."""
     snapshot = await require_wish(suite.board)
-    found = _find(snapshot, service)
+    found = snapshot.find_service(service)
+    if found is None:
+        return await answer_gone(request, suite, person, kind="service", name=service)
     is_large = len(found.servers) > GRID_ROWS
     query = read_query(_grid_spec(service, is_large=is_large), request.query_params)
     reals = _reals(snapshot, found, query)
