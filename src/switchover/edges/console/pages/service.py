@@ -71,8 +71,8 @@ async def show_service(
     query = read_query(_grid_spec(service, is_large=is_large), request.query_params)
     reals = _reals(snapshot, found, query)
     if query.form:
-        rows = [cell_row(cell) for real in reals for cell in snapshot.cells_of(service, real.name)]
-        return export_rows(f"service-{service}", CELL, rows, query.form)
+        cells = [cell_row(one) for real in reals for one in snapshot.cells_of(service, real.name)]
+        return export_rows(f"service-{service}", CELL, cells, query.form)
     start = (query.page - 1) * GRID_ROWS
     table = Table(query=query, rows=reals[start : start + GRID_ROWS], total=len(reals))
     rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
