@@ -76,7 +76,7 @@ async def create_account(
     try:
         require_same(password, again)
         made = await changes.create_account(
-            suite.access, name.strip(), role, password, actor=person.actor
+            suite.access, name.strip(), role, password, actor=person.actor, zone=person.zone
         )
     except SwitchoverError as error:
         return await _list_page(request, suite, person, error=error, name=name, role=role)
