@@ -57,7 +57,7 @@ def test_requests_and_connections_are_told_apart_and_never_added_up() -> None:
     rates = {("web", "FRONTEND"): 12.0, ("imap", "FRONTEND"): 0.5}
     found = shown(Topic(Kind.OVERVIEW), seen(rates=rates))
     assert "12 requests/s, 0.5 connections/s" in found["overview-now"]
-    assert rate_words(Rate(connections=3)) == "3 connections/s"
+    assert rate_words(Rate(connections=30)) == "30 connections/s"
 
 
 def test_what_servers_answer_is_text_and_no_part_of_the_page() -> None:
