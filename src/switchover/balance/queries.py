@@ -50,7 +50,6 @@ _EVENT_FILTERS = {
     "server": "server = %(server)s",
     "kind": "kind = %(kind)s",
 }
-_TERMINATION = ("service", "workload", "server", "state")
 
 
 def _revision(row: dict[str, Any]) -> Revision:
@@ -373,61 +372,5 @@ async def list_health_groups(
             order by g.last_at desc, g.last_id desc
             """,
             {"since": since, "kinds": list(kinds), "events": events, "limit": limit},
-        )
-        return await cursor.fetchall()
-
-
-async def add_terminations(
-    connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
-) -> None:
-    """Add to termination counts: (hour, service, workload, server, state, count)."""
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            """
-            -- count termination states; row lock
-            insert into termination_count (hour, service, workload, server, state, count)
-            values (%s, %s, %s, %s, %s, %s)
-            on conflict (hour, service, workload, server, state)
-            do update set count = termination_count.count + excluded.count
-            """,
-            rows,
-        )
-
-
-async def list_terminations(
-    connection: AsyncConnection[Any],
-    *,
-    since: datetime,
-    after: tuple[str, ...],
-    names: Mapping[str, str | None],
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Return counts since a moment per service, workload, server and state, those after ``after``.
-
-    In the order of these names, because counts change while they are paged. ``names`` may hold
-    service, workload, server.
-    """
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """
-            -- termination states, page; no lock
-            select service, workload, server, state, sum(count)::bigint as count
-            from termination_count
-            where hour >= %(since)s
-              and (service, workload, server, state)
-                > (%(after_service)s, %(after_workload)s, %(after_server)s, %(after_state)s)
-              and (%(service)s::text is null or service = %(service)s)
-              and (%(workload)s::text is null or workload = %(workload)s)
-              and (%(server)s::text is null or server = %(server)s)
-            group by service, workload, server, state
-            order by service, workload, server, state
-            limit %(limit)s
-            """,
-            {
-                "since": since,
-                **{name: names.get(name) for name in _TERMINATION[:3]},
-                **{f"after_{name}": word for name, word in zip(_TERMINATION, after, strict=True)},
-                "limit": limit,
-            },
         )
         return await cursor.fetchall()

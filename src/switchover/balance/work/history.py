@@ -105,7 +105,7 @@ async def list_terminations(
 ) -> list[dict[str, Any]]:
     """Return how connections and requests ended, counted by service, workload, server and state."""
     async with parts.database.transaction() as connection:
-        return await queries.list_terminations(
+        return await statistics.list_terminations(
             connection, since=since, after=after, names=names, limit=limit
         )
 

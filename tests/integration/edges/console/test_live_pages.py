@@ -17,7 +17,6 @@ from tests.unit.balance.engine_rows import row
 
 from switchover import clock
 from switchover.balance.overrides import AdminState
-from switchover.balance.removal import Removal
 from switchover.balance.revision import Origin
 from switchover.balance.statistics.series import Lines, Span, began_at, make_series
 from switchover.balance.work import history, revisions, views
@@ -40,9 +39,8 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
             }
         ]  # fmt: skip
 
-    async def removal(_parts: Any, section: str, name: str) -> Removal | None:
-        removed = Removal(number=7, author="ann", at=clock.now(), reason=HOSTILE)
-        return removed if name == f"old-{section}" else None
+    async def removal(*_: Any) -> None:
+        return None
 
     monkeypatch.setattr(history, "list_events", events)
     monkeypatch.setattr(history, "find_removal", removal)
@@ -218,29 +216,11 @@ async def test_a_server_shows_its_workloads_and_what_happened_to_it(desk: Desk) 
     assert "In no service" in (await page(desk, "/servers/spare")).text
 
 
-async def test_the_workloads_of_a_server_are_narrowed_sorted_and_had_as_a_file(desk: Desk) -> None:
-    some = (await page(desk, "/servers/cas2?q=imap")).text
-    assert 'id="imap.imaps/cas2"' in some
-    assert 'id="web.owa/cas2"' not in some
-    file = (await page(desk, "/servers/cas2?format=json&sort=workload")).text
-    assert re.findall(r'"workload": "(\w+)"', file) == ["activesync", "imaps", "owa"]
-    assert '"errors_in_last_hour": 0' in file
-
-
 @pytest.mark.parametrize("target", ["/services/nope", "/servers/nope", "/servers/nope/connections"])
 async def test_a_name_that_there_is_not_is_a_page_that_says_so(desk: Desk, target: str) -> None:
     answer = await page(desk, target)
     assert answer.status == 404
     assert "nope" in answer.text
-
-
-@pytest.mark.parametrize("kind", ["server", "service"])
-async def test_what_was_removed_is_a_page_that_says_who_did_that(desk: Desk, kind: str) -> None:
-    answer = await page(desk, f"/{kind}s/old-{kind}s")
-    assert answer.status == 404
-    assert f"old-{kind}s was removed" in answer.text
-    assert 'href="/history/7"' in answer.text
-    assert f'href="/events?{kind}=old-{kind}s"' in answer.text
 
 
 async def test_without_the_database_servers_are_shown_without_events(
