@@ -34,12 +34,18 @@ CHANGE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """Cores that were busy: our process, the database, all others of the machine; bytes each console got."""
+    """Cores that were busy: our process, the database, the engine, the whole machine; bytes each console got."""
 
     ours: float
     database: float
+    engine: float
     machine: float
     bytes_per_second: float = 0.0
+
+    @property
+    def together(self) -> float:
+        """What switchover used in all its parts."""
+        return self.ours + self.database + self.engine
 
 
 def measure_open(
@@ -55,34 +61,43 @@ def measure_open(
             each = (received.count - began) / seconds / consoles
             if received.lost:
                 raise SystemExit(f"{received.lost} of {consoles} event streams could not be had")
-    more = opened.ours - none.ours
+    more = opened.together - none.together
     table(
-        f"Cores in use while {consoles} consoles are open (bar: {BAR_CORES} more in our process)",
-        ("consoles", "our process", "database", "whole machine", "bytes/s each", ""),
+        f"Cores in use while {consoles} consoles are open (bar: {BAR_CORES} more in all three together)",
+        ("consoles", "our process", "database", "engine", "whole machine", "bytes/s each", ""),
         [
-            (0, f"{none.ours:.3f}", f"{none.database:.3f}", f"{none.machine:.2f}", "", ""),
-            (consoles, f"{opened.ours:.3f}", f"{opened.database:.3f}", f"{opened.machine:.2f}",
-             f"{each:.0f}", verdict(more, BAR_CORES)),
+            _row(0, none, "", ""),
+            _row(consoles, opened, f"{each:.0f}", verdict(more, BAR_CORES)),
         ],
     )  # fmt: skip
     return {
         "consoles": consoles,
         "open_cores": round(more, 3),
+        "open_process_cores": round(opened.ours - none.ours, 3),
         "open_database_cores": round(opened.database - none.database, 3),
-        "without_cores": round(none.ours, 3),
+        "open_engine_cores": round(opened.engine - none.engine, 3),
+        "without_cores": round(none.together, 3),
         "open_bytes_per_second_each": round(each),
         "open_refusals": received.refused,
     }
 
 
+def _row(consoles: int, used: Used, each: str, holds: str) -> tuple[Any, ...]:
+    cores = (f"{one:.3f}" for one in (used.ours, used.database, used.engine))
+    return (consoles, *cores, f"{used.machine:.2f}", each, holds)
+
+
 def _measure(running: Serving, seconds: float) -> Used:
     ours, database = processor_seconds(running.pid), family_seconds(running.database, "postgres")
+    worker = running.engine().pid
+    engine = processor_seconds(worker)
     busy, began = look_busy(), time.perf_counter()
     time.sleep(seconds)
     spent = time.perf_counter() - began
     return Used(
         ours=(processor_seconds(running.pid) - ours) / spent,
         database=(family_seconds(running.database, "postgres") - database) / spent,
+        engine=(processor_seconds(worker) - engine) / spent,
         machine=look_busy().cores_since(busy),
     )
 

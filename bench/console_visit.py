@@ -54,11 +54,15 @@ class Visitor:
         visitor = cls(host=url.hostname or "", port=url.port or 80, cookies={})
         _make_account(running)
         page = visitor.get("/sign-in").decode()
-        form = {"name": NAME, "password": PASSWORD, "csrf": _hidden(page, "csrf"), "next": "/"}
+        form = {"name": NAME, "password": PASSWORD, "csrf": hidden(page, "csrf"), "next": "/"}
         visitor.post("/sign-in", form)
         if b"sign-in" in visitor.get("/"):
             raise SystemExit("the console did not let us in")
         return visitor
+
+    def beside(self) -> Visitor:
+        """Return another visitor with the same session and a connection of their own."""
+        return Visitor(host=self.host, port=self.port, cookies=self.cookies)
 
     def get(self, path: str) -> bytes:
         """Return a page; ends the benchmark when there is none."""
@@ -94,7 +98,8 @@ class Visitor:
         return content
 
 
-def _hidden(page: str, name: str) -> str:
+def hidden(page: str, name: str) -> str:
+    """Return what a form of a page carries along under this name."""
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     return found[1] if found else ""
 

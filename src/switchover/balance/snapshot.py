@@ -23,6 +23,7 @@ from switchover.balance.snapshot_lines import (
     ServiceLine,
     Word,
     rate_of,
+    server_level,
     sum_rates,
 )
 from switchover.balance.status_words import (
@@ -273,8 +274,36 @@ class Snapshot:
     @cached_property
     def server_counts(self) -> tuple[int, int]:
         """How many servers serve in all their pools, or are out on purpose, and how many there are in pools."""
-        tallies = [self._tally(places) for places in self.roster.by_server.values()]
+        tallies = self._server_tallies.values()
         return sum(tally.up + tally.out == tally.total for tally in tallies), len(tallies)
+
+    @cached_property
+    def _server_tallies(self) -> dict[str, Tally]:
+        return {name: self._tally(places) for name, places in self.roster.by_server.items()}
+
+    def server_word(self, server: Server) -> Word:
+        """Return the state of a server as a whole."""
+        tally = self._server_tallies.get(server.name)
+        return tally.word if tally else Word.UNUSED
+
+    def server_rank(self, server: Server) -> int:
+        """Return how much a server should worry, 0 the most."""
+        return RANKS[server_level(self.server_word(server))]
+
+    def server_connections(self, server: Server) -> int:
+        """Return how many connections a server has in all its pools."""
+        places = self.roster.by_server.get(server.name, ())
+        return sum(row.sessions_now for place in places if (row := self.rows.get(place.key)))
+
+    def server_rate(self, server: Server) -> Rate:
+        """Return what is new on a server in all its pools; thousands in each look are asked for it."""
+        rates, inside = self.rates, self.roster.seen_inside
+        requests: list[float | None] = []
+        connections: list[float | None] = []
+        for place in self.roster.by_server.get(server.name, ()):
+            chosen = requests if place.service.name in inside else connections
+            chosen.append(rates.get(place.key))
+        return sum_rates(requests, connections)
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
@@ -319,38 +348,21 @@ class Snapshot:
 
     def server_line(self, server: Server) -> ServerLine:
         """Return a server in one line."""
-        places = self.roster.by_server.get(server.name, ())
-        tally = self._tally(places)
-        rows = [row for place in places if (row := self.rows.get(place.key)) is not None]
+        tally = self._server_tallies.get(server.name) or self._tally(())
         is_well = tally.up + tally.out == tally.total and not tally.uneasy
         return ServerLine(
             name=server.name,
             address=server.address,
             site=server.site or "",
             runs=server.runs,
-            word=tally.word if places else Word.UNUSED,
+            word=self.server_word(server),
             up=tally.up,
             total=tally.total,
             ordered_out=tally.out,
-            connections=sum(row.sessions_now for row in rows),
-            rate=self._rate(places),
+            connections=self.server_connections(server),
+            rate=self.server_rate(server),
             reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
-
-    def _rate(self, places: Iterable[Place]) -> Rate:
-        """Return what is new in some pools together; thousands of servers in each look ask for it."""
-        rates, inside = self.rates, self.roster.seen_inside
-        requests: list[float | None] = []
-        connections: list[float | None] = []
-        for place in places:
-            chosen = requests if place.service.name in inside else connections
-            chosen.append(rates.get(place.key))
-        return sum_rates(requests, connections)
-
-    @cached_property
-    def server_lines(self) -> tuple[ServerLine, ...]:
-        """Return every server in one line each, in the order of the platform file."""
-        return tuple(self.server_line(server) for server in self.servers.values())
 
 
 def make_roster(balance: Balance) -> Roster:

@@ -138,6 +138,11 @@ class ServiceLine:
         return RANKS[self.level]
 
 
+def server_level(word: Word) -> Level:
+    """Return how much the state of a server should worry; what somebody took out on purpose does not."""
+    return Level.OFF if word is Word.TAKEN_OUT else WORD_LEVELS[word]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLine:
     """A server in one line: in how many pools it serves, and what passes through it now."""
@@ -156,10 +161,5 @@ class ServerLine:
 
     @property
     def level(self) -> Level:
-        """How much its state should worry; what somebody took out on purpose does not."""
-        return Level.OFF if self.word is Word.TAKEN_OUT else WORD_LEVELS[self.word]
-
-    @property
-    def rank(self) -> int:
-        """0 for the worst."""
-        return RANKS[self.level]
+        """How much its state should worry."""
+        return server_level(self.word)

@@ -125,6 +125,7 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         # Whoever gets the port next must not be sent our tokens.
         written.unlink(missing_ok=True)
         await app.state.live.close()  # streams end by themselves only after a minute
+        await app.state.proof.close()
         server.should_exit = True
         await task
         if tls and watching:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from switchover.balance.statistics.columns import COUNTERS, VALUES
 from switchover.balance.statistics.queries import (
     add_minutes,
     list_errors,
+    list_series,
     list_statistics,
     list_totals,
     roll_up_hours,
 )
+from switchover.balance.statistics.series import Lines
 from switchover.balance.statistics.span import Per, Position
 from switchover.store.pool import Database
 
@@ -83,3 +90,33 @@ async def test_errors_of_a_while_are_those_of_servers_that_had_any(database: Dat
         await add_minutes(connection, rows)
         found = await list_errors(connection, since=NOON)
     assert found == [(NOON + timedelta(minutes=2), ("mail.owa", "cas1"), 6)]
+
+
+class Explaining:
+    """A connection whose cursors tell how a statement would be run instead of running it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    @asynccontextmanager
+    async def cursor(self, **_: Any) -> AsyncIterator[Any]:
+        async with self.connection.cursor() as cursor:
+            yield SimpleNamespace(
+                execute=lambda statement, values: cursor.execute(f"explain {statement}", values),
+                fetchall=cursor.fetchall,
+            )
+
+
+@pytest.mark.parametrize("per", Per)
+async def test_a_chart_is_read_from_the_index_alone(database: Database, per: Per) -> None:
+    async with database.transaction() as connection:
+        # So few rows would be read faster otherwise.
+        await connection.execute("set local enable_seqscan = off")
+        await connection.execute("set local enable_bitmapscan = off")
+        asked: Any = Explaining(connection)
+        plan = await list_series(
+            asked, per, service="mail", workload=None, by=Lines.WORKLOAD, began=NOON, step=300
+        )
+    told = "\n".join(line[0] for line in plan)
+    assert told.count(f"Index Only Scan using stat_{per.value}_by_service") == 3, told
+    assert "Index Scan" not in told

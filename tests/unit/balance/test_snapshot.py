@@ -92,7 +92,7 @@ def test_a_server_is_told_over_all_its_pools_with_the_first_reason() -> None:
         row("imap.imaps", "cas1", sessions_now=5),
     ]
     found = snapshot_of(FARM, rows, rates={("imap.imaps", "cas1"): 1.0, ("web.owa", "cas1"): 0.5})
-    lines = {line.name: line for line in found.server_lines}
+    lines = {name: found.server_line(server) for name, server in FARM.servers.items()}
     one = lines["cas1"]
     assert (one.word, one.up, one.total, one.connections, one.rate) == (
         Word.DEGRADED, 2, 3, 7, Rate(requests=0.5, connections=1.0),
@@ -100,9 +100,25 @@ def test_a_server_is_told_over_all_its_pools_with_the_first_reason() -> None:
     assert one.rate.total == 1.5
     assert lines["spare"].rate.total is None
     assert one.reason == "web activesync: no connection in time"
-    assert (one.level, one.rank) == (Level.WARNING, RANKS[Level.WARNING])
+    assert one.level is Level.WARNING
     assert lines["spare"].word is Word.UNUSED
     assert lines["spare"].reason == ""
+
+
+def test_servers_are_put_in_order_without_their_lines() -> None:
+    rows = [
+        *web("UP", "UP"),
+        row("web.activesync", "cas1", "DOWN", check="L4TOUT", sessions_now=2),
+        row("imap.imaps", "cas1", sessions_now=5),
+    ]
+    found = snapshot_of(FARM, rows, rates={("imap.imaps", "cas1"): 1.0, ("web.owa", "cas1"): 0.5})
+    for one in FARM.servers.values():
+        line = found.server_line(one)
+        assert found.server_word(one) is line.word
+        assert found.server_rank(one) == RANKS[line.level]
+        assert found.server_connections(one) == line.connections
+        assert found.server_rate(one) == line.rate
+    assert found.server_rank(FARM.servers["cas1"]) == RANKS[Level.WARNING]
 
 
 def test_a_server_that_somebody_took_out_everywhere_is_no_worry() -> None:
@@ -139,7 +155,7 @@ def test_a_cell_tells_state_reason_since_when_and_what_was_ordered() -> None:
 def test_without_a_platform_file_there_is_nothing() -> None:
     found = snapshot_of(None)
     assert (found.services, dict(found.servers), found.find_service("web")) == ((), {}, None)
-    assert (found.service_lines, found.server_lines, found.connections) == ((), (), 0)
+    assert (found.service_lines, found.server_counts, found.connections) == ((), (0, 0), 0)
 
 
 def test_a_service_is_found_by_its_name() -> None:

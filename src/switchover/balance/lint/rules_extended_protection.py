@@ -180,19 +180,13 @@ def offloaded(seen: Seen) -> Iterator[Hit]:
         if service.tls_mode is not TlsMode.OFFLOAD or not items:
             continue
         severity = _severity(service.servers, items)
-        servers = [real.name for real in service.servers if _is_worst(real, items, service)]
+        servers = [real.name for real in service.servers if _severity([real], items) is severity]
         yield Hit(
             message=f"TLS ends at the balancer; {_state(service, items, servers)}: {_which(items)}",
             path=at(service, "tls", "mode"),
             service=service.name,
             severity=severity,
         )
-
-
-def _is_worst(
-    real: RealServer, items: tuple[CarriedWorkload, ...], service: VirtualService
-) -> bool:
-    return _severity([real], items) is _severity(service.servers, items)
 
 
 def _state(service: VirtualService, items: tuple[CarriedWorkload, ...], servers: list[str]) -> str:

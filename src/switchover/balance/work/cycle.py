@@ -292,7 +292,8 @@ class Cycle:
         self.state = state
         self.advice.weights = _weights(state.rows, compiled)
         seen = await engine.look_inside(state, compiled.config)
-        found = find_drift(compiled, seen, advised=self.advice.advised(clock.now()))
+        advised = self.advice.advised(clock.now())
+        found = await asyncio.to_thread(find_drift, compiled, seen, advised=advised)
         return (*found, *self._file_drift(compiled))
 
     def _file_drift(self, compiled: Compiled) -> tuple[Drift, ...]:

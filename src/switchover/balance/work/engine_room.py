@@ -71,7 +71,7 @@ class EngineRoom:
 
         Raises InvalidInput with the engine's own words when it refuses; nothing that runs changes.
         """
-        draft = await self._checked(render_files(wanted.config))
+        draft = await self._checked(await asyncio.to_thread(render_files, wanted.config))
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 
     async def _bring(self, wanted: Compiled, meanwhile: Meanwhile | None) -> Brought:
@@ -84,7 +84,7 @@ class EngineRoom:
 
     async def _stage(self, wanted: Compiled, meanwhile: Meanwhile | None) -> str:
         """Check a configuration and put it among the trees; return the digest of its files."""
-        files = render_files(wanted.config)
+        files = await asyncio.to_thread(render_files, wanted.config)
         digest = digest_files(files)
 
         async def use_the_time(draft: Path) -> None:
@@ -205,7 +205,7 @@ class EngineRoom:
             return await self._reload(wanted, f"a run-time command was refused ({error})")
         # From here on the engine has the change; if we fail, nobody may think it has not.
         loaded, self.loaded = self.loaded, None
-        files = render_files(wanted.config)
+        files = await asyncio.to_thread(render_files, wanted.config)
         digest = digest_files(files)
         if self.files.current_name() != digest[:24]:  # a drain does not show in the files
             draft = await asyncio.to_thread(self.files.write_draft, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -104,13 +105,18 @@ async def look(control: Runtime) -> EngineState:
         ],
         timeout=ANSWER_SECONDS,
     )
-    rows = parse_servers(state.text)
+    # Thousands of servers take a tenth of a second, during which pages would wait.
+    return await asyncio.to_thread(_read, state.text, info.text, frontends.text, limits.text)
+
+
+def _read(state: str, info: str, frontends: str, limits: str) -> EngineState:
+    rows = parse_servers(state)
     return EngineState(
         servers={(row.backend, row.server): _observed(row) for row in rows},
-        server_limits=parse_server_limits(limits.text),
-        frontends={row.name: row for row in parse_frontends(frontends.text)},
+        server_limits=parse_server_limits(limits),
+        frontends={row.name: row for row in parse_frontends(frontends)},
         rows=rows,
-        info=parse_info(info.text),
+        info=parse_info(info),
     )
 
 

@@ -142,7 +142,7 @@ class Observation:
         answers = await self.parts.engine.control.send(
             [runtime.show_info(), runtime.show_statistics()], timeout=10.0
         )
-        rows = parse_statistics(answers[1].text)
+        rows = await asyncio.to_thread(parse_statistics, answers[1].text)
         info = parse_info(answers[0].text)
         current = WorkerId(info.pid, info.started_at_epoch)
         now[current] = take_sample(current, rows)
@@ -150,14 +150,13 @@ class Observation:
         # count again when it does.
         now = {**await self._old_workers(current), **now}
         if self._has_baseline:
-            self._add(now, rows)
+            self._add(await asyncio.to_thread(count_between, self._samples, now), rows)
         self._has_baseline = True
         self._samples = now
         self.rows = rows
         self.sampled = (clock.monotonic(), rows)
 
-    def _add(self, now: Mapping[WorkerId, Sample], rows: tuple[Row, ...]) -> None:
-        counted = count_between(self._samples, now)
+    def _add(self, counted: Mapping[tuple[str, str], Counters], rows: tuple[Row, ...]) -> None:
         for key, counters in counted.items():
             self.totals[key] = self.totals.get(key, NOTHING).plus(counters)
         now_at = clock.now()
@@ -195,9 +194,9 @@ class Observation:
 
     async def _count_last(self, worker: WorkerId, held: HeldWorker) -> None:
         answer = await held.ask(runtime.show_statistics(), timeout=ANSWER_SECONDS)
-        last = take_sample(worker, parse_statistics(answer.text))
+        last = take_sample(worker, await asyncio.to_thread(parse_statistics, answer.text))
         if self._has_baseline:
-            self._add({worker: last}, ())
+            self._add(count_between(self._samples, {worker: last}), ())
         self._samples[worker] = last
 
     async def _old_workers(self, current: WorkerId) -> dict[WorkerId, Sample]:

@@ -273,7 +273,7 @@ async def _commit(
     *,
     dry_run: bool = False,
 ) -> Outcome:
-    diff = difference(latest, draft)
+    diff = await asyncio.to_thread(difference, latest, draft)
     summary = summary_of(latest, draft, diff)
     compiled = await asyncio.to_thread(compile_wish, parts, wish)
     if dry_run:

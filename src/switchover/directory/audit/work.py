@@ -18,7 +18,7 @@ from switchover.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavail
 from switchover.store.notary import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from switchover.directory.access.role import Actor
@@ -144,10 +144,16 @@ async def get_entry(database: Database, number: int) -> dict[str, Any]:
     return link_body(found)
 
 
-async def verify(database: Database, *, noted: Head | None = None) -> Verdict:
+async def verify(
+    database: Database,
+    *,
+    noted: Head | None = None,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Verdict:
     """Read the whole log and say what is wrong with it; ``noted`` is an end that somebody wrote down.
 
-    The head is read first: entries may come while we read, none may go.
+    The head is read first: entries may come while we read, none may go. ``tell`` hears now and then how many
+    were read.
     """
     notary = database.notary
     note, trouble = _find_head(notary)
@@ -162,6 +168,7 @@ async def verify(database: Database, *, noted: Head | None = None) -> Verdict:
         rights = await queries.find_rights(connection)
         while page := await queries.list_from(connection, after=inspection.last, limit=PAGE_LINKS):
             await asyncio.to_thread(_take, inspection, page)
+            tell(inspection.count)
     faults = inspection.finish()
     accepted = tuple(fault for fault in inspection.faults if inspection.is_accepted(fault))
     return Verdict(
@@ -203,12 +210,15 @@ def _remarks(verdict: Verdict) -> list[str]:
     return found
 
 
-async def accept(database: Database, *, actor: Actor, reason: str) -> Verdict:
+async def accept(
+    database: Database, *, actor: Actor, reason: str, tell: Callable[[int], None] = lambda _: None
+) -> Verdict:
     """Say that what is wrong now has an innocent reason: an entry, and a head that begins anew behind it.
 
-    The faults stay visible as accepted ones. Raises Conflict when there is nothing to accept.
+    The faults stay visible as accepted ones. Raises Conflict when there is nothing to accept. ``tell`` is
+    that of ``verify``, which runs before and after.
     """
-    verdict = await verify(database)
+    verdict = await verify(database, tell=tell)
     if not verdict.faults:
         raise Conflict("the audit log is in order; there is nothing to accept")
     if not reason.strip():
@@ -228,7 +238,14 @@ async def accept(database: Database, *, actor: Actor, reason: str) -> Verdict:
     )
     async with database.transaction() as connection:
         await _add(connection, entry, is_new_beginning=True)
-    return await verify(database)
+    return await verify(database, tell=tell)
+
+
+async def count_entries(database: Database) -> int:
+    """Return about how many entries there are: the number of the last one."""
+    async with database.transaction() as connection:
+        newest = await queries.list_links(connection, filters={}, limit=1)
+    return newest[0].number if newest else 0
 
 
 async def catch_up(database: Database) -> str:

@@ -140,11 +140,13 @@ VIEWER = SignedIn(Role.VIEWER)
 WATCHER = SignedIn(Role.VIEWER, is_by_person=False)
 OPERATOR = SignedIn(Role.OPERATOR)
 ADMIN = SignedIn(Role.ADMIN)
+ADMIN_WATCHER = SignedIn(Role.ADMIN, is_by_person=False)
 
 Viewer = Annotated[Person, Depends(VIEWER)]
 Watcher = Annotated[Person, Depends(WATCHER)]
 Operator = Annotated[Person, Depends(OPERATOR)]
 Admin = Annotated[Person, Depends(ADMIN)]
+AdminWatcher = Annotated[Person, Depends(ADMIN_WATCHER)]
 
 
 async def has_session(request: Request) -> bool:

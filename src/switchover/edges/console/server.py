@@ -15,6 +15,7 @@ from switchover.edges.console.door import HEADERS, HostCheck, SecurityHeaders
 from switchover.edges.console.error_page import answer_on_a_page
 from switchover.edges.console.form.upload import Uploads
 from switchover.edges.console.live import Hub
+from switchover.edges.console.proof import Proof
 from switchover.edges.readers import is_for_programs
 from switchover.errors import SwitchoverError
 
@@ -68,6 +69,7 @@ def add_console(app: FastAPI) -> None:
     shipped_assets()
     app.state.uploads = Uploads()
     app.state.live = Hub(app.state.switchover)
+    app.state.proof = Proof(suite=app.state.switchover)
     for known in (SwitchoverError, RequestValidationError, HTTPException, 400, 404, 405, Exception):
         for_programs = app.exception_handlers[known]
         app.add_exception_handler(known, _by_reader(for_programs))

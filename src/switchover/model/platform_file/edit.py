@@ -15,7 +15,7 @@ from switchover.model.platform_file.read import read_plain
 from switchover.model.platform_file.rewrite import Rewritten, rewrite
 from switchover.model.platform_file.scalars import as_written
 from switchover.model.platform_file.spelling import keep_spelling
-from switchover.model.platform_file.tree import read_tree
+from switchover.model.platform_file.tree import read_kept_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,7 +143,7 @@ def mentions(root: Mapping[str, Any], section: Section, name: str) -> list[str]:
 
 
 def _plain_root(text: str) -> Plain:
-    root = read_tree(text).value
+    root = read_kept_tree(text).value
     if root is None:
         return {}
     if not isinstance(root, dict):

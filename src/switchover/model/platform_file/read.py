@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from switchover.errors import InvalidInput, Problem
 from switchover.model.platform_file.spec import PlatformSpec
 from switchover.model.platform_file.spec_health import TemplateSpec
-from switchover.model.platform_file.tree import Path, Tree, decode, read_tree
+from switchover.model.platform_file.tree import Path, Tree, decode, read_kept_tree, read_tree
 from switchover.model.platform_file.wording import advice, advice_on_key, known_keys, sentence
 from switchover.model.wording import counted
 
@@ -46,7 +46,7 @@ def read_platform_file(content: bytes | str, *, source: str = "") -> PlatformFil
     by ``balance.resolve``.
     """
     text = decode(content, source=source) if isinstance(content, bytes) else content
-    tree = read_tree(text, source=source)
+    tree = read_kept_tree(text, source=source)
     spec = _validate(PlatformSpec, tree, source)
     return PlatformFile(spec=spec, tree=tree, source=source)
 

@@ -27,7 +27,7 @@ from switchover.model.platform_file.syntax import (
     comments_of,
     read_syntax,
 )
-from switchover.model.platform_file.tree import Path, read_tree
+from switchover.model.platform_file.tree import Path, read_kept_tree
 from switchover.model.platform_file.writing import entry_lines, flow, json_text, key_text
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def rewrite(
     """
     mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
     body = text.removeprefix(BYTE_ORDER_MARK)
-    found = read_tree(body).value
+    found = read_kept_tree(body).value
     old = {} if found is None else found
     if not isinstance(old, dict):
         raise InvalidInput("the file must be a mapping of keys")
@@ -111,7 +111,7 @@ def same(one: object, other: object) -> bool:
 
 def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
     try:
-        return same(read_tree(text).value, wanted)
+        return same(read_kept_tree(text).value, wanted)
     except InvalidInput:
         return False
 

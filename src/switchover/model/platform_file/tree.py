@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -26,6 +27,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 200_000
 MAX_SCALAR = 1_000
+MAX_KEPT = 1_000_000
+"""Characters of a text whose tree is kept: one of 2,000 servers has a quarter of that."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -126,6 +129,20 @@ def read_tree(text: str, *, source: str = "") -> Tree:
         return _Composer(yaml.parse(text, Loader=LOADER), source).compose()
     except yaml.MarkedYAMLError as error:
         raise _broken(error, text, source) from error
+
+
+def read_kept_tree(text: str, *, source: str = "") -> Tree:
+    """Do as ``read_tree``, but read a text only once while it is asked for again; nobody may change the tree.
+
+    A change of one block reads the same two texts again and again: to find the block, to compare what is
+    wanted, to prove what was written, to apply that.
+    """
+    return _read_once(text, source) if len(text) <= MAX_KEPT else read_tree(text, source=source)
+
+
+@lru_cache(maxsize=2)
+def _read_once(text: str, source: str) -> Tree:
+    return read_tree(text, source=source)
 
 
 def _broken(error: yaml.MarkedYAMLError, text: str, source: str) -> InvalidInput:

@@ -20,6 +20,14 @@ from switchover.edges.api.server import create_app
 from switchover.edges.console import access
 from switchover.settings import Settings
 
+_NEEDED = (
+    access.VIEWER,
+    access.WATCHER,
+    access.OPERATOR,
+    access.ADMIN,
+    access.ADMIN_WATCHER,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -47,7 +55,7 @@ def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
     app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))
     if role is not None:
         person = signed_in(role)
-        for needed in (access.VIEWER, access.WATCHER, access.OPERATOR, access.ADMIN):
+        for needed in _NEEDED:
             app.dependency_overrides[needed] = lambda: person
     return app
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psycopg
@@ -106,27 +107,78 @@ async def test_an_entry_shows_what_was_before_and_after(app: FastAPI) -> None:
     assert (await ask(app, "/audit/99")).status == 404
 
 
+async def prove(app: FastAPI) -> str:
+    """Begin a proof and return the page when it has ended."""
+    begun = await ask(app, "/audit/proof", method="POST", body=b"csrf=x")
+    assert (begun.status, begun.headers["location"]) == (303, "/audit/proof")
+    await app.state.proof.ended()
+    return (await ask(app, "/audit/proof")).text
+
+
 async def test_a_broken_log_is_shown_and_can_be_accepted(
     app: FastAPI, log: Database, database_url: str
 ) -> None:
-    assert "The log is whole" in (await ask(app, "/audit/proof")).text
+    assert "The log is whole" in await prove(app)
     superuser = database_url.replace("user=switchover", "user=postgres")
     async with await psycopg.AsyncConnection.connect(superuser) as connection:
         await connection.execute("alter table audit disable trigger all")
         await connection.execute("update audit set actor = 'ada' where number = 1")
-    broken = await ask(app, "/audit/proof")
-    assert "entry 1 was changed" in broken.text
+    assert "entry 1 was changed" in await prove(app)
     for reason in (b"reason=+", b"reason=a%1B%5B2Jb"):
-        blank = await ask(app, "/audit/proof", method="POST", body=reason)
+        blank = await ask(app, "/audit/proof/accept", method="POST", body=reason)
         assert (blank.status, "Not accepted." in blank.text) == (422, True)
         assert "entry 1 was changed" in blank.text
-    answer = await ask(app, "/audit/proof", method="POST", body=b"reason=restored+on+Monday")
+    answer = await ask(app, "/audit/proof/accept", method="POST", body=b"reason=restored+on+Monday")
     assert (answer.status, answer.headers["location"]) == (303, "/audit/proof")
+    await app.state.proof.ended()
     accepted = await ask(app, "/audit/proof")
     assert "The log is whole" in accepted.text
     assert "entry 1 was changed" in accepted.text
     newest = (await work.list_entries(log, filters={}, limit=1))[0]
     assert (newest["action"], newest["reason"]) == ("audit.accept", "restored on Monday")
+
+
+async def test_the_page_of_the_proof_reads_nothing_by_itself(app: FastAPI) -> None:
+    shown = await ask(app, "/audit/proof")
+    assert "It was not proved since switchover started" in shown.text
+    assert not app.state.proof.is_running
+    assert app.state.proof.last is None
+
+
+async def test_one_proof_at_a_time_is_under_way_and_tells_how_far_it_is(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, begun = asyncio.Event(), 0
+
+    async def verify(database: Database, *, tell: Callable[[int], None]) -> work.Verdict:
+        nonlocal begun
+        begun += 1
+        tell(1)
+        await over.wait()
+        return await verdict_of(database)
+
+    verdict_of = work.verify
+    monkeypatch.setattr(work, "verify", verify)
+    for _ in range(2):
+        await ask(app, "/audit/proof", method="POST", body=b"csrf=x")
+    while not begun:
+        await asyncio.sleep(0.01)
+    shown = await ask(app, "/audit/proof/progress", hx_request="true", hx_target="proof")
+    assert "1 of 2 entries" in shown.text
+    assert "<html" not in shown.text
+    early = await ask(app, "/audit/proof/accept", method="POST", body=b"reason=why")
+    assert early.status == 409
+    over.set()
+    await app.state.proof.ended()
+    assert begun == 1
+    assert "The log is whole" in (await ask(app, "/audit/proof/progress")).text
+
+
+async def test_a_proof_that_comes_to_no_end_says_why(app: FastAPI, log: Database) -> None:
+    await log.close()
+    assert "It came to no verdict" in await prove(app)
+    nothing = await ask(app, "/audit/proof/accept", method="POST", body=b"reason=why")
+    assert nothing.status == 303
 
 
 @pytest.mark.parametrize("path", ["/audit", "/audit/1", "/audit/proof"])

@@ -23,6 +23,7 @@ from switchover.balance.work import history, revisions, views
 from switchover.balance.work.cycle import NOTHING_APPLIED, CycleReport
 from switchover.directory.access.role import Role
 from switchover.edges.console.done_notice import FRESH
+from switchover.edges.console.pages.service import GRID_CELLS
 from switchover.errors import Unavailable
 
 SERVERS = {"cas1": server(1, site="brussels"), "cas2": server(2, site="ghent"), "spare": server(3)}
@@ -186,6 +187,17 @@ async def test_a_service_with_many_servers_is_shown_in_pages_the_worst_first() -
     assert following.count('data-label="owa"') == 10
     only = (await page(desk, "/services/web?q=cas60")).text
     assert only.count('data-label="owa"') == 1
+    await desk.board.close()
+
+
+async def test_a_service_of_many_workloads_shows_fewer_servers_on_a_page() -> None:
+    servers = {f"cas{number}": server(number) for number in range(1, 41)}
+    workloads = ["owa", "ecp", "activesync", "ews", "mapi", "rpc", "oab", "autodiscover"]
+    service = http_service(servers=list(servers), workloads=workloads)
+    desk = Desk(wish=wish_of({"web": service}, servers=servers))
+    text = (await page(desk, "/services/web")).text
+    assert text.count('class="cell-now"') == GRID_CELLS
+    assert f"1 to {GRID_CELLS // 8} of 40" in text
     await desk.board.close()
 
 

@@ -68,6 +68,16 @@
     if (answer.type !== "opaqueredirect" && !answer.ok && answer.status !== 401) window.location.reload();
   }, true);
 
+  // What takes longer than a moment says that it is under way; who comes back to the page finds it quiet.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.hasAttribute("hx-post") || !form.querySelector(".working")) return;
+    setTimeout(() => { if (!event.defaultPrevented) form.classList.add("is-busy"); }, 300);
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll(".is-busy")) form.classList.remove("is-busy");
+  });
+
   // An address holds only what was chosen.
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches(".filters, .search, .board")) return;

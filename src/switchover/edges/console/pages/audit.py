@@ -1,23 +1,23 @@
-"""Pages of the audit log: the list with its filters, one entry, the proof."""
+"""Pages of the audit log: the list with its filters, and one entry."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from switchover.directory.access.role import Door
 from switchover.directory.audit import work
 from switchover.directory.audit.entry import Outcome
 from switchover.edges.api.access import Suite
-from switchover.edges.api.audit import audit_listing, verdict_body
+from switchover.edges.api.audit import audit_listing
 from switchover.edges.api.listing import Format
 from switchover.edges.console.access import Admin
 from switchover.edges.console.moment import zone_named
-from switchover.edges.console.page import render, see_other
+from switchover.edges.console.page import render
 from switchover.edges.console.table import (
     Column,
     Filter,
@@ -28,7 +28,6 @@ from switchover.edges.console.table import (
     read_query,
 )
 from switchover.errors import InvalidInput
-from switchover.model.wording import is_plain
 
 router = APIRouter()
 
@@ -81,37 +80,6 @@ async def list_entries(request: Request, suite: Suite, person: Admin) -> Respons
     following = str(rows[SPEC.rows - 1]["number"]) if len(rows) > SPEC.rows else None
     table = Table(query=query, rows=rows[: SPEC.rows], following=following)
     return render(request, person, "audit.html", table=table, levels=LEVELS)
-
-
-@router.get("/audit/proof", response_class=HTMLResponse)
-async def prove(request: Request, suite: Suite, person: Admin) -> HTMLResponse:
-    """Read the whole log and show what is wrong with it; changes nothing."""
-    return await _proof(request, suite, person)
-
-
-async def _proof(
-    request: Request, suite: Suite, person: Admin, *, fault: str = "", reason: str = ""
-) -> HTMLResponse:
-    verdict = verdict_body(await work.verify(suite.database))
-    return render(
-        request, person, "audit_proof.html", status=422 if fault else 200,
-        verdict=verdict, fault=fault, reason=reason,
-    )  # fmt: skip
-
-
-@router.post("/audit/proof")
-async def accept(
-    request: Request,
-    suite: Suite,
-    person: Admin,
-    reason: Annotated[str, Form(max_length=500)] = "",
-) -> Response:
-    """Accept what is wrong now, for a reason."""
-    if not (reason.strip() and is_plain(reason)):
-        fault = "say in one plain line why the log is as it is: nobody can tell later"
-        return await _proof(request, suite, person, fault=fault, reason=reason)
-    await work.accept(suite.database, actor=person.actor, reason=reason)
-    return see_other(request, "/audit/proof")
 
 
 @router.get("/audit/{number}", response_class=HTMLResponse)

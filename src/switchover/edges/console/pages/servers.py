@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from switchover import clock
 from switchover.app import Switchover
+from switchover.balance.snapshot import Snapshot
 from switchover.balance.snapshot_lines import ServerLine, Word
 from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
@@ -27,6 +29,7 @@ from switchover.edges.console.table import (
     Column,
     Filter,
     FilterKind,
+    Keys,
     ListSpec,
     cut,
     in_order,
@@ -34,6 +37,7 @@ from switchover.edges.console.table import (
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.errors import NotFound, SwitchoverError, Unavailable
+from switchover.model.server import Server
 
 router = APIRouter(include_in_schema=False)
 EVENTS = 15
@@ -60,14 +64,6 @@ SERVERS = ListSpec(
     ),
     rows=50,
 )
-_KEYS = {
-    "name": lambda line: line.name,
-    "state": lambda line: line.rank,
-    "address": lambda line: line.address,
-    "site": lambda line: line.site,
-    "sessions": lambda line: line.connections,
-    "rate": lambda line: line.rate.total,
-}
 _EXPORTED = (
     "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", *RATE,
     "reason",
@@ -82,27 +78,43 @@ async def list_servers(
     """Return the list of servers, the worst first, or a file of it."""
     query = read_query(SERVERS, request.query_params)
     snapshot = await suite.board.look()
-    # Made once for each snapshot; of thousands that takes a while, during which others would wait.
-    lines = await asyncio.to_thread(lambda: snapshot.server_lines)
-    found = _fitting(lines, query.filters)
+    found = _fitting(snapshot, query.filters)
     if not query.sort:
-        found.sort(key=lambda line: line.rank)
+        found.sort(key=snapshot.server_rank)
     if query.form:
-        rows = [_exported(line) for line in in_order(query, found, _KEYS)]
+        ordered = in_order(query, found, _keys(snapshot))
+        rows = await asyncio.to_thread(
+            lambda: [_exported(snapshot.server_line(server)) for server in ordered]
+        )
         return export_rows("servers", _EXPORTED, rows, query.form)
-    table = cut(query, found, keys=_KEYS)
+    # Lines are made of what is shown only: of thousands they would take a while.
+    table = cut(query, found, keys=_keys(snapshot))
+    table = replace(table, rows=[snapshot.server_line(server) for server in table.rows])
     topics = [Topic(Kind.SERVER_LINE, line.name) for line in table.rows]
     live = await hub.show(snapshot, *topics)
     told = await done_by(suite, person, done)
     return render(request, person, "servers.html", query=query, table=table, live=live, done=told)
 
 
-def _fitting(lines: tuple[ServerLine, ...], filters: Mapping[str, str]) -> list[ServerLine]:
+def _keys(snapshot: Snapshot) -> Keys:
+    """Return what the list is sorted by."""
+    return {
+        "name": lambda server: server.name,
+        "state": snapshot.server_rank,
+        "address": lambda server: server.address,
+        "site": lambda server: server.site or "",
+        "sessions": snapshot.server_connections,
+        "rate": lambda server: snapshot.server_rate(server).total,
+    }
+
+
+def _fitting(snapshot: Snapshot, filters: Mapping[str, str]) -> list[Server]:
     part, state = (filters["q"] or "").casefold(), filters["state"]
     return [
-        line
-        for line in lines
-        if part in f"{line.name} {line.address} {line.site}".casefold() and state in {"", line.word}
+        server
+        for server in snapshot.servers.values()
+        if part in f"{server.name} {server.address} {server.site or ''}".casefold()
+        and (not state or snapshot.server_word(server) == state)
     ]
 
 

@@ -39,7 +39,9 @@ from switchover.errors import NotFound
 router = APIRouter(include_in_schema=False)
 
 GRID_ROWS = 50
-"""Servers on one page of the grid."""
+GRID_CELLS = 200
+"""On one page of the grid: a service of many workloads shows fewer servers, but GRID_LEAST at the least."""
+GRID_LEAST = 10
 _COUNTED = ("requests", "errors", "response_ms", "sessions")
 _EXPORTED = ("at", "line", *_COUNTED)
 
@@ -67,14 +69,14 @@ async def show_service(
     found = snapshot.find_service(service)
     if found is None:
         return await answer_gone(request, suite, person, kind="service", name=service)
-    is_large = len(found.servers) > GRID_ROWS
-    query = read_query(_grid_spec(service, is_large=is_large), request.query_params)
+    pools = found.pools()
+    query = read_query(_grid_spec(found, len(pools)), request.query_params)
     reals = _reals(snapshot, found, query)
     if query.form:
         cells = [cell_row(one) for real in reals for one in snapshot.cells_of(service, real.name)]
         return export_rows(f"service-{service}", CELL, cells, query.form)
-    start = (query.page - 1) * GRID_ROWS
-    table = Table(query=query, rows=reals[start : start + GRID_ROWS], total=len(reals))
+    start = (query.page - 1) * query.spec.rows
+    table = Table(query=query, rows=reals[start : start + query.spec.rows], total=len(reals))
     rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
     live = await hub.show(snapshot, Topic(Kind.SERVICE, service), *rows)
     return render(
@@ -82,7 +84,7 @@ async def show_service(
         person,
         "service.html",
         service=found,
-        pools=found.pools(),
+        pools=pools,
         live=live,
         table=table,
         span=span,
@@ -92,18 +94,19 @@ async def show_service(
     )
 
 
-def _grid_spec(service: str, *, is_large: bool) -> ListSpec:
+def _grid_spec(service: VirtualService, pools: int) -> ListSpec:
     """Return what the grid can do; servers that fill pages begin with the worst."""
+    rows = max(GRID_LEAST, min(GRID_ROWS, GRID_CELLS // pools))
     return ListSpec(
-        path=f"/services/{path_word(service)}",
+        path=f"/services/{path_word(service.name)}",
         columns=(
             Column(key="file", title="As in the file", is_sortable=True),
             Column(key="server", title="By name", is_sortable=True),
             Column(key="state", title="The worst first", is_sortable=True),
         ),
         filters=(Filter(key="q", title="Server"),),
-        sort="state" if is_large else "file",
-        rows=GRID_ROWS,
+        sort="state" if len(service.servers) > rows else "file",
+        rows=rows,
     )
 
 
