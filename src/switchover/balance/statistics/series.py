@@ -99,9 +99,9 @@ class Series:
         """How the span is drawn."""
         return SCALES[self.span]
 
-    def moments(self) -> tuple[datetime, ...]:
-        """Return the start of each step as moments."""
-        return tuple(datetime.fromtimestamp(time, UTC) for time in self.times)
+    def moment_of(self, place: int) -> datetime:
+        """Return the start of a step as a moment."""
+        return datetime.fromtimestamp(self.times[place], UTC)
 
     def body(self) -> dict[str, Any]:
         """Return plain values for JSON."""

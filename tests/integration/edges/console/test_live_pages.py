@@ -376,8 +376,9 @@ async def test_charts_are_also_a_table_and_a_file(
     text = (await page(desk, "/services/web/charts?span=1h")).text
     assert "41.3 ms" in text
     assert "1\u202f200" in text
-    csv = await page(desk, "/services/web/charts?span=1h&format=csv")
+    csv = await page(desk, "/services/web/charts?span=1h&format=csv&sort=errors")
     assert csv.text.splitlines()[0] == "at,line,requests,errors,response_ms,sessions"
+    assert csv.text.splitlines()[1].endswith("Z,owa,1200,3,41.3,9")
     drawn = await page(desk, "/services/web/series?span=1h&by=server")
     assert drawn.headers["content-type"] == "application/json"
     assert '"by":"server"' in drawn.text

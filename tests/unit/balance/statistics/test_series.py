@@ -108,5 +108,5 @@ def test_a_series_is_plain_values_for_programs() -> None:
 
 def test_each_time_is_a_moment_in_utc() -> None:
     made = series()
-    assert made.moments()[0].timestamp() == made.times[0]
-    assert made.moments()[0].tzinfo is UTC
+    assert made.moment_of(0).timestamp() == made.times[0]
+    assert made.moment_of(0).tzinfo is UTC

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from switchover.balance.snapshot import Snapshot
-from switchover.balance.statistics.series import SCALES, Lines, Series, Span
+from switchover.balance.statistics.series import SCALES, Line, Lines, Series, Span
 from switchover.balance.virtual_service import RealServer, VirtualService
 from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
@@ -154,12 +154,16 @@ async def list_series(request: Request, suite: Suite, person: Viewer, service: s
     span = Span(query.get("span") or Span.DAY)
     by = Lines(query.get("by") or Lines.WORKLOAD)
     found = await history.get_series(suite.balance, service, span=span, by=by, most=None)
-    part = (query.get("q") or "").casefold()
-    rows = await asyncio.to_thread(lambda: in_order(query, _rows(found, part)))
-    if query.form:
-        return export_rows(f"charts-{service}", _EXPORTED, rows, query.form)
+    rows = await asyncio.to_thread(_counted, found, query)
     start = (query.page - 1) * query.spec.rows
-    table = Table(query=query, rows=rows[start : start + query.spec.rows], total=len(rows))
+    if query.form:
+        lines = await asyncio.to_thread(lambda: [_row(found, row) for row in rows])
+        return export_rows(f"charts-{service}", _EXPORTED, lines, query.form)
+    table = Table(
+        query=query,
+        rows=[_row(found, row) for row in rows[start : start + query.spec.rows]],
+        total=len(rows),
+    )
     return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
 
 
@@ -193,11 +197,27 @@ def _series_spec(service: str, counted: str) -> ListSpec:
     )
 
 
-def _rows(series: Series, part: str) -> list[dict[str, Any]]:
-    """Return a row for each moment of each line at which something was counted."""
-    return [
-        {"at": moment, "line": line.name, **{key: getattr(line, key)[place] for key in _COUNTED}}
-        for place, moment in enumerate(series.moments())
-        for line in series.lines
-        if line.requests[place] is not None and part in line.name.casefold()
+def _counted(series: Series, query: ListQuery) -> list[tuple[int, Line]]:
+    """Return the places of each line at which something was counted: a large service has many thousands."""
+    part = (query.get("q") or "").casefold()
+    lines = [line for line in series.lines if part in line.name.casefold()]
+    places = range(len(series.times))
+    in_time = reversed(places) if query.sort == "-at" else places
+    found = [
+        (place, line) for place in in_time for line in lines if line.requests[place] is not None
     ]
+    if query.sort_key == "at":
+        return found
+    keys: dict[str, Callable[[tuple[int, Line]], Any]] = {
+        key: lambda row, key=key: getattr(row[1], key)[row[0]] for key in _COUNTED
+    }
+    return in_order(query, found, {**keys, "line": lambda row: row[1].name})
+
+
+def _row(series: Series, row: tuple[int, Line]) -> dict[str, Any]:
+    place, line = row
+    return {
+        "at": series.moment_of(place),
+        "line": line.name,
+        **{key: getattr(line, key)[place] for key in _COUNTED},
+    }
