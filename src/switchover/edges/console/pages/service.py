@@ -204,10 +204,12 @@ def _counted(series: Series, query: ListQuery) -> list[tuple[int, Line]]:
     ]
     if query.sort_key == "at":
         return found
-    keys: dict[str, Callable[[tuple[int, Line]], Any]] = {
-        key: lambda row, key=key: getattr(row[1], key)[row[0]] for key in _COUNTED
-    }
-    return in_order(query, found, {**keys, "line": lambda row: row[1].name})
+    key = query.sort_key
+    return in_order(
+        query,
+        found,
+        {key: lambda row: row[1].name if key == "line" else getattr(row[1], key)[row[0]]},
+    )
 
 
 def _row(series: Series, row: tuple[int, Line]) -> dict[str, Any]:
