@@ -30,23 +30,31 @@ FIRST = "first run"
 
 
 async def create_account(
-    parts: AccessParts, name: str, role: Role, password: str, *, actor: Actor, reason: str = ""
+    parts: AccessParts,
+    name: str,
+    role: Role,
+    password: str,
+    *,
+    actor: Actor,
+    zone: str = "UTC",
+    reason: str = "",
 ) -> Account:
     """Return a new local account. Nobody can give more than they have.
 
     Raises:
-        InvalidInput: the name or the password can not be used.
+        InvalidInput: the name, the password or the zone can not be used.
         Conflict: there is an account of that name.
     """
     actor.require(role)
     digest = await _hash(parts, name, password)
     async with parts.database.transaction() as connection:
         await queries.lock_accounts(connection)
-        return await _insert(connection, name, role, digest, actor, reason)
+        made = _fresh(name, role, actor, zone)
+        return await _insert(connection, made, digest, actor, reason)
 
 
 async def create_first_account(
-    parts: AccessParts, name: str, password: str, *, code: str, visitor: Visitor
+    parts: AccessParts, name: str, password: str, *, code: str, visitor: Visitor, zone: str = "UTC"
 ) -> Account:
     """Return the administrator who claims a new console with the code from the log of ``serve``.
 
@@ -73,7 +81,7 @@ async def create_first_account(
             address=visitor.address,
             client=visitor.short_agent,
         )
-        return await _insert(connection, name, Role.ADMIN, digest, actor)
+        return await _insert(connection, _fresh(name, Role.ADMIN, actor, zone), digest, actor)
 
 
 async def set_password(
@@ -178,25 +186,28 @@ async def locked(connection: Connection, name: str) -> Account:
     return await require_account(connection, name)
 
 
-async def _insert(
-    connection: Connection, name: str, role: Role, digest: str, actor: Actor, reason: str = ""
-) -> Account:
-    taken = await queries.find_account(connection, name)
-    if taken is not None:
-        raise Conflict(f"there is an account {taken.name!r}; take another name, or change that one")
+def _fresh(name: str, role: Role, actor: Actor, zone: str) -> Account:
     now = clock.now()
-    account = Account(
+    return Account(
         id=clock.new_id(),
         name=name,
         role=role,
-        zone="UTC",
+        zone=usable_zone(zone),
         issuer=None,
         subject=None,
         made_at=now,
         made_by=actor.name,
         password_at=now,
     )
+
+
+async def _insert(
+    connection: Connection, account: Account, digest: str, actor: Actor, reason: str = ""
+) -> Account:
+    taken = await queries.find_account(connection, account.name)
+    if taken is not None:
+        raise Conflict(f"there is an account {taken.name!r}; take another name, or change that one")
     await queries.insert_account(connection, account, digest)
-    entry = Entry.by(actor, "account.create", name, after=told(account), reason=reason)
+    entry = Entry.by(actor, "account.create", account.name, after=told(account), reason=reason)
     await record(connection, entry)
     return account
