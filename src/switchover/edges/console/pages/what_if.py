@@ -14,15 +14,13 @@ from switchover.balance.work.preview import OutagePreview, preview_outage
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
 from switchover.edges.console.outage_board import Board, lay_out
-from switchover.edges.console.outage_words import Alone, tell, tell_alone
+from switchover.edges.console.outage_words import Alone, tell, tell_alone, tell_briefly
 from switchover.edges.console.page import render
 from switchover.errors import InvalidInput, NotFound
 
 router = APIRouter()
 MOST_DOWN = 500
 """What can be off at once: a longer address would not pass every proxy."""
-MOST_TOLD = 12
-"""Services told in full; the others in a line each."""
 LEVELS_FIRST = ("bad", "warning", "ok")
 Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -40,7 +38,7 @@ async def show_what_if(
     if len(down) > MOST_DOWN:
         raise InvalidInput(f"{len(down)} things at once; more than {MOST_DOWN} can not be off here")
     try:
-        preview = await preview_outage(suite.balance, down)
+        preview = await preview_outage(suite.balance, down, first=service)
     except NotFound:
         return render(request, person, "what_if.html", preview=None)
     known = [item.text for item in preview.outage.items]
@@ -52,10 +50,6 @@ async def show_what_if(
         words += [pair for pair in {**kept, **changes}.items() if pair[1]]
         return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
 
-    answers = sorted(
-        (tell(report) for report in preview.reports),
-        key=lambda told: (told.name != service, LEVELS_FIRST.index(told.level)),
-    )
     board = lay_out(preview.balance, known, service=service, containing=q)
     return render(
         request,
@@ -64,8 +58,8 @@ async def show_what_if(
         preview=preview,
         board=board,
         alone=[] if known else _alone(preview, board),
-        answers=answers[:MOST_TOLD],
-        more=answers[MOST_TOLD:],
+        answers=list(map(tell, preview.reports)),
+        more=list(map(tell_briefly, preview.brief)),
         services=[(item.name, item.title) for item in preview.balance.services],
         down=known,
         chosen=service,
