@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.balance.advice import AdviceBoard
+from switchover.balance.drain.work import Drains
 from switchover.balance.event import Event, Severity
 from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import parse_target
@@ -240,6 +241,7 @@ async def _open_balancer(
         parts=parts,
         observation=observation,
         cycle=cycle,
+        drains=Drains(parts=parts),
         cycle_seconds=settings.cycle_seconds,
     )
     events.listeners.append(board.hear)

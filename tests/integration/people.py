@@ -51,7 +51,7 @@ async def open_session(at: Suite, account_id: str, *, address: str = "127.0.0.1"
 
 async def query(at: Suite, statement: str, *values: object) -> list[tuple[Any, ...]]:
     """Run a statement on the database of a switchover behind its back."""
-    dsn = at.environment["SWITCHOVER_DATABASE_URL"]
+    dsn = at.environment.get("SWITCHOVER_DATABASE_URL") or at.postgres().dsn()
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         found = await connection.execute(statement.encode(), values or None)
         return await found.fetchall() if found.description else []

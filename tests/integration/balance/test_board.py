@@ -209,13 +209,18 @@ async def test_a_sample_of_the_counters_gives_the_first_who_looks_a_rate(
 
 
 async def test_a_drain_is_remembered_with_what_it_began_with(desk: Desk) -> None:
-    desk.engine.set(OWA, "cas1", "UP", sessions_now=12)
-    await desk.board.look()
-    desk.events.add(told("drain-entered"))
-    target = Target(service="web", pool="owa", server="cas1")
-    assert desk.board.drains[target].connections == 12
+    starts, target = desk.board.drains.starts, Target(service="web", pool="owa", server="cas1")
+    desk.events.add(replace(told("drain-entered"), detail={"connections": 12}))
+    assert starts[target].connections == 12
     desk.events.add(told("drain-left"))
-    assert desk.board.drains == {}
+    assert starts == {}
+
+
+async def test_a_drain_that_nobody_counted_begins_with_no_number(desk: Desk) -> None:
+    desk.events.add(
+        replace(told("drain-entered"), detail={"connections": 12}), told("drain-entered")
+    )
+    assert desk.board.drains.starts == {}
 
 
 async def test_who_is_connected_is_asked_for_once_in_a_while(desk: Desk) -> None:

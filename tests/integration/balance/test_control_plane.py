@@ -12,12 +12,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.integration.people import add_person, browser, open_session
 from tests.integration.platform_file import imaps, l4, l7, platform
 from tests.integration.practice_farm import NAME, SERVERS, PracticeFarm, playing
 from tests.integration.processes import eventually, is_running
 from tests.integration.suite import Suite, held, run_cli, suite
 
 from switchover import clock
+from switchover.directory.access.role import Role
 from switchover.practice.stories import Door, HttpStory, ImapStory, Story
 
 pytestmark = pytest.mark.xdist_group("control_plane")
@@ -134,6 +136,27 @@ async def health_is_still_judged(at: Suite, farm: PracticeFarm) -> None:
             return int(row.operation) == wanted
 
         await eventually(judged, seconds=5)
+
+
+async def test_after_a_restart_a_drain_still_counts_down_from_where_it_began(
+    running: Suite, farm: PracticeFarm
+) -> None:
+    secret = await open_session(running, await add_person(running, "ada", Role.VIEWER))
+    async with playing(stories(farm, running)[-1]) as clients:
+        await clients.flow()
+        async with browser(running, secret) as viewer:
+            assert "draining" not in (await viewer.get("/services/imap")).words
+        await running.post("/servers/cas2/drain", {"service": "imap"})
+        began = await running.event(kind="drain-entered", service="imap", server="cas2")
+        first = began["detail"]["connections"]
+        assert first > 0
+        running.kill()
+        await running.start()
+        async with browser(running, secret) as viewer:
+            words = (await viewer.get("/services/imap")).words
+        assert f"{first} of {first} connections remain" in words
+        assert "too early to tell" in words
+        assert clients.lost() == []
 
 
 def new_tree(at: Suite) -> Callable[[], bool]:

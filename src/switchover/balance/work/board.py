@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.balance.between_looks import Key, counts_of, moments_of, rates_between
 from switchover.balance.client import Client
-from switchover.balance.drain import DrainStart
 from switchover.balance.overrides import Overrides
 from switchover.balance.snapshot import Roster, Snapshot, make_roster
 from switchover.balance.targets import unknown_name
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime
 
+    from switchover.balance.drain.work import Drains
     from switchover.balance.event import Event
-    from switchover.balance.overrides import Target
     from switchover.balance.work.cycle import Cycle, CycleReport
     from switchover.balance.work.observation import Observation
     from switchover.balance.work.parts import BalancerParts
@@ -78,8 +77,7 @@ class Board:
     observation: Observation
     cycle: Cycle
     cycle_seconds: float = 2.0
-    drains: dict[Target, DrainStart] = field(default_factory=dict)
-    """Of those whose beginning was seen by this process."""
+    drains: Drains
     _last: Snapshot | None = None
     _made_at: float = 0.0
     _told_at: datetime | None = None
@@ -103,19 +101,9 @@ class Board:
 
     def hear(self, events: Iterable[Event]) -> None:
         """Take events as signs that something is different; never blocks."""
-        for event in events:
-            if event.kind == "drain-entered" and event.target is not None:
-                self.drains[event.target] = self._drain_start(event.target)
-            elif event.kind in {"drain-left", "maintenance-left"} and event.target is not None:
-                self.drains.pop(event.target, None)
+        self.drains.hear(events)
         self._heard += 1
         self._news.set()
-
-    def _drain_start(self, target: Target) -> DrainStart:
-        key = (f"{target.service}.{target.pool}", target.server)
-        now = self._last.rows.get(key) if self._last else None
-        row = now or next((row for row in self.observation.rows if row.key == key), None)
-        return DrainStart(at=clock.now().timestamp(), connections=row.sessions_now if row else 0)
 
     async def look(self) -> Snapshot:
         """Return a snapshot that knows everything told so far; waits for one where there is none."""
@@ -165,6 +153,7 @@ class Board:
 
     async def close(self) -> None:
         """Stop looking."""
+        await self.drains.close()
         for task in (self._loop, self._looking):
             if task is not None:
                 task.cancel()
@@ -199,6 +188,8 @@ class Board:
         heard, wish = self._heard, self._current_wish()
         rows, answers = await self._ask()
         await self._note_machine(wish)
+        if wish is not None:
+            await self.drains.recall(wish.overrides)
         made = await asyncio.to_thread(self._put_together, wish, rows, answers=answers)
         self._last, self._seen, self._made_at = made, heard, clock.monotonic()
         self._made.set()

@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from switchover import clock
+from switchover.balance.drain.start import CONNECTIONS, ENTERED
 from switchover.balance.health_events import HealthNarrator
 from switchover.balance.minutes import MinuteStatistics
 from switchover.balance.statistics import queries
@@ -38,6 +39,7 @@ from switchover.wire.haproxy.statistics import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from switchover.balance.event import Event
     from switchover.balance.work.events import EventLog
     from switchover.balance.work.parts import BalancerParts
     from switchover.wire.haproxy.state import EngineInfo
@@ -70,6 +72,7 @@ class Observation:
     sampled: tuple[float, tuple[Row, ...]] = (0.0, ())
     """The rows of the last sample, and when (monotonic) they were read."""
     minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
+    _by_key: tuple[tuple[Row, ...], dict[tuple[str, str], Row]] = ((), {})
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
     _sampling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -86,7 +89,29 @@ class Observation:
 
         Never raises, whatever the line holds.
         """
-        self.events.add(*self.narrator.tell(parse_log(line)))
+        self.events.add(*map(self._with_connections, self.narrator.tell(parse_log(line))))
+
+    def _with_connections(self, event: Event) -> Event:
+        """Return the event with how many were connected, where a server begins to drain.
+
+        That is what a drain counts down from, also after a restart of this process.
+        """
+        if event.kind != ENTERED or event.target is None:
+            return event
+        row = self._rows_by_key().get(
+            (f"{event.target.service}.{event.target.pool}", event.target.server)
+        )
+        if row is None:
+            return event
+        return replace(event, detail={**event.detail, CONNECTIONS: row.sessions_now})
+
+    def _rows_by_key(self) -> Mapping[tuple[str, str], Row]:
+        """Return the last rows by their key; made once for the many events of a server in many pools."""
+        about, found = self._by_key
+        if about is not self.rows:
+            found = {row.key: row for row in self.rows}
+            self._by_key = (self.rows, found)
+        return found
 
     def _count(self, session: Session) -> None:
         service, _, pool = session.backend.partition(".")

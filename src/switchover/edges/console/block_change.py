@@ -135,7 +135,7 @@ class Asked:
             return await self._preview(basis, read, files, status=409)
         reason = self.values.get("reason").strip()
         made = await self._change(read, files, reason=reason, parent=basis.number, dry_run=False)
-        find_uploads(self.request).drop(self.person.actor.name, [item.key for item in files])
+        find_uploads(self.request).drop(self.person.account.id, [item.key for item in files])
         is_first_step = self.form.section is Section.SERVERS and not basis.plain.get("services")
         page = f"/{self.form.section.value}/{path_word(read.name)}"
         return see_other(self.request, done_path("/start" if is_first_step else page, made.outcome))

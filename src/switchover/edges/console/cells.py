@@ -19,7 +19,7 @@ from switchover.edges.console.topic import Kind, Topic
 
 if TYPE_CHECKING:
     from switchover.balance.client import Client
-    from switchover.balance.drain import DrainStart
+    from switchover.balance.drain.start import DrainStart
     from switchover.balance.snapshot import Snapshot
     from switchover.balance.snapshot_lines import GridCell, ServiceLine
     from switchover.balance.virtual_service import VirtualService

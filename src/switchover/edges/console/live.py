@@ -125,7 +125,7 @@ class Hub:
         return View(
             snapshot=snapshot,
             recent=recent,
-            drains=board.drains,
+            drains=board.drains.starts,
             events=self.suite.events.written,
             connected=await self._connected(snapshot, kinds),
         )

@@ -19,6 +19,7 @@ from switchover.edges.console.form.upload import (
 )
 from switchover.edges.console.form.values import Values
 from switchover.edges.console.replaced_file import TICK
+from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,8 @@ ANY_FILE = "any"
 """What a field takes that is no key of the file: files of any kind, each under its own name."""
 FILE_PREFIX = "file."
 UPLOAD_PREFIX = "upload."
+REFUSED_PREFIX = "refused."
+"""Why files of a field were not kept; made here, never taken from a browser."""
 NOT_SHOWN_AGAIN = frozenset({"csrf", "action", "reason", TICK})
 
 
@@ -56,10 +59,14 @@ def find_uploads(request: Request) -> Uploads:
 async def read_posted(request: Request, person: Person, fields: Iterable[FormField] = ()) -> Values:
     """Return the posted texts. Files that came with them are kept and their fields name them.
 
-    Raises InvalidInput for a file that is too large.
+    A file that is too large, or for which there is no room, becomes a fault of its field.
     """
     form = await request.form(max_fields=MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
-    values = Values.of((name, text) for name, text in form.multi_items() if isinstance(text, str))
+    values = Values.of(
+        (name, text)
+        for name, text in form.multi_items()
+        if isinstance(text, str) and not name.startswith(REFUSED_PREFIX)
+    )
     for field in fields:
         parts = [
             (sent.filename, await sent.read(MAX_FILE_BYTES + 1))
@@ -80,30 +87,33 @@ def _keep(
     named = [] if field.takes == ANY_FILE else entries(field, values.get(field.name))
     # Who typed a name wants the file under that name; who did not, under its own.
     name = named[0] if len(named) == 1 else file_name(sent)
-    key = uploads.keep(person.actor.name, name, content)
+    owner, kept = person.account.id, f"{UPLOAD_PREFIX}{field.name}"
+    held = {key: uploads.find(owner, key) for key in values.all(kept)}
+    replaced = [key for key, found in held.items() if found is not None and found.name == name]
+    try:
+        key = uploads.keep(owner, name, content, instead_of=replaced)
+    except InvalidInput as error:
+        refused = f"{REFUSED_PREFIX}{field.name}"
+        return values.with_texts(**{refused: [*values.all(refused), str(error)]})
     names = named if name in named else [*named, name]
-    kept = f"{UPLOAD_PREFIX}{field.name}"
-    owner = person.actor.name
-    others = [
-        other
-        for other in values.all(kept)
-        if (found := uploads.find(owner, other)) is not None and found.name != name
-    ]
+    others = [key for key, found in held.items() if found is not None and found.name != name]
     return values.with_texts(**{field.name: ["\n".join(names)], kept: [*others, key]})
 
 
 def sent_files(
     uploads: Uploads, person: Person, values: Values, fields: Iterable[FormField]
 ) -> tuple[list[SentFile], list[FieldFault]]:
-    """Return the files that wait for this form, and a fault for each that is unusable or forgotten.
+    """Return the files that wait for this form, and a fault for each that is refused, unusable or forgotten.
 
     A file whose name was taken out of its field is not part of the form any more.
     """
     files: list[SentFile] = []
     faults: list[FieldFault] = []
     for field in fields:
+        refused = values.all(f"{REFUSED_PREFIX}{field.name}")
+        faults += [FieldFault(field=field.name, message=message) for message in refused]
         for key in values.all(f"{UPLOAD_PREFIX}{field.name}"):
-            found = uploads.find(person.actor.name, key)
+            found = uploads.find(person.account.id, key)
             if found is None:
                 message = "the file that was sent is not kept any more"
                 faults.append(FieldFault(field=field.name, message=message, hint="choose it again"))
@@ -122,7 +132,7 @@ def sent_files(
 
 def contents(uploads: Uploads, person: Person, files: Iterable[SentFile]) -> Mapping[str, bytes]:
     """Return what the files hold, by the name the platform file gives them."""
-    found = {item.name: uploads.find(person.actor.name, item.key) for item in files}
+    found = {item.name: uploads.find(person.account.id, item.key) for item in files}
     return {name: upload.content for name, upload in found.items() if upload is not None}
 
 

@@ -14,6 +14,7 @@ from tests.unit.balance.engine_rows import row
 
 from switchover import clock
 from switchover.balance.assets import Assets
+from switchover.balance.drain.work import Drains
 from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import Overrides
 from switchover.balance.recent import Recent
@@ -121,6 +122,7 @@ class Desk:
             engine=SimpleNamespace(control=self.engine),
             wish=None if self.wish is None else ((1, self.wish.text), self.wish),
             database=SimpleNamespace(is_answering=True),
+            is_prepared=False,
             machine=MachineFacts(engine="2.8", tls_library=""),
         )
         report = CycleReport(at=clock.now(), sentence="revision 1: in order", revision=1)
@@ -128,6 +130,7 @@ class Desk:
             parts=cast("Any", parts),
             observation=cast("Any", SimpleNamespace(rows=(), sampled=(0.0, ()))),
             cycle=cast("Any", SimpleNamespace(report=report)),
+            drains=Drains(parts=cast("Any", parts)),
         )
         self.events.listeners.append(self.board.hear)
         self.suite = SimpleNamespace(

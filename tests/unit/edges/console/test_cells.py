@@ -10,7 +10,7 @@ from tests.builders import farm, http_service, mail_service
 from tests.unit.balance.engine_rows import NOON, row, snapshot_of
 
 from switchover.balance.client import Client
-from switchover.balance.drain import DrainStart
+from switchover.balance.drain.start import DrainStart
 from switchover.balance.overrides import Target
 from switchover.balance.recent import Recent, health_group, recent_revision
 from switchover.balance.snapshot import Snapshot
@@ -227,6 +227,15 @@ def test_a_drain_that_nobody_saw_begin_has_no_progress_and_no_guess() -> None:
     assert "<b>25</b> connections remain" in found
     assert "progress" not in found
     assert "gone in" not in found
+    assert "too early" not in found
+
+
+def test_a_drain_of_which_too_few_have_ended_says_that_it_is_too_early_to_tell() -> None:
+    young = draining(90, after=5)
+    assert "of 100 connections remain: too early to tell when they will be gone" in young
+    unmoved = draining(100, after=600)
+    assert "none of them has ended yet: too early to tell when they will be gone" in unmoved
+    assert 'value="0"' in unmoved
 
 
 def test_a_drain_that_has_ended_says_so() -> None:

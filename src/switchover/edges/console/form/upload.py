@@ -6,7 +6,9 @@ They stay in memory, for a while and up to a bound, and no page shows more of th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -15,14 +17,18 @@ from switchover.balance.certificate import read_authorities, read_presented, rea
 from switchover.errors import InvalidInput, SwitchoverError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from switchover.balance.certificate import CertificateFacts
 
 MAX_FILE_BYTES = 1024 * 1024
-MAX_FILES_OF_ONE = 32
-MAX_KEPT_BYTES = 64 * 1024 * 1024
+MAX_BYTES_OF_ONE = 16 * 1024 * 1024
+"""What may wait for the forms of one person: as much as one form may bring."""
+MAX_KEPT_BYTES = 4 * MAX_BYTES_OF_ONE
+"""What may wait for the forms of all."""
+BYTES_BESIDE = 1024
+"""What a file takes besides its content, so that many small ones are bounded too."""
 MOST_PARTS = 4
 """More files than this are joined in the order they came."""
 KEEP_SECONDS = 3600.0
@@ -31,37 +37,62 @@ _UNUSABLE = re.compile(r"[^A-Za-z0-9_. -]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that somebody sent; ``owner`` is who may use it."""
+    """A file that somebody sent; ``owner`` is the id of the account that may use it."""
 
     owner: str
     name: str
     content: bytes
     at: datetime
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes of the room there is."""
+        return len(self.content) + BYTES_BESIDE
+
 
 class Uploads:
-    """Files waiting for their form, by a key that nobody can guess."""
+    """Files waiting for their form, by a key that nobody can guess.
+
+    None makes room for another: where there is no room left, the one that comes is refused.
+    """
 
     def __init__(self) -> None:
         """Hold nothing."""
-        self._by_key: dict[str, Upload] = {}
+        self._by_key: dict[str, Upload] = {}  # the oldest first
+        self._held: Counter[str] = Counter()
 
-    def keep(self, owner: str, name: str, content: bytes) -> str:
-        """Keep a file and return its key; raises InvalidInput for one that is too large.
+    def keep(
+        self, owner: str, name: str, content: bytes, *, instead_of: Collection[str] = ()
+    ) -> str:
+        """Keep a file and return its key; those in ``instead_of`` are forgotten for it.
 
-        The oldest ones make room, those of the same owner first.
+        Raises InvalidInput for one that is too large, or for which there is no room.
         """
         if len(content) > MAX_FILE_BYTES:
             raise InvalidInput(f"the file {name!r} is larger than {MAX_FILE_BYTES:,} bytes")
         self._forget()
-        own = [key for key, upload in self._by_key.items() if upload.owner == owner]
-        if len(own) >= MAX_FILES_OF_ONE:
-            del self._by_key[own[0]]
-        while self._by_key and self._kept_bytes() + len(content) > MAX_KEPT_BYTES:
-            del self._by_key[next(iter(self._by_key))]
+        upload = Upload(owner=owner, name=name, content=content, at=clock.now())
+        freed = sum(found.size_bytes for key in instead_of if (found := self.find(owner, key)))
+        self._require_room(upload, freed)
+        self.drop(owner, instead_of)
         key = clock.new_secret(size_bytes=16)
-        self._by_key[key] = Upload(owner=owner, name=name, content=content, at=clock.now())
+        self._by_key[key] = upload
+        self._held[owner] += upload.size_bytes
         return key
+
+    def _require_room(self, upload: Upload, freed: int) -> None:
+        needed = upload.size_bytes - freed
+        if self._held[upload.owner] + needed > MAX_BYTES_OF_ONE:
+            whose, most = "your files", MAX_BYTES_OF_ONE
+        elif self._held.total() + needed > MAX_KEPT_BYTES:
+            whose, most = "files of all", MAX_KEPT_BYTES
+        else:
+            return
+        raise InvalidInput(
+            f"there is no room for the file {upload.name!r}: {whose} that wait to be applied may take "
+            f"{most // 1024**2} MiB; apply them, or wait: each is forgotten "
+            f"{KEEP_SECONDS / 60:.0f} minutes after it came"
+        )
 
     def find(self, owner: str, key: str) -> Upload | None:
         """Return a file of this owner, None when it was never there or has been forgotten."""
@@ -73,20 +104,17 @@ class Uploads:
         """Forget files that are not needed any more."""
         for key in keys:
             if self.find(owner, key):
-                del self._by_key[key]
-
-    def _kept_bytes(self) -> int:
-        return sum(len(upload.content) for upload in self._by_key.values())
+                self._remove(key)
 
     def _forget(self) -> None:
-        now = clock.now()
-        old = [
-            key
-            for key, upload in self._by_key.items()
-            if (now - upload.at).total_seconds() > KEEP_SECONDS
-        ]
-        for key in old:
-            del self._by_key[key]
+        oldest = clock.now() - timedelta(seconds=KEEP_SECONDS)
+        while self._by_key and self._by_key[key := next(iter(self._by_key))].at < oldest:
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        gone = self._by_key.pop(key)
+        self._held[gone.owner] -= gone.size_bytes
+        self._held += Counter()  # forget who holds nothing
 
 
 def file_name(sent: str) -> str:

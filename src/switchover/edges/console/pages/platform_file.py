@@ -87,7 +87,7 @@ class Edited:
         if not_ticked(replaced_files(basis, contents(uploads, self.person, files)), self.values):
             return await self._preview(basis, files, is_other=False, status=409)
         outcome = await self._apply(basis, files, dry_run=False)
-        uploads.drop(self.person.actor.name, [item.key for item in files])
+        uploads.drop(self.person.account.id, [item.key for item in files])
         return see_other(self.request, done_path("/platform-file", outcome))
 
     def page(

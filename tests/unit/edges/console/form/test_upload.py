@@ -7,9 +7,10 @@ from tests.unit.balance.paper import Paper
 
 from switchover import clock
 from switchover.edges.console.form.upload import (
+    BYTES_BESIDE,
     KEEP_SECONDS,
+    MAX_BYTES_OF_ONE,
     MAX_FILE_BYTES,
-    MAX_FILES_OF_ONE,
     MAX_KEPT_BYTES,
     Uploads,
     describe,
@@ -19,6 +20,15 @@ from switchover.edges.console.form.upload import (
 from switchover.errors import InvalidInput
 
 MAIL = Paper("mail.contoso.example")
+LARGE = b"x" * (MAX_FILE_BYTES - BYTES_BESIDE)
+
+
+def full(uploads: Uploads, owner: str) -> list[str]:
+    """Fill all the room of an owner; return the keys."""
+    return [
+        uploads.keep(owner, f"{number}.pem", LARGE)
+        for number in range(MAX_BYTES_OF_ONE // MAX_FILE_BYTES)
+    ]
 
 
 def test_a_file_is_found_by_its_key_and_only_by_its_owner() -> None:
@@ -48,20 +58,53 @@ def test_nothing_is_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert uploads.find("anna", key) is None
 
 
-def test_one_owner_can_not_push_others_out() -> None:
+def test_many_small_files_of_one_person_are_all_kept() -> None:
     uploads = Uploads()
-    first = uploads.keep("berta", "b.pem", b"x")
-    mine = [uploads.keep("anna", "a.pem", b"x") for _ in range(MAX_FILES_OF_ONE + 3)]
-    assert uploads.find("berta", first) is not None
-    assert [uploads.find("anna", key) is not None for key in mine].count(True) == MAX_FILES_OF_ONE
+    keys = [uploads.keep("anna", f"{number}.pem", b"x" * 4096) for number in range(500)]
+    assert all(uploads.find("anna", key) for key in keys)
 
 
-def test_the_oldest_make_room_when_many_people_send() -> None:
+def test_who_has_no_room_left_is_told_and_loses_nothing_nor_do_others() -> None:
     uploads = Uploads()
-    large, fit = b"x" * MAX_FILE_BYTES, MAX_KEPT_BYTES // MAX_FILE_BYTES
-    keys = [uploads.keep(f"person {number}", "a.pem", large) for number in range(fit + 1)]
-    assert uploads.find("person 0", keys[0]) is None
-    assert uploads.find("person 1", keys[1]) is not None
+    theirs = uploads.keep("berta", "b.pem", b"x")
+    mine = full(uploads, "anna")
+    with pytest.raises(
+        InvalidInput, match=r"no room for the file 'one more.pem': your files .* 16 MiB"
+    ):
+        uploads.keep("anna", "one more.pem", LARGE)
+    assert uploads.find("berta", theirs) is not None
+    assert all(uploads.find("anna", key) for key in mine)
+    uploads.drop("anna", mine[:1])
+    uploads.keep("anna", "one more.pem", LARGE)
+
+
+def test_a_file_may_take_the_place_of_an_own_one_where_there_is_no_other_room() -> None:
+    uploads = Uploads()
+    first, *others = full(uploads, "anna")
+    again = uploads.keep("anna", "a.pem", LARGE, instead_of=[first])
+    assert uploads.find("anna", first) is None
+    assert all(uploads.find("anna", key) for key in (*others, again))
+    with pytest.raises(InvalidInput, match="no room"):
+        uploads.keep("anna", "a.pem", LARGE, instead_of=["nobody's"])
+
+
+def test_all_together_hold_no_more_than_there_is_room_for() -> None:
+    uploads = Uploads()
+    keys = {
+        f"person {number}": full(uploads, f"person {number}")
+        for number in range(MAX_KEPT_BYTES // MAX_BYTES_OF_ONE)
+    }
+    with pytest.raises(InvalidInput, match=r"files of all .* 64 MiB"):
+        full(uploads, "one more")
+    assert all(uploads.find(owner, key) for owner, held in keys.items() for key in held)
+
+
+def test_small_files_are_bounded_too() -> None:
+    uploads = Uploads()
+    for _ in range(MAX_BYTES_OF_ONE // BYTES_BESIDE):
+        uploads.keep("anna", "a.pem", b"")
+    with pytest.raises(InvalidInput, match="no room"):
+        uploads.keep("anna", "a.pem", b"")
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
