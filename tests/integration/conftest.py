@@ -103,5 +103,6 @@ async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Return an open database with the current schema, for this test alone."""
-    async with Database(database_url) as database:
+    # Patient: a machine that starts hundreds of servers may take seconds for one more connection.
+    async with Database(database_url, wait_seconds=20, connect_seconds=20) as database:
         yield database

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+from switchover.model.wording import two_largest
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +37,4 @@ class Client:
 
 def age_words(seconds: int) -> str:
     """Return ``1h2m``: the two largest units."""
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count}{unit}")
-        elif parts:
-            break
-    return "".join(parts[:2])
+    return "".join(f"{count}{unit}" for count, unit in two_largest(seconds, _UNITS))

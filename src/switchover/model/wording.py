@@ -1,8 +1,12 @@
-"""Words for people: counts with their noun, and text that is safe to show. Pure."""
+"""Words for people: counts with their noun, durations, and text that is safe to show. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, lone surrogates, line and paragraph separators."""
@@ -13,6 +17,21 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun: ``1 line``, ``1,200 lines``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def two_largest(seconds: int, units: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return a duration in its largest unit and the next one, where that counts: 3 hours and 12 minutes.
+
+    ``units`` are pairs of seconds and name, the largest first, the last one a second.
+    """
+    parts: list[tuple[int, str]] = []
+    for size, unit in units:
+        count, seconds = divmod(seconds, size)
+        if count or (size == 1 and not parts):
+            parts.append((count, unit))
+        elif parts:
+            break
+    return parts[:2]
 
 
 def is_plain(text: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.edges.lists import as_cells, execute, file_of, pages, read_csv, whole
+from tests.integration.processes import eventually
 from tests.integration.suite import Ended, Suite, run_cli
 from typer.testing import CliRunner
 
@@ -218,6 +219,10 @@ async def test_every_list_command_writes_a_file(
     assert all(line[column] for line in read_csv(file.out))
 
 
+async def has_events(at: Suite, least: int) -> bool:
+    return len(await at.events()) >= least
+
+
 async def test_a_file_has_all_there_is_unless_less_is_asked_for(running: Suite, run: Run) -> None:
     for _ in range(12):
         await running.post("/servers/cas2/drain", {"service": "imap"})
@@ -226,6 +231,8 @@ async def test_a_file_has_all_there_is_unless_less_is_asked_for(running: Suite, 
     everything = read_csv((await asyncio.to_thread(run, "history", "-o", "csv")).out)
     assert [int(line["number"]) for line in everything] == list(range(newest, 0, -1))
     assert len(everything) > 20
+    # Events are written down a moment after what they tell of.
+    await eventually(lambda: has_events(running, 3))
     for command in ("history", "events"):
         some = await asyncio.to_thread(run, command, "-n", "3", "-o", "csv")
         assert len(read_csv(some.out)) == 3

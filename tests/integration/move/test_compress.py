@@ -24,6 +24,7 @@ async def test_each_connection_of_the_side_is_compressed_and_only_those(database
         report = await pair.copy()
         assert (report.copied, report.is_complete) == (15, True)
         connections = source.sent("AUTHENTICATE")
-        assert len(source.sent("COMPRESS")) == len(connections) >= 2
+        # How many there are depends on how fast the first was; none may be left out.
+        assert len(source.sent("COMPRESS")) == len(connections) > 0
         assert not target.sent("COMPRESS")
         assert pair.are_equal()

@@ -127,8 +127,8 @@ def test_a_folder_deleted_meanwhile_keeps_no_other_from_being_copied(
     with dovecot() as source:
         pair.source = source
         append(source, "Gone", mails(5, first=50))
-        # Eight seconds of work, so that the deletion comes before its end however slow the machine is.
-        append(source, "Long", mails(80))
+        # Fourteen seconds of work, so that the deletion comes before its end however slow the machine is.
+        append(source, "Long", mails(140))
         running = pair.start(
             "--connections", "1", "--max-mails-per-second", "10", "--progress", "json", "-o", "json"
         )

@@ -56,7 +56,9 @@ async def test_traffic_flows_at_its_rate_and_fails_nowhere(tmp_path: Path) -> No
             assert 0 < counted.slowest_seconds < 0.5
         assert (snapshot.failed, snapshot.failures) == (0, ())
         served = {state.workload: state for state in farm.state()}
-        assert served["owa"].requests == tally(traffic, "owa").requests
+        # A client counts when it has read the answer: up to one request each is on its way back.
+        on_the_way = served["owa"].requests - tally(traffic, "owa").requests
+        assert 0 <= on_the_way <= 5
         assert served["owa"].checks == 0
         assert served["imaps"].connections == 3
 

@@ -21,7 +21,7 @@ from switchover.store.embedded.binaries import bundled_installation, installatio
 from switchover.store.pool import Database
 from switchover.store.rows import find_row, list_rows
 
-WAIT, STATEMENT = 0.4, 0.6
+WAIT, STATEMENT = 1.5, 0.6
 # What a request may take beyond its limits on a busy test machine.
 SLACK = 1.0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.model.wording import counted, is_plain, plain
+from switchover.model.wording import counted, is_plain, plain, two_largest
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_what_is_to_be_kept_is_kept() -> None:
 @given(st.text())
 def test_what_was_written_out_is_plain(text: str) -> None:
     assert is_plain(plain(text))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts"),
+    [
+        (0, [(0, "s")]),
+        (59, [(59, "s")]),
+        (60, [(1, "m")]),
+        (3_661, [(1, "h"), (1, "m")]),
+        (3_601, [(1, "h")]),
+        (90_061, [(1, "d"), (1, "h")]),
+    ],
+)
+def test_a_duration_is_told_in_two_units_that_follow_each_other(
+    seconds: int, parts: list[tuple[int, str]]
+) -> None:
+    units = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+    assert two_largest(seconds, units) == parts

@@ -171,12 +171,26 @@ class Board:
         while self._is_watched():
             started = clock.monotonic()
             self._news.clear()
-            await self._look_once()
-            took = clock.monotonic() - started
+            made = await self._look_once()
+            # Waiting in vain for an engine costs nobody anything; that it is back is told by nothing else.
+            took = clock.monotonic() - started if made.engine_answers else 0.0
             await asyncio.sleep(CALM_SECONDS)
             pause = max(PAUSE_SECONDS, SHARE * took) - CALM_SECONDS
+            await self._rest(pause, made)
+
+    async def _rest(self, seconds: float, last: Snapshot) -> None:
+        """Wait for news, or so long; that the database went or came is told by nobody else."""
+        ends_at = clock.monotonic() + seconds
+        while (left := ends_at - clock.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                await asyncio.wait_for(self._news.wait(), min(left, PAUSE_SECONDS))
+                return
+            if self._database_answers() != last.database_answers:
+                return
+
+    def _database_answers(self) -> bool:
+        report = self.cycle.report
+        return self.parts.database.is_answering and (report is None or report.database_answers)
 
     async def _look_once(self) -> Snapshot:
         """Make a snapshot; who comes while one is being made gets that one."""
@@ -249,8 +263,7 @@ class Board:
             is_blank=wish is None and report is not None and report.sentence == NOTHING_APPLIED,
             engine_answers=answers,
             told_at=self._told(at),
-            database_answers=self.parts.database.is_answering
-            and (report is None or report.database_answers),
+            database_answers=self._database_answers(),
         )
 
     def _is_late(self, report: CycleReport | None, at: datetime) -> bool:

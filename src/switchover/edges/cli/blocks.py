@@ -11,6 +11,7 @@ import typer
 
 from switchover.edges.cli.changes import show_diff, show_outcome
 from switchover.edges.cli.client import Client, segment
+from switchover.edges.cli.confirmation import require_yes
 from switchover.edges.cli.options import Data, Output, Reason, Yes
 from switchover.edges.cli.output import Format, console, escape, exits, print_json
 from switchover.errors import InvalidInput
@@ -68,7 +69,7 @@ def add_block_commands(group: typer.Typer, one: str) -> None:
             preview = client.delete(path, **asked, dry_run="true")
             if not yes and output is Format.TABLE:
                 show_diff(preview["diff"])
-                _confirm(f"Remove {one} {name}?")
+                require_yes(f"Remove {one} {name}?")
             _show(client.delete(path, **asked), output)
 
     group.command("set", help=_SET.format(one=one))(set_block)
@@ -111,15 +112,6 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_json(item) for item in value]
     return getattr(value, "text", value)
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question)
-    except typer.Abort:
-        raise InvalidInput("nobody answers here; give --yes") from None
-    if not agreed:
-        raise SystemExit(1)
 
 
 def _show(outcome: dict[str, Any], output: Format, *, with_diff: bool = False) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.syntax import Syntax
 
 from switchover.edges.cli.client import Client
+from switchover.edges.cli.confirmation import require_yes
 from switchover.edges.cli.options import Data, File, ListOutput, Output, Reason, Yes
 from switchover.edges.cli.output import (
     Format,
@@ -271,12 +272,7 @@ def rollback(
         preview = client.post(f"/revisions/{revision}/rollback", {"dry_run": True})
         if not yes and output is Format.TABLE:
             show_diff(preview["diff"])
-            try:
-                agreed = typer.confirm("Roll back?")
-            except typer.Abort:
-                raise InvalidInput("nobody answers here; give --yes to roll back") from None
-            if not agreed:
-                raise SystemExit(1)
+            require_yes("Roll back?", purpose="roll back")
         outcome = client.post(f"/revisions/{revision}/rollback", {"reason": reason})
         if output is Format.JSON:
             print_json(outcome)

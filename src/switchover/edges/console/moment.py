@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from switchover.model.wording import two_largest
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -32,17 +34,8 @@ def parse_moment(value: datetime | str) -> datetime:
 
 def duration_words(seconds: float) -> str:
     """Return ``3 h 12 min``: the two largest units that matter."""
-    left = max(0, int(seconds))
-    parts: list[str] = []
-    for size, unit in _UNITS:
-        count, left = divmod(left, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts)
+    parts = two_largest(max(0, int(seconds)), _UNITS)
+    return " ".join(f"{count} {unit}" for count, unit in parts)
 
 
 def ago_words(moment: datetime, now: datetime) -> str:

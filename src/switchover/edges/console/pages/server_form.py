@@ -1,4 +1,4 @@
-"""Add, change or remove a server by form."""
+"""Add or change a server by form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from switchover.balance.shipped import shipped_templates
 from switchover.balance.work.blocks import Basis, load_basis
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin
-from switchover.edges.console.block_change import Asked, BlockForm, Removal, files_in_force
+from switchover.edges.console.block_change import Asked, BlockForm, files_in_force
 from switchover.edges.console.form.fault import faults_of
 from switchover.edges.console.form.field import FieldFault, FormField
 from switchover.edges.console.form.server_block import FIELDS, read_server, show_server
@@ -95,23 +95,3 @@ async def post_server(request: Request, suite: Suite, person: Admin, server: str
     form = ServerForm(old_name=server)
     asked = Asked(form=form, request=request, suite=suite, person=person, values=values)
     return await asked.answer()
-
-
-@router.get("/servers/{server}/remove", response_class=HTMLResponse)
-async def remove_server(request: Request, suite: Suite, person: Admin, server: str) -> Response:
-    """Show what removing a server would do."""
-    removal = Removal(
-        section=Section.SERVERS, name=server, request=request, suite=suite, person=person
-    )
-    return await removal.answer()
-
-
-@router.post("/servers/{server}/remove")
-async def post_removal(request: Request, suite: Suite, person: Admin, server: str) -> Response:
-    """Remove a server, from the services that use it too."""
-    values = await read_posted(request, person)
-    removal = Removal(
-        section=Section.SERVERS, name=server, request=request, suite=suite, person=person,
-        values=values,
-    )  # fmt: skip
-    return await removal.answer()

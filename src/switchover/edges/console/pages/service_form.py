@@ -1,4 +1,4 @@
-"""Add, change or remove a service by form: fields, comparison of layouts, preview, apply."""
+"""Add or change a service by form: fields, comparison of layouts, preview, apply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from switchover.balance.shipped import shipped_templates
 from switchover.balance.work.blocks import Basis, load_basis
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Admin
-from switchover.edges.console.block_change import Asked, BlockForm, Removal, files_in_force
+from switchover.edges.console.block_change import Asked, BlockForm, files_in_force
 from switchover.edges.console.form.comparison import LAYOUTS, Comparison, compare
 from switchover.edges.console.form.fault import faults_of
 from switchover.edges.console.form.field import FieldFault, FormField
@@ -183,23 +183,3 @@ async def post_service(request: Request, suite: Suite, person: Admin, service: s
     form = ServiceForm(old_name=service)
     asked = Asked(form=form, request=request, suite=suite, person=person, values=values)
     return await asked.answer()
-
-
-@router.get("/services/{service}/remove", response_class=HTMLResponse)
-async def remove_service(request: Request, suite: Suite, person: Admin, service: str) -> Response:
-    """Show what removing a service would do."""
-    removal = Removal(
-        section=Section.SERVICES, name=service, request=request, suite=suite, person=person
-    )
-    return await removal.answer()
-
-
-@router.post("/services/{service}/remove")
-async def post_removal(request: Request, suite: Suite, person: Admin, service: str) -> Response:
-    """Remove a service."""
-    values = await read_posted(request, person)
-    removal = Removal(
-        section=Section.SERVICES, name=service, request=request, suite=suite, person=person,
-        values=values,
-    )  # fmt: skip
-    return await removal.answer()

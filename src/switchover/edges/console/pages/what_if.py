@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import urllib.parse
 from typing import Annotated
 
@@ -42,14 +43,6 @@ async def show_what_if(
     except NotFound:
         return render(request, person, "what_if.html", preview=None)
     known = [item.text for item in preview.outage.items]
-    kept = {"service": service, "q": q}
-
-    def link(without: str = "", **changes: str) -> str:
-        """Return the address of this page with one thing less off, or another part of it shown."""
-        words = [("down", text) for text in known if text != without]
-        words += [pair for pair in {**kept, **changes}.items() if pair[1]]
-        return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
-
     board = lay_out(preview.balance, known, service=service, containing=q)
     return render(
         request,
@@ -64,8 +57,15 @@ async def show_what_if(
         down=known,
         chosen=service,
         containing=q,
-        link=link,
+        link=functools.partial(_link, known, {"service": service, "q": q}),
     )
+
+
+def _link(off: list[str], kept: dict[str, str], /, without: str = "", **changes: str) -> str:
+    """Return the address of this page with one thing less off, or another part of it shown."""
+    words = [("down", text) for text in off if text != without]
+    words += [pair for pair in {**kept, **changes}.items() if pair[1]]
+    return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
 
 
 def _alone(preview: OutagePreview, board: Board) -> list[tuple[str, Alone]]:
