@@ -18,10 +18,13 @@ from switchover.balance.snapshot_lines import (
     WORD_LEVELS,
     GridCell,
     PoolLine,
+    Rate,
     ServerLine,
     ServiceLine,
     Word,
+    rate_of,
     server_level,
+    sum_rates,
 )
 from switchover.balance.status_words import (
     LEVELS,
@@ -107,13 +110,16 @@ class Roster:
         default_factory=dict
     )
     by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    seen_inside: frozenset[str] = frozenset()
+    """The services whose requests the engine sees."""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
 class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
-    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``number`` grows with each snapshot. ``rows``, ``rates``, ``errors`` (of the last
+    hour) and ``since`` are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
     before anything was applied: no engine runs then, and none should.
@@ -125,6 +131,7 @@ class Snapshot:
     overrides: Overrides = field(default_factory=Overrides)
     rows: Mapping[Key, Row] = field(default_factory=dict)
     rates: Mapping[Key, float] = field(default_factory=dict)
+    errors: Mapping[Key, int] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
@@ -190,9 +197,10 @@ class Snapshot:
                 place.server,
                 row,
                 self._orders.get(place.key, NO_ORDER),
+                errors=self.errors.get(place.key, 0),
             ),
             since=self.since.get(place.key, 0),
-            rate=self.rates.get(place.key),
+            rate=rate_of(place.service, self.rates.get(place.key)),
         )
 
     def pool_cells(self, service: str) -> tuple[tuple[Pool, tuple[GridCell, ...]], ...]:
@@ -287,11 +295,15 @@ class Snapshot:
         places = self.roster.by_server.get(server.name, ())
         return sum(row.sessions_now for place in places if (row := self.rows.get(place.key)))
 
-    def server_rate(self, server: Server) -> float | None:
-        """Return what comes to a server a second in all its pools, None before it could be measured."""
-        places = self.roster.by_server.get(server.name, ())
-        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
-        return sum(rates) if rates else None
+    def server_rate(self, server: Server) -> Rate:
+        """Return what is new on a server in all its pools; thousands in each look are asked for it."""
+        rates, inside = self.rates, self.roster.seen_inside
+        requests: list[float | None] = []
+        connections: list[float | None] = []
+        for place in self.roster.by_server.get(server.name, ()):
+            chosen = requests if place.service.name in inside else connections
+            chosen.append(rates.get(place.key))
+        return sum_rates(requests, connections)
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
@@ -317,7 +329,7 @@ class Snapshot:
             word=self._service_word(service, pools),
             pools=tuple(pools),
             connections=front.sessions_now if front else 0,
-            rate=self.rates.get((service.name, "FRONTEND")),
+            rate=rate_of(service, self.rates.get((service.name, "FRONTEND"))),
         )
 
     def _service_word(self, service: VirtualService, pools: Iterable[PoolLine]) -> Word:
@@ -371,6 +383,9 @@ def make_roster(balance: Balance) -> Roster:
     return Roster(
         by_service=by_service,
         by_server={name: tuple(places) for name, places in by_server.items()},
+        seen_inside=frozenset(
+            service.name for service in balance.services if service.sees_requests
+        ),
     )
 
 
