@@ -113,7 +113,8 @@ class Roster:
 class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
-    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``number`` grows with each snapshot. ``rows``, ``rates``, ``since`` and ``drained`` (when drains began:
+    to HAProxy one is no change of state) are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
     before anything was applied: no engine runs then, and none should.
@@ -126,6 +127,7 @@ class Snapshot:
     rows: Mapping[Key, Row] = field(default_factory=dict)
     rates: Mapping[Key, float] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
+    drained: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
     cycle_at: datetime | None = None
@@ -183,6 +185,7 @@ class Snapshot:
     def cell(self, place: Place) -> GridCell:
         """Return a server in a pool as it is now."""
         row = self.rows.get(place.key)
+        is_drain = row is not None and row_condition(row) is Condition.DRAIN
         return GridCell(
             view=server_view(
                 place.service.name,
@@ -191,7 +194,7 @@ class Snapshot:
                 row,
                 self._orders.get(place.key, NO_ORDER),
             ),
-            since=self.since.get(place.key, 0),
+            since=(self.drained if is_drain else self.since).get(place.key, 0),
             rate=self.rates.get(place.key),
         )
 

@@ -234,6 +234,7 @@ class Board:
             rows=by_key,
             rates=self._rates(by_key) if answers else {},
             since=self._since,
+            drained=self.drains.moments,
             roster=self._roster,
             sentence=report.sentence if report else "no cycle yet",
             cycle_at=report.at if report else None,
