@@ -63,7 +63,7 @@ from switchover.wire.haproxy.process import EngineProcess
 from switchover.wire.haproxy.socket import EventReceiver, LogReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
 
     from switchover.balance.overrides import Target
@@ -195,16 +195,7 @@ async def _open_balancer(
 ) -> Switchover:
     path, _ = find_binary(settings.haproxy)
     version = await read_version(path)
-    run = settings.run_dir
-    process = EngineProcess(
-        path,
-        settings.engine_dir / "current" / "haproxy.cfg",
-        master_socket=run / "master.sock",
-        admin_socket=run / "engine.sock",
-        state_file=settings.engine_dir / "servers.state",
-        pid_file=settings.engine_dir / "engine.pid",
-    )
-    engine = EngineRoom(process, settings.engine_dir)
+    engine = EngineRoom(_engine_process(settings, path), settings.engine_dir)
     advice = AdviceBoard(left_over=_read_targets(engine.files.advised))
     agent_port = await _open_agent(stack, settings, advice)
     parts = BalancerParts(
@@ -217,25 +208,8 @@ async def _open_balancer(
     events = EventLog()
     observation = Observation(parts=parts, events=events)
     parts.engine.before_reload = observation.hold_worker
-    log, ring = run / "log.sock", run / "events.sock"
-    await stack.enter_async_context(LogReceiver(log, observation.take_session, mode=0o600))
-    await stack.enter_async_context(EventReceiver(ring, observation.take_event, mode=0o600))
-    if parts.facts.user:
-        # Only the engine's workers may write: anybody else could invent events.
-        account = pwd.getpwnam(parts.facts.user)
-        for written in (log, ring):
-            os.chown(written, account.pw_uid, account.pw_gid)
-
-    async def stop_engine(
-        kind: type[BaseException] | None, _error: BaseException | None, _trace: object
-    ) -> None:
-        if settings.keep_engine or kind is not None:
-            # A start that failed, or a fault of ours, must not take mail down.
-            logger.info("engine=kept")
-            return
-        await process.stop(grace_seconds=STOP_GRACE_SECONDS)
-
-    stack.push_async_exit(stop_engine)
+    await _open_receivers(stack, settings, observation)
+    stack.push_async_exit(_stopping(engine.process, keep=settings.keep_engine))
     cycle = Cycle(parts=parts, events=events, advice=advice)
     board = Board(
         parts=parts,
@@ -274,6 +248,47 @@ async def _open_balancer(
         ),
         provider=IdentityProvider(settings.oidc, sealer) if settings.oidc else None,
     )
+
+
+def _engine_process(settings: Settings, binary: Path) -> EngineProcess:
+    run, kept = settings.run_dir, settings.engine_dir
+    return EngineProcess(
+        binary,
+        kept / "current" / "haproxy.cfg",
+        master_socket=run / "master.sock",
+        admin_socket=run / "engine.sock",
+        state_file=kept / "servers.state",
+        pid_file=kept / "engine.pid",
+    )
+
+
+async def _open_receivers(
+    stack: AsyncExitStack, settings: Settings, observation: Observation
+) -> None:
+    """Open the sockets that the engine's workers write to: sessions on one, what happens on the other."""
+    log, ring = settings.run_dir / "log.sock", settings.run_dir / "events.sock"
+    await stack.enter_async_context(LogReceiver(log, observation.take_session, mode=0o600))
+    await stack.enter_async_context(EventReceiver(ring, observation.take_event, mode=0o600))
+    if user := observation.parts.facts.user:
+        # Only the engine's workers may write: anybody else could invent events.
+        account = pwd.getpwnam(user)
+        for written in (log, ring):
+            os.chown(written, account.pw_uid, account.pw_gid)
+
+
+def _stopping(process: EngineProcess, *, keep: bool) -> Callable[..., Awaitable[None]]:
+    """Return what is done with the engine at the end."""
+
+    async def stop_engine(
+        kind: type[BaseException] | None, _error: BaseException | None, _trace: object
+    ) -> None:
+        if keep or kind is not None:
+            # A start that failed, or a fault of ours, must not take mail down.
+            logger.info("engine=kept")
+            return
+        await process.stop(grace_seconds=STOP_GRACE_SECONDS)
+
+    return stop_engine
 
 
 async def read_machine(switchover: Switchover) -> None:

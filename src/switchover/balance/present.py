@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from switchover.balance.outage import BrokenWorkload
-    from switchover.balance.snapshot import Place, Snapshot
+    from switchover.balance.roster import Place
+    from switchover.balance.snapshot import Snapshot
     from switchover.balance.virtual_service import Balance
 
 _AILING = frozenset({Condition.DOWN, Condition.RISING})

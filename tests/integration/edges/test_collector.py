@@ -64,7 +64,8 @@ async def test_the_collector_is_spared_once_for_each_platform_file(spared: list[
         assert len(spared) == count
 
 
-def test_a_platform_file_that_is_replaced_goes_without_the_collector(no_collector: None) -> None:
+@pytest.mark.usefixtures("no_collector")
+def test_a_platform_file_that_is_replaced_goes_without_the_collector() -> None:
     before = kept()
     wish = read_wish(TEXT, {}, Overrides())
     assert min(kept() - before) > 0

@@ -55,6 +55,8 @@ async def test_accounts_are_exported_as_they_are_listed(home: Suite, ada: str) -
         assert lines[0].startswith("name,role,state,kind")
         assert [line.split(",")[0] for line in lines[1:]] == ["'=cmd", "ada"]
         assert "ada" in (await page.get("/accounts?format=json&role=admin")).text
+        turned = (await page.get("/accounts?format=csv&sort=-name")).text.splitlines()[1:]
+        assert [line.split(",")[0] for line in turned] == ["ada", "'=cmd"]
     csv = (await home.api("GET", "/accounts", format="csv")).body
     assert csv.splitlines()[0] == lines[0]
 

@@ -24,6 +24,8 @@ WIDTH, HEIGHT = 1280, 900
 PATIENCE_MS = 10_000.0
 # A page that goes away ends its event stream; that is no fault.
 GIVEN_UP = "net::ERR_ABORTED"
+# Nor what HTMX says of a request that it was waiting for when the page was left.
+LEFT = re.compile("htmx:(sendAbort|afterRequest)")
 # The document's policy forbids what it does not allow; here every refusal becomes a line we hear.
 TELL_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', event => console.error(
@@ -65,7 +67,7 @@ class Watch:
         self.faults.append(fault)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning", "assert"}:
+        if message.type in {"error", "warning", "assert"} and not LEFT.search(message.text):
             self._note(f"console {message.type}: {message.text} ({message.location.get('url')})")
 
     def _see_request(self, request: Request) -> None:
@@ -106,6 +108,7 @@ async def watched(
     scheme: str = "light",
     javascript: bool = True,
     state: dict[str, object] | None = None,
+    zone: str = "UTC",
 ) -> AsyncIterator[tuple[Page, Watch]]:
     """Open a page in a context of its own; whoever leaves has seen no fault."""
     context = await browser.new_context(
@@ -115,7 +118,7 @@ async def watched(
         java_script_enabled=javascript,
         reduced_motion="reduce",
         locale="en-GB",
-        timezone_id="UTC",
+        timezone_id=zone,
         ignore_https_errors=True,
         storage_state=state,  # type: ignore[arg-type]
     )

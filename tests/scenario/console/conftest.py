@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 from tests.scenario.console.browser import Watch, chromium, watched
 from tests.scenario.console.signing import sign_in
-from tests.scenario.console.stage import PASSWORD, Stage, staged
+from tests.scenario.console.stage import PASSWORD, Stage, own_database, staged
 
 Visit = Callable[..., AbstractAsyncContextManager[tuple[Page, Watch]]]
 
@@ -25,7 +25,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage() -> AsyncIterator[Stage]:
-    async with staged() as running:
+    async with own_database() as database, staged(database) as running:
         yield running
 
 

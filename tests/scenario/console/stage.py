@@ -10,7 +10,10 @@ from typing import Any
 
 import yaml
 from tests.integration.practice_farm import NAME, OTHER_NAME, PORTS, PracticeFarm, practice_farm
-from tests.integration.suite import Suite, suite
+from tests.integration.processes import short_directory
+from tests.integration.suite import Suite, database_url_of, suite
+
+from switchover.store.embedded import EmbeddedPostgres
 
 SERVERS: Mapping[str, Mapping[str, Any]] = {
     "cas1": {},
@@ -32,6 +35,8 @@ class Stage:
     farm: PracticeFarm
     states: dict[str, Any] = field(default_factory=dict)
     """Cookies of each role's session, once it has signed in."""
+    database: EmbeddedPostgres | None = None
+    """The stage's own, which a story may stop; None where switchover brings it itself."""
 
     @property
     def home(self) -> str:
@@ -99,11 +104,24 @@ def platform_text(farm: PracticeFarm, address: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def staged(**settings: str) -> AsyncIterator[Stage]:
-    """Run a farm and a switchover that carries it."""
+async def own_database() -> AsyncIterator[EmbeddedPostgres]:
+    """Run a PostgreSQL beside the stage."""
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "postgresql", directory / "sockets")
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def staged(database: EmbeddedPostgres | None = None) -> AsyncIterator[Stage]:
+    """Run a farm and a switchover that carries it; without ``database`` it brings its own."""
+    url = database_url_of(database, "switchover") if database else None
     with practice_farm(SERVERS, ports=("https", "imaps", "smtp", "submission")) as farm:
-        async with suite(cycle_seconds="0.5", **settings) as running:
-            stage = Stage(suite=running, farm=farm)
+        async with suite(database=url, cycle_seconds="0.5") as running:
+            stage = Stage(suite=running, farm=farm, database=database)
             await stage.suite.apply(platform_text(farm, running.address), farm.files)
             for role in ROLES:
                 await make_account(running, role, role)

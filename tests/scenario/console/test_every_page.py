@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page
-from tests.scenario.console.axe import serious_issues
 from tests.scenario.console.conftest import Visit
-from tests.scenario.console.pages import UNSIGNED, address_of, page_paths
+from tests.scenario.console.looks import issues_of
+from tests.scenario.console.pages import (
+    ON_THE_WAY,
+    UNSIGNED,
+    address_of,
+    forgotten_pages,
+    page_paths,
+)
 from tests.scenario.console.stage import Stage
 
 pytestmark = [
@@ -17,9 +24,6 @@ pytestmark = [
     pytest.mark.xdist_group("console"),
     pytest.mark.timeout(180),
 ]
-NARROW, WIDE = 380, 2560
-COLOURS = ("color-contrast", "link-in-text-block")
-"""The rules that see colours: all that can differ in the dark."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
@@ -32,12 +36,6 @@ async def trouble(stage: Stage) -> AsyncIterator[None]:
     await stage.reset()
 
 
-async def test_the_pages_are_those_of_the_application() -> None:
-    assert {"/", "/services", "/servers", "/events", "/history", "/what-if", "/sign-in"} <= set(
-        page_paths()
-    )
-
-
 @pytest.mark.parametrize("path", page_paths())
 async def test_a_page_is_accessible_in_both_colours_and_fits_every_width(
     visit: Visit, path: str
@@ -47,31 +45,18 @@ async def test_a_page_is_accessible_in_both_colours_and_fits_every_width(
         answer = await page.goto(address_of(path))
         assert answer is not None
         assert answer.status == 200
-        assert await page.locator("h1").count() == 1
-        assert await page.title() != ""
-        issues = [f"light: {issue}" for issue in await serious_issues(page)]
-        await page.emulate_media(color_scheme="dark")
-        issues += [f"dark: {issue}" for issue in await serious_issues(page, only=COLOURS)]
-        for width in (NARROW, WIDE):
-            await page.set_viewport_size({"width": width, "height": 900})
-            await page.wait_for_timeout(50)
-            if await too_wide(page):
-                await page.wait_for_timeout(1000)  # charts are drawn anew for another width
-            issues += [f"{width} px: {fault}" for fault in await too_wide(page)]
-        assert issues == []
+        assert await issues_of(page) == []
 
 
-async def too_wide(page: Page) -> list[str]:
-    """Return what stands out of the page sideways, where the page itself would have to be scrolled."""
-    found: list[str] = await page.evaluate(
-        """() => {
-          const room = document.documentElement.clientWidth;
-          if (document.scrollingElement.scrollWidth <= room) return [];
-          return [...document.querySelectorAll('body *')]
-            .filter(one => one.getBoundingClientRect().right > room + 1)
-            .map(one => `${one.tagName.toLowerCase()}.${one.className} ends at ` +
-              `${Math.round(one.getBoundingClientRect().right)} of ${room}`)
-            .slice(0, 8).concat('the page scrolls sideways');
-        }"""
+async def test_no_page_of_the_application_is_forgotten() -> None:
+    assert {"/", "/services", "/servers", "/events", "/history", "/what-if", "/sign-in"} <= set(
+        page_paths()
     )
-    return found
+    assert forgotten_pages() == set()
+
+
+@pytest.mark.parametrize("story", sorted(set(ON_THE_WAY.values())))
+async def test_who_leads_to_a_page_looks_at_it_too(story: str) -> None:
+    module, _, name = story.partition(".")
+    teller = getattr(importlib.import_module(f"tests.scenario.console.{module}"), name)
+    assert "issues_of(page)" in inspect.getsource(teller)

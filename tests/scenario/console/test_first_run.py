@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from tests.integration.practice_farm import PORTS
 from tests.integration.suite import Suite, suite
-from tests.scenario.console.axe import serious_issues
 from tests.scenario.console.browser import watched
+from tests.scenario.console.looks import issues_of
 from tests.scenario.console.stage import PASSWORD, Stage
 
 pytestmark = [
@@ -17,6 +17,17 @@ pytestmark = [
     pytest.mark.xdist_group("console"),
     pytest.mark.timeout(180),
 ]
+EMPTY = (
+    "/start",
+    "/",
+    "/services",
+    "/servers",
+    "/events",
+    "/history",
+    "/what-if",
+    "/search?q=none",
+)
+"""Pages that have nothing to show yet, and say so."""
 
 
 async def test_the_console_leads_from_nothing_to_a_running_service(
@@ -24,11 +35,13 @@ async def test_the_console_leads_from_nothing_to_a_running_service(
 ) -> None:
     async with (
         suite(cycle_seconds="0.5") as fresh,
-        watched(browser, fresh.url) as (page, _),
+        watched(browser, fresh.url, zone="Europe/Brussels") as (page, _),
     ):
         await claim(page, fresh)
         await expect(page).to_have_url(re.compile("/start"))
-        assert await serious_issues(page) == []
+        for address in EMPTY:
+            await page.goto(address)
+            assert (address, await issues_of(page)) == (address, [])
         for name in ("mx1", "mx2"):
             await add_server(page, name, stage.farm.addresses[name])
         await add_imap_service(page, fresh.address)
@@ -47,12 +60,13 @@ async def claim(page: Page, at: Suite) -> None:
     """Make the first account with the code that the log told."""
     await page.goto("/")
     await expect(page).to_have_url(re.compile("/first-run"))
-    assert await serious_issues(page) == []
+    assert await issues_of(page) == []
     code = re.findall(r"console=unclaimed code=(\S+)", at.log.read_text())[-1]
     await page.get_by_label("Code from the log").fill(code)
     await page.get_by_label("Your name").fill("anna")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_label("Password, once more").fill(PASSWORD)
+    await expect(page.get_by_label("Time zone")).to_have_value("Europe/Brussels")
     await page.get_by_role("button", name="Make the account and sign in").click()
 
 
@@ -68,6 +82,7 @@ async def add_server(page: Page, name: str, address: str) -> None:
     await page.get_by_role("button", name="Preview").click()
     await expect(page.get_by_role("region", name="Difference")).to_contain_text(name)
     await page.get_by_role("button", name="Apply").click()
+    await expect(page.locator("#notices")).to_contain_text("revision")
 
 
 async def add_imap_service(page: Page, address: str) -> None:

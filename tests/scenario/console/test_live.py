@@ -41,11 +41,11 @@ NOTE_WHEN_SHOWN = """
         ("/servers/cas1", "mail.ews/cas1", r"^\s*down"),
     ],
 )
-async def test_a_workload_that_goes_down_is_seen_within_a_second_of_the_engine_noticing(
+async def test_an_operator_sees_a_workload_go_down_within_a_second_of_the_engine_noticing(
     visit: Visit, stage: Stage, address: str, element: str, pattern: str
 ) -> None:
     await stage.reset()
-    async with visit("viewer") as (page, _):
+    async with visit("operator") as (page, _):
         await page.goto(address)
         await expect(page.locator(".live-mark")).to_be_visible()
         await page.evaluate(NOTE_WHEN_SHOWN, [element, pattern])

@@ -11,6 +11,7 @@ from tests.integration.oidc_provider import real_provider
 from tests.integration.suite import suite
 from tests.scenario.console.browser import watched
 from tests.scenario.console.conftest import Visit
+from tests.scenario.console.looks import issues_of
 from tests.scenario.console.signing import fill_in, sign_in
 from tests.scenario.console.stage import PASSWORD, Stage, make_account
 
@@ -45,6 +46,12 @@ async def test_somebody_from_the_identity_provider_gets_in_with_the_role_of_his_
                 await expect(page).to_have_url(f"{home}/events?severity=error")
                 await expect(page.get_by_role("banner")).to_contain_text("bruno")
                 await expect(page.get_by_role("banner")).to_contain_text("operator")
+                # What comes back from the provider without having been asked for is told plainly.
+                await page.context.clear_cookies()
+                watch.expect("status of 40[13]")
+                await page.goto("/sign-in/oidc/callback?error=access_denied")
+                await expect(page.get_by_role("alert")).to_contain_text("Not signed in")
+                assert await issues_of(page) == []
 
 
 async def test_a_wrong_password_is_told_plainly_and_lets_nobody_in(visit: Visit) -> None:
@@ -54,6 +61,7 @@ async def test_a_wrong_password_is_told_plainly_and_lets_nobody_in(visit: Visit)
         await expect(page).to_have_url(re.compile("/sign-in"))
         await fill_in(page, "viewer", "not this one at all")
         await expect(page.get_by_role("alert")).to_contain_text("Not signed in")
+        assert await issues_of(page) == []
         await page.goto("/servers")
         await expect(page).to_have_url(re.compile("/sign-in"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 from tests.scenario.console.conftest import Visit
+from tests.scenario.console.looks import settled
 from tests.scenario.console.pages import UNSIGNED, address_of, page_paths
 
 pytestmark = [
@@ -21,6 +22,10 @@ async def outline(page: Page, address: str) -> list[str]:
     them says the same.
     """
     await page.goto(address)
+    await settled(page)
+    ask = page.locator('main form[hx-trigger^="load"] button')
+    if await ask.count():
+        await ask.first.click()
     found = page.locator(":is(h1, h2, h3, th):not([aria-hidden=true] *):visible")
     return [" ".join(text.split()) for text in await found.all_inner_texts()]
 

@@ -19,7 +19,8 @@ from switchover import clock
 from switchover.balance.between_looks import Key, counts_of, moments_of, rates_between
 from switchover.balance.client import Client
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Roster, Snapshot, make_roster
+from switchover.balance.roster import Roster, make_roster
+from switchover.balance.snapshot import Snapshot
 from switchover.balance.targets import unknown_name
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
@@ -171,12 +172,26 @@ class Board:
         while self._is_watched():
             started = clock.monotonic()
             self._news.clear()
-            await self._look_once()
-            took = clock.monotonic() - started
+            made = await self._look_once()
+            # Waiting in vain for an engine costs nobody anything; that it is back is told by nothing else.
+            took = clock.monotonic() - started if made.engine_answers else 0.0
             await asyncio.sleep(CALM_SECONDS)
             pause = max(PAUSE_SECONDS, SHARE * took) - CALM_SECONDS
+            await self._rest(pause, made)
+
+    async def _rest(self, seconds: float, last: Snapshot) -> None:
+        """Wait for news, or so long; that the database went or came is told by nobody else."""
+        ends_at = clock.monotonic() + seconds
+        while (left := ends_at - clock.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                await asyncio.wait_for(self._news.wait(), min(left, PAUSE_SECONDS))
+                return
+            if self._database_answers() != last.database_answers:
+                return
+
+    def _database_answers(self) -> bool:
+        report = self.cycle.report
+        return self.parts.database.is_answering and (report is None or report.database_answers)
 
     async def _look_once(self) -> Snapshot:
         """Make a snapshot; who comes while one is being made gets that one."""
@@ -220,7 +235,10 @@ class Board:
         at = clock.now()
         by_key = {row.key: row for row in rows}
         if wish is not self._wish:
-            self._roster = make_roster(wish.balance) if wish else Roster()
+            roster = make_roster(wish.balance) if wish else Roster()
+            if roster.seen_inside != self._roster.seen_inside:
+                self._past.clear()  # connections then and requests now make no rate
+            self._roster = roster
             self._wish = wish
         if answers:
             self._since = moments_of(by_key, self._since, epoch=at.timestamp())
@@ -233,6 +251,7 @@ class Board:
             overrides=wish.overrides if wish else Overrides(),
             rows=by_key,
             rates=self._rates(by_key) if answers else {},
+            errors=self.observation.errors.counts,
             since=self._since,
             drained=self.drains.moments,
             roster=self._roster,
@@ -250,8 +269,7 @@ class Board:
             is_blank=wish is None and report is not None and report.sentence == NOTHING_APPLIED,
             engine_answers=answers,
             told_at=self._told(at),
-            database_answers=self.parts.database.is_answering
-            and (report is None or report.database_answers),
+            database_answers=self._database_answers(),
         )
 
     def _is_late(self, report: CycleReport | None, at: datetime) -> bool:
@@ -270,14 +288,15 @@ class Board:
 
     def _rates(self, rows: dict[Key, Row]) -> dict[Key, float]:
         now = clock.monotonic()
-        counts = counts_of(rows)
+        inside = self._roster.seen_inside
+        counts = counts_of(rows, inside)
         while len(self._past) > 1 and now - self._past[1][0] >= RATE_SECONDS:
             self._past.popleft()
         if self._past and now - self._past[-1][0] > LINGER_SECONDS:
             self._past.clear()  # nobody looked for a while: that would be no "now"
         sampled_at, sampled = self.observation.sampled
         if not self._past and now - sampled_at < SAMPLE_SECONDS:
-            self._past.append((sampled_at, counts_of({row.key: row for row in sampled})))
+            self._past.append((sampled_at, counts_of({row.key: row for row in sampled}, inside)))
         found: dict[Key, float] = {}
         if self._past:
             then, before = self._past[0]

@@ -125,11 +125,13 @@ async def record_alone(database: Database, entry: Entry) -> Link:
 
 
 async def list_entries(
-    database: Database, *, filters: Mapping[str, object], limit: int
+    database: Database, *, filters: Mapping[str, object], limit: int, oldest_first: bool = False
 ) -> list[dict[str, Any]]:
     """Return entries, newest first; ``filters`` as ``queries.list_links`` takes them."""
     async with database.transaction() as connection:
-        found = await queries.list_links(connection, filters=filters, limit=limit)
+        found = await queries.list_links(
+            connection, filters=filters, limit=limit, oldest_first=oldest_first
+        )
     return [link_body(link) for link in found]
 
 

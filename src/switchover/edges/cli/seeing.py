@@ -115,7 +115,7 @@ def show_service(
             highlight=False,
         )
         print_table(
-            ("workload", "server", "state", "since", "open", "requests", "errors", "reason"),
+            ("workload", "server", "state", "since", "open", "requests", "errors (1 h)", "reason"),
             (
                 (
                     pool["workload"],

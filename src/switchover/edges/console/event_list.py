@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 MOST_HINTS = 300
 """Names offered while a filter is written; more would weigh more than the page."""
-MOST_NAMES = 50
-"""Names that a part of a name may stand for."""
+MOST_TOLD = 3
+"""Names that are written out where a part of a name stands for several."""
 SPEC = ListSpec(
     path="/events",
     columns=(
-        Column(key="at", title="When"),
+        Column(key="at", title="When", is_sortable=True),
         Column(key="kind", title="What"),
         Column(key="subject", title="Where"),
         Column(key="cause", title="Why"),
@@ -49,6 +49,7 @@ SPEC = ListSpec(
         Filter(key="since", title="From", kind=FilterKind.MOMENT),
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
     ),
+    sort="-at",
 )
 ORDERED = frozenset({
     "drain-entered", "drain-kept", "maintenance-entered", "maintenance-kept", "server-stopping",
@@ -154,14 +155,32 @@ def _kind_and_severity(kind: str | None, severity: str | None) -> dict[str, obje
 
 
 def _names(text: str | None, known: tuple[str, ...]) -> str | list[str] | None:
-    """Return the name, or the known names with that part in them: people write as little as they can."""
+    """Return the name, or it and the known names with that part in them: people write as little as they can.
+
+    The text itself always counts: it may be the name of a server that is gone and whose events are kept.
+    """
     if text is None or text in known:
         return text
     part = text.casefold()
     found = [name for name in known if part in name.casefold()]
-    if not found:
-        return text
-    return found[0] if len(found) == 1 else found[:MOST_NAMES]
+    return [text, *found] if found else text
+
+
+def meant_names(filters: Mapping[str, object]) -> tuple[str, ...]:
+    """Return a sentence for each filter that was taken for several names, so that nobody has to guess."""
+    return tuple(
+        _meaning(key, [str(name) for name in found])
+        for key in ("service", "workload", "server")
+        if isinstance(found := filters.get(key), list)
+    )
+
+
+def _meaning(key: str, names: list[str]) -> str:
+    written, *found = names
+    told = ", ".join(found[:MOST_TOLD])
+    more = f" and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
+    title = key.capitalize()
+    return f"{title} \N{LEFT DOUBLE QUOTATION MARK}{written}\N{RIGHT DOUBLE QUOTATION MARK}: {told}{more}."
 
 
 def read_id(text: str | None) -> int | None:

@@ -52,6 +52,8 @@ class Frame:
     theme: str
     search: str
     sections: tuple[Section, ...]
+    is_answer: bool
+    """True for what answers a form: it may hold what was typed, and nothing else does."""
 
     @property
     def csrf(self) -> str:
@@ -124,6 +126,7 @@ def _frame(request: Request, person: Person | None) -> Frame:
         theme=theme if theme in THEMES else "auto",
         search=request.query_params.get("q", "")[:200] if path == "/search" else "",
         sections=menu(person.actor.role) if person else (),
+        is_answer=request.method == "POST",
     )
 
 

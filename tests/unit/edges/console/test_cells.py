@@ -14,6 +14,7 @@ from switchover.balance.drain.start import DrainStart
 from switchover.balance.overrides import Target
 from switchover.balance.recent import Recent, health_group, recent_revision
 from switchover.balance.snapshot import NO_ORDER, Snapshot
+from switchover.balance.snapshot_lines import Rate
 from switchover.balance.status_words import server_view
 from switchover.edges.console.cells import View, parts_of, rate_words
 from switchover.edges.console.fragments import Part
@@ -50,7 +51,15 @@ def test_a_state_is_a_word_and_a_look_never_a_colour_alone() -> None:
     [(None, "\N{EN DASH}"), (0.0, "0"), (0.04, "0"), (0.35, "0.3"), (9.9, "9.9"), (12.6, "13"), (12345.0, "12 345")],
 )  # fmt: skip
 def test_a_rate_has_no_more_digits_than_it_means(rate: float | None, words: str) -> None:
-    assert rate_words(rate).replace("\u202f", " ") == words
+    unit = "" if rate is None else " requests/s"
+    assert rate_words(Rate(requests=rate)).replace("\u202f", " ") == words + unit
+
+
+def test_requests_and_connections_are_told_apart_and_never_added_up() -> None:
+    rates = {("web", "FRONTEND"): 12.0, ("imap", "FRONTEND"): 0.5}
+    found = shown(Topic(Kind.OVERVIEW), seen(rates=rates))
+    assert "12 requests/s, 0.5 connections/s" in found["overview-now"]
+    assert rate_words(Rate(connections=30)) == "30 connections/s"
 
 
 def test_what_servers_answer_is_text_and_no_part_of_the_page() -> None:

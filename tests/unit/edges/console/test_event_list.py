@@ -12,6 +12,7 @@ from switchover.edges.console.event_list import (
     SPEC,
     KnownNames,
     known_names,
+    meant_names,
     read_filters,
     read_id,
     tell,
@@ -77,11 +78,17 @@ def test_what_only_says_the_kind_again_is_left_out() -> None:
 
 def test_a_part_of_a_name_stands_for_all_names_with_it() -> None:
     assert filters(server="cas1") == {"server": "cas1"}
-    assert filters(server="CAS") == {"server": ["cas1", "cas2"]}
-    assert filters(server="mx") == {"server": "mx1"}
+    assert filters(server="CAS") == {"server": ["CAS", "cas1", "cas2"]}
     # A server that is gone from the platform file has events all the same.
-    assert filters(server="old9", service="mai") == {"server": "old9", "service": "mail"}
+    assert filters(server="old9", service="mai") == {"server": "old9", "service": ["mai", "mail"]}
+    assert filters(server="as") == {"server": ["as", "cas1", "cas2"]}
     assert filters() == {}
+
+
+def test_what_a_part_of_a_name_was_taken_for_is_told() -> None:
+    assert meant_names(filters(server="CAS", service="mail")) == ("Server “CAS”: cas1, cas2.",)
+    many: dict[str, object] = {"workload": ["o", "oa", "ob", "oc", "od", "oe"], "kind": []}
+    assert meant_names(many) == ("Workload “o”: oa, ob, oc and 2 more.",)
 
 
 def test_a_severity_that_a_kind_never_has_finds_nothing_and_the_usual_one_needs_no_asking() -> None:

@@ -100,7 +100,6 @@ async def list_sessions(
               and seen_at > %s
               and made_at > %s
             order by made_at desc
-            limit 100
             """,  # noqa: S608 - constant names
             (account_id, seen_after, made_after),
         )

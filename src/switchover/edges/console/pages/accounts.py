@@ -25,6 +25,7 @@ from switchover.edges.console.table import (
     ListQuery,
     ListSpec,
     cut,
+    in_order,
     read_query,
 )
 from switchover.errors import InvalidInput, SwitchoverError
@@ -41,7 +42,7 @@ LIST = ListSpec(
         Column(key="role", title="Role", is_sortable=True),
         Column(key="state", title="State", is_sortable=True),
         Column(key="kind", title="Known", is_sortable=True),
-        Column(key="second_factor", title="Second factor"),
+        Column(key="second_factor", title="Second factor", is_sortable=True),
         Column(key="signed_in_at", title="Last sign-in", is_sortable=True),
         Column(key="made_at", title="Made", is_sortable=True),
     ),
@@ -75,7 +76,7 @@ async def create_account(
     try:
         require_same(password, again)
         made = await changes.create_account(
-            suite.access, name.strip(), role, password, actor=person.actor
+            suite.access, name.strip(), role, password, actor=person.actor, zone=person.zone
         )
     except SwitchoverError as error:
         return await _list_page(request, suite, person, error=error, name=name, role=role)
@@ -167,7 +168,8 @@ async def _list_page(
     )
     rows = [_row(account) for account in found if _fits(account, query)]
     if query.form:
-        return export_rows("accounts", COLUMNS, [row["body"] for row in rows], query.form)
+        bodies = [row["body"] for row in in_order(query, rows)]
+        return export_rows("accounts", COLUMNS, bodies, query.form)
     return render(
         request,
         person,
@@ -210,6 +212,7 @@ def _row(account: Account) -> dict[str, Any]:
         "role": account.role.rank,
         "state": account.is_enabled,
         "kind": account.is_local,
+        "second_factor": account.has_second_factor,
         "signed_in_at": account.signed_in_at and account.signed_in_at.timestamp(),
         "made_at": account.made_at.timestamp(),
         "account": account,

@@ -34,7 +34,7 @@ router = APIRouter()
 SPEC = ListSpec(
     path="/audit",
     columns=(
-        Column(key="at", title="Time"),
+        Column(key="at", title="Time", is_sortable=True),
         Column(key="actor", title="Who"),
         Column(key="action", title="What"),
         Column(key="subject", title="To what"),
@@ -62,15 +62,18 @@ SPEC = ListSpec(
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
         Filter(key="q", title="Any word"),
     ),
+    sort="-at",
 )
 LEVELS = {Outcome.DONE.value: "ok", Outcome.REFUSED.value: "warning", Outcome.FAILED.value: "bad"}
 
 
 @router.get("/audit", response_class=HTMLResponse)
 async def list_entries(request: Request, suite: Suite, person: Admin) -> Response:
-    """Show who did what, newest first."""
+    """Show who did what, newest first, or oldest first."""
     query = read_query(SPEC, request.query_params)
-    listing = audit_listing(suite, _filters(query, person.zone))
+    listing = audit_listing(
+        suite, _filters(query, person.zone), oldest_first=not query.is_descending
+    )
     if query.form:
         return await listing.file(Format(query.form))
     rows = await listing.read(_place(query), SPEC.rows + 1)
@@ -95,11 +98,9 @@ def _lines(detail: dict[str, Any] | None) -> str:
 
 
 def _filters(query: ListQuery, zone: str) -> dict[str, object]:
-    kept: dict[str, object] = {
-        key: query.get(key) for key in ("actor", "action", "subject", "origin", "outcome")
-    }
     return {
-        **kept,
+        **{f"{key}_part": query.get(key) for key in ("actor", "action", "subject")},
+        **{key: query.get(key) for key in ("origin", "outcome")},
         "part": query.get("q"),
         "since": _moment(query.get("since"), zone),
         "until": _moment(query.get("until"), zone),

@@ -17,6 +17,7 @@ from switchover.edges.console.event_list import (
     SPEC,
     KnownNames,
     known_names,
+    meant_names,
     read_filters,
     read_id,
     tell,
@@ -29,14 +30,18 @@ router = APIRouter()
 
 @router.get("/events", response_class=HTMLResponse)
 async def show_events(request: Request, suite: Suite, person: Viewer) -> Response:
-    """Return a page of events, or all that fit the filters as a file."""
+    """Return a page of events by time, or all that fit the filters as a file."""
     query = read_query(SPEC, request.query_params)
     known = _known(suite)
     filters = read_filters(query, person.zone, known)
+    place = "before" if query.is_descending else "beyond"
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await history.list_events(
-            suite.balance, filters={**filters, "before": start}, limit=rows
+            suite.balance,
+            filters={**filters, place: start},
+            limit=rows,
+            oldest_first=not query.is_descending,
         )
 
     if query.form:
@@ -49,7 +54,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
         rows=shown,
         following=str(shown[-1].id) if len(rows) > SPEC.rows else None,
     )
-    is_live = query.place is None and filters["until"] is None
+    is_live = query.is_descending and query.place is None and filters["until"] is None
     newest = max((event.id for event in shown), default=0)
     news = query.link(seen=newest or "0").replace(SPEC.path, f"{SPEC.path}/news", 1)
     return render(
@@ -60,6 +65,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
         table=table,
         news=news if is_live else None,
         hints=known.hints(),
+        meant=meant_names(filters),
     )
 
 

@@ -39,7 +39,7 @@ SPEC = ListSpec(
     columns=(
         Column(key="choice", title="Compare"),
         Column(key="number", title="Revision"),
-        Column(key="created_at", title="When"),
+        Column(key="created_at", title="When", is_sortable=True),
         Column(key="author", title="Who"),
         Column(key="summary", title="What"),
         Column(key="reason", title="Why"),
@@ -54,6 +54,7 @@ SPEC = ListSpec(
         ),
         Filter(key="words", title="Says"),
     ),
+    sort="-created_at",
     rows=50,
 )
 _DOORS = {
@@ -75,17 +76,21 @@ Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 
 @router.get("/history", response_class=HTMLResponse)
 async def show_history(request: Request, suite: Suite, person: Viewer) -> Response:
-    """Return a page of revisions, newest first, or all that fit the filters as a file."""
+    """Return a page of revisions by time, or all that fit the filters as a file."""
     query = read_query(SPEC, request.query_params)
     filters = {
         "author_part": query.get("author"),
         "verb": query.get("verb"),
         "words": query.get("words"),
     }
+    place = "before" if query.is_descending else "beyond"
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await history.list_revisions(
-            suite.balance, filters={**filters, "before": start}, limit=rows
+            suite.balance,
+            filters={**filters, place: start},
+            limit=rows,
+            oldest_first=not query.is_descending,
         )
 
     if query.form:
@@ -96,7 +101,7 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
     rows = await read(_place(query.place), SPEC.rows + 1)
     shown = rows[: SPEC.rows]
     following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
-    numbers = [row["number"] for row in shown]
+    pair = sorted(row["number"] for row in shown[:2])
     return render(
         request,
         person,
@@ -104,8 +109,8 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
         query=query,
         table=Table(query=query, rows=shown, following=following),
         # What most people want to see: the last change.
-        to_number=numbers[0] if numbers else None,
-        from_number=numbers[min(1, len(numbers) - 1)] if numbers else None,
+        to_number=pair[-1] if pair else None,
+        from_number=pair[0] if pair else None,
         origins=_DOORS,
     )
 

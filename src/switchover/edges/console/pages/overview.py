@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from switchover.balance.snapshot_lines import ServiceLine, Word
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import RATE, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
@@ -22,6 +23,7 @@ from switchover.edges.console.table import (
     FilterKind,
     ListSpec,
     cut,
+    in_order,
     read_query,
 )
 from switchover.edges.console.topic import Kind, Topic
@@ -41,7 +43,7 @@ SERVICES = ListSpec(
         Column(key="address", title="Address", is_sortable=True),
         Column(key="layout", title="Layout", is_sortable=True),
         Column(key="sessions", title="Sessions", is_sortable=True, align=Align.END),
-        Column(key="rate", title="New a second", is_sortable=True, align=Align.END),
+        Column(key="rate", title="New", is_sortable=True, align=Align.END),
     ),
     filters=(
         Filter(key="q", title="Name, address or workload"),
@@ -71,10 +73,10 @@ _KEYS = {
     "address": lambda line: (line.address, line.port),
     "layout": lambda line: line.layout,
     "sessions": lambda line: line.connections,
-    "rate": lambda line: line.rate,
+    "rate": lambda line: line.rate.total,
 }
 _EXPORTED = (
-    "service", "title", "state", "address", "port", "layout", "workloads", "sessions", "rate",
+    "service", "title", "state", "address", "port", "layout", "workloads", "sessions", *RATE,
 )  # fmt: skip
 
 
@@ -106,7 +108,8 @@ async def list_services(
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export_rows("services", _EXPORTED, list(map(_exported, found)), query.form)
+        rows = [_exported(line) for line in in_order(query, found, _KEYS)]
+        return export_rows("services", _EXPORTED, rows, query.form)
     table = cut(query, found, keys=_KEYS)
     live = await hub.show(snapshot, *_line_topics(table.rows))
     return render(
@@ -140,5 +143,5 @@ def _exported(line: ServiceLine) -> dict[str, Any]:
         "layout": line.layout,
         "workloads": [f"{pool.label}: {pool.up} of {pool.total}" for pool in line.pools],
         "sessions": line.connections,
-        "rate": None if line.rate is None else round(line.rate, 2),
+        **rate_columns(line.rate),
     }

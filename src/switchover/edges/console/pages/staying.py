@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/session")
 async def tell(request: Request, person: Watcher) -> JSONResponse:
-    """Tell how long the session lasts, without keeping it open, and the token for forms."""
+    """Tell how long the session lasts, without keeping it open, the token for forms, and whether one would do."""
     return _answer(request, person)
 
 
@@ -31,7 +31,8 @@ async def stay(request: Request, person: Viewer) -> JSONResponse:
 
 
 def _answer(request: Request, person: Person) -> JSONResponse:
-    settings = find_switchover(request).settings
+    suite = find_switchover(request)
+    settings = suite.settings
     limits = Limits(
         idle=timedelta(minutes=settings.session_idle_minutes),
         absolute=timedelta(hours=settings.session_hours),
@@ -42,5 +43,6 @@ def _answer(request: Request, person: Person) -> JSONResponse:
             "seconds": max(0, int(left.total_seconds())),
             "name": person.actor.name,
             "csrf": person.csrf,
+            "takes_changes": suite.database.is_answering,
         }
     )

@@ -23,6 +23,7 @@ from switchover.edges.console.table import (
     FilterKind,
     ListSpec,
     cut,
+    in_order,
     read_query,
 )
 from switchover.errors import SwitchoverError
@@ -106,7 +107,8 @@ async def _page(
     wanted = query.get("state")
     rows = [row for row in map(_row, found) if wanted in (None, row["state"])]
     if query.form:
-        return export_rows("tokens", COLUMNS, [row["body"] for row in rows], query.form)
+        bodies = [row["body"] for row in in_order(query, rows)]
+        return export_rows("tokens", COLUMNS, bodies, query.form)
     return render(
         request,
         person,

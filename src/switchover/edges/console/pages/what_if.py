@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,14 +62,6 @@ async def show_what_if(
     except NotFound:
         return render(request, person, "what_if.html", preview=None)
     known = [item.text for item in preview.outage.items]
-    kept = {"service": service, "q": q, "well": well}
-
-    def link(without: str = "", **changes: str) -> str:
-        """Return the address of this page with one thing less off, or another part of it shown."""
-        words = [("down", text) for text in known if text != without]
-        words += [pair for pair in {**kept, **changes}.items() if pair[1]]
-        return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
-
     answers = sorted(
         (tell(report) for report in preview.reports),
         key=lambda told: (told.name != service, LEVELS_FIRST.index(told.level)),
@@ -90,8 +83,15 @@ async def show_what_if(
         well=bool(well),
         chosen=service,
         containing=q,
-        link=link,
+        link=functools.partial(_link, known, {"service": service, "q": q, "well": well}),
     )
+
+
+def _link(off: list[str], kept: dict[str, str], /, without: str = "", **changes: str) -> str:
+    """Return the address of this page with one thing less off, or another part of it shown."""
+    words = [("down", text) for text in off if text != without]
+    words += [pair for pair in {**kept, **changes}.items() if pair[1]]
+    return f"/what-if?{urllib.parse.urlencode(words)}" if words else "/what-if"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

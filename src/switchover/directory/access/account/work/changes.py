@@ -30,23 +30,23 @@ FIRST = "first run"
 
 
 async def create_account(
-    parts: AccessParts, name: str, role: Role, password: str, *, actor: Actor
+    parts: AccessParts, name: str, role: Role, password: str, *, actor: Actor, zone: str = "UTC"
 ) -> Account:
     """Return a new local account. Nobody can give more than they have.
 
     Raises:
-        InvalidInput: the name or the password can not be used.
+        InvalidInput: the name, the password or the zone can not be used.
         Conflict: there is an account of that name.
     """
     actor.require(role)
     digest = await _hash(parts, name, password)
     async with parts.database.transaction() as connection:
         await queries.lock_accounts(connection)
-        return await _insert(connection, name, role, digest, actor)
+        return await _insert(connection, name, role, digest, actor, zone)
 
 
 async def create_first_account(
-    parts: AccessParts, name: str, password: str, *, code: str, visitor: Visitor
+    parts: AccessParts, name: str, password: str, *, code: str, visitor: Visitor, zone: str = "UTC"
 ) -> Account:
     """Return the administrator who claims a new console with the code from the log of ``serve``.
 
@@ -73,7 +73,7 @@ async def create_first_account(
             address=visitor.address,
             client=visitor.short_agent,
         )
-        return await _insert(connection, name, Role.ADMIN, digest, actor)
+        return await _insert(connection, name, Role.ADMIN, digest, actor, zone)
 
 
 async def change_role(parts: AccessParts, name: str, role: Role, *, actor: Actor) -> Account:
@@ -226,7 +226,7 @@ async def _locked(connection: Connection, name: str) -> Account:
 
 
 async def _insert(
-    connection: Connection, name: str, role: Role, digest: str, actor: Actor
+    connection: Connection, name: str, role: Role, digest: str, actor: Actor, zone: str
 ) -> Account:
     taken = await queries.find_account(connection, name)
     if taken is not None:
@@ -236,7 +236,7 @@ async def _insert(
         id=clock.new_id(),
         name=name,
         role=role,
-        zone="UTC",
+        zone=usable_zone(zone),
         issuer=None,
         subject=None,
         made_at=now,
