@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchover.balance.event import Severity
 from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
-from switchover.edges.console.moment import zone_named
-from switchover.edges.console.table import Column, Filter, FilterKind, ListQuery, ListSpec
-from switchover.errors import InvalidInput
+from switchover.edges.console.moment import read_moment
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    FilterKind,
+    ListQuery,
+    ListSpec,
+    word_filter,
+)
 from switchover.model.wording import plain
 
 if TYPE_CHECKING:
@@ -40,12 +46,7 @@ SPEC = ListSpec(
             kind=FilterKind.CHOICE,
             choices=tuple((kind, words.title) for kind, words in KINDS.items()),
         ),
-        Filter(
-            key="severity",
-            title="Severity",
-            kind=FilterKind.CHOICE,
-            choices=tuple((one.value, one.value) for one in reversed(Severity)),
-        ),
+        word_filter("severity", "Severity", reversed(Severity)),
         Filter(key="since", title="From", kind=FilterKind.MOMENT),
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
     ),
@@ -139,8 +140,8 @@ def read_filters(query: ListQuery, zone: str, known: KnownNames) -> dict[str, ob
         "workload": _names(query.get("workload"), known.workload),
         "server": _names(query.get("server"), known.server),
         **_kind_and_severity(query.get("kind"), query.get("severity")),
-        "since": _moment(query.get("since"), zone),
-        "until": _moment(query.get("until"), zone),
+        "since": read_moment(query.get("since"), zone),
+        "until": read_moment(query.get("until"), zone),
     }
 
 
@@ -181,24 +182,3 @@ def _meaning(key: str, names: list[str]) -> str:
     more = f" and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
     title = key.capitalize()
     return f"{title} \N{LEFT DOUBLE QUOTATION MARK}{written}\N{RIGHT DOUBLE QUOTATION MARK}: {told}{more}."
-
-
-def read_id(text: str | None) -> int | None:
-    """Return the id of an event from an address; raises InvalidInput for anything else."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InvalidInput(f"{text[:20]!r} is no place in the list of events; begin at the newest")
-    return int(text)
-
-
-def _moment(text: str | None, zone: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))).astimezone(
-            UTC
-        )
-    except (ValueError, OverflowError):
-        raise InvalidInput(f"{text!r} is no time; write it as 2026-01-31T08:00") from None

@@ -14,7 +14,6 @@ from switchover.edges.console.event_list import (
     known_names,
     meant_names,
     read_filters,
-    read_id,
     tell,
 )
 from switchover.edges.console.table import read_query
@@ -105,13 +104,6 @@ def test_moments_are_read_in_the_zone_of_who_asks() -> None:
     for wrong in ("yesterday", "0001-01-01T00:00+14:00"):
         with pytest.raises(InvalidInput, match="is no time"):
             filters(since=wrong)
-
-
-def test_a_place_in_the_list_is_a_number() -> None:
-    assert (read_id(None), read_id(""), read_id("12")) == (None, None, 12)
-    for wrong in ("-1", "x", "1" * 19, "²"):
-        with pytest.raises(InvalidInput, match="no place in the list"):
-            read_id(wrong)
 
 
 def test_names_are_those_of_the_platform_file() -> None:

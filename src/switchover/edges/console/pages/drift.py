@@ -23,12 +23,12 @@ from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
     Column,
     Filter,
-    FilterKind,
     ListQuery,
     ListSpec,
     cut,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.errors import Conflict
 from switchover.model.wording import counted
@@ -45,12 +45,7 @@ SPEC = ListSpec(
         Column(key="found", title="Is", is_sortable=True),
     ),
     filters=(
-        Filter(
-            key="kind",
-            title="What",
-            kind=FilterKind.CHOICE,
-            choices=tuple((kind.value, kind.value) for kind in DriftKind),
-        ),
+        word_filter("kind", "What", DriftKind),
         Filter(key="q", title="Any word"),
     ),
 )

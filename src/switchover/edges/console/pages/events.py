@@ -19,11 +19,10 @@ from switchover.edges.console.event_list import (
     known_names,
     meant_names,
     read_filters,
-    read_id,
     tell,
 )
 from switchover.edges.console.page import render
-from switchover.edges.console.table import Table, read_query
+from switchover.edges.console.table import read_page, read_query
 
 router = APIRouter()
 
@@ -47,15 +46,10 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
     if query.form:
         listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
         return await listing.file(Format(query.form))
-    rows = await read(read_id(query.place), SPEC.rows + 1)
-    shown = [tell(row) for row in rows[: SPEC.rows]]
-    table = Table(
-        query=query,
-        rows=shown,
-        following=str(shown[-1].id) if len(rows) > SPEC.rows else None,
-    )
+    rows = [tell(row) for row in await read(query.place_number(), SPEC.rows + 1)]
+    table = read_page(query, rows, place=lambda event: event.id)
     is_live = query.is_descending and query.place is None and filters["until"] is None
-    newest = max((event.id for event in shown), default=0)
+    newest = max((event.id for event in table.rows), default=0)
     news = query.link(seen=newest or "0").replace(SPEC.path, f"{SPEC.path}/news", 1)
     return render(
         request,

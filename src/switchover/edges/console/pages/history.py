@@ -24,12 +24,12 @@ from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
     Column,
     Filter,
-    FilterKind,
     ListSpec,
-    Table,
+    read_page,
     read_query,
+    word_filter,
 )
-from switchover.errors import Conflict, InvalidInput
+from switchover.errors import Conflict
 from switchover.model.wording import plain
 
 router = APIRouter()
@@ -46,12 +46,7 @@ SPEC = ListSpec(
     ),
     filters=(
         Filter(key="author", title="Who"),
-        Filter(
-            key="verb",
-            title="What",
-            kind=FilterKind.CHOICE,
-            choices=tuple((verb.value, verb.value) for verb in Verb),
-        ),
+        word_filter("verb", "What", Verb),
         Filter(key="words", title="Says"),
     ),
     sort="-created_at",
@@ -98,16 +93,15 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
             name="revisions", columns=REVISION, read=read, place=lambda row: int(row["number"])
         )
         return await listing.file(Format(query.form))
-    rows = await read(_place(query.place), SPEC.rows + 1)
-    shown = rows[: SPEC.rows]
-    following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
-    pair = sorted(row["number"] for row in shown[:2])
+    rows = await read(query.place_number(), SPEC.rows + 1)
+    table = read_page(query, rows, place=lambda row: row["number"])
+    pair = sorted(row["number"] for row in table.rows[:2])
     return render(
         request,
         person,
         "history.html",
         query=query,
-        table=Table(query=query, rows=shown, following=following),
+        table=table,
         # What most people want to see: the last change.
         to_number=pair[-1] if pair else None,
         from_number=pair[0] if pair else None,
@@ -229,11 +223,3 @@ async def _preview(
         reason=reason,
         conflict=conflict,
     )
-
-
-def _place(text: str | None) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InvalidInput(f"{text[:20]!r} is no revision to go on after; begin at the newest")
-    return int(text)

@@ -20,11 +20,11 @@ from switchover.edges.console.table import (
     Align,
     Column,
     Filter,
-    FilterKind,
     ListSpec,
     cut,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.model.platform_file.spec import Layout
@@ -34,6 +34,7 @@ router = APIRouter(include_in_schema=False)
 ON_OVERVIEW = ListSpec(
     path="/", columns=(), filters=(Filter(key="q", title="Service"),), exports=(), rows=50
 )
+_STATES = (Word.UP, Word.REDUCED, Word.DEGRADED, Word.DOWN, Word.TAKEN_OUT, Word.CLOSED)
 SERVICES = ListSpec(
     path="/services",
     columns=(
@@ -47,26 +48,11 @@ SERVICES = ListSpec(
     ),
     filters=(
         Filter(key="q", title="Name, address or workload"),
-        Filter(
-            key="state",
-            title="State",
-            kind=FilterKind.CHOICE,
-            choices=tuple(
-                (word, word)
-                for word in (
-                    Word.UP, Word.REDUCED, Word.DEGRADED, Word.DOWN, Word.TAKEN_OUT, Word.CLOSED,
-                )
-            ),
-        ),
-        Filter(
-            key="layout",
-            title="Layout",
-            kind=FilterKind.CHOICE,
-            choices=tuple((layout, layout) for layout in Layout),
-        ),
+        word_filter("state", "State", _STATES),
+        word_filter("layout", "Layout", Layout),
     ),
     rows=50,
-)  # fmt: skip
+)
 _KEYS = {
     "name": lambda line: line.name,
     "state": lambda line: line.rank,

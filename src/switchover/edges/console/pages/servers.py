@@ -28,12 +28,12 @@ from switchover.edges.console.table import (
     Align,
     Column,
     Filter,
-    FilterKind,
     Keys,
     ListSpec,
     cut,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.errors import NotFound, SwitchoverError, Unavailable
@@ -55,12 +55,7 @@ SERVERS = ListSpec(
     ),
     filters=(
         Filter(key="q", title="Name, address or site"),
-        Filter(
-            key="state",
-            title="State",
-            kind=FilterKind.CHOICE,
-            choices=tuple((word, word) for word in _STATES),
-        ),
+        word_filter("state", "State", _STATES),
     ),
     rows=50,
 )

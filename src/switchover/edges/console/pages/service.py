@@ -32,6 +32,7 @@ from switchover.edges.console.table import (
     Table,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.errors import NotFound
@@ -185,12 +186,7 @@ def _series_spec(service: str, counted: str) -> ListSpec:
                 kind=FilterKind.CHOICE,
                 choices=tuple((span, scale.title) for span, scale in SCALES.items()),
             ),
-            Filter(
-                key="by",
-                title="By",
-                kind=FilterKind.CHOICE,
-                choices=((Lines.WORKLOAD, "workload"), (Lines.SERVER, "server")),
-            ),
+            word_filter("by", "By", Lines),
             Filter(key="q", title="Only"),
         ),
         sort="-at",
