@@ -45,10 +45,13 @@ MORE = (
     "/servers?q=cas01",
     "/servers?sort=-name",
     "/events?severity=error",
+    "/events?sort=at",
+    "/audit?sort=at",
     "/events?service={service}&kind=server-down",
     "/services/{big}",
     "/services/{big}?page=2",
     "/services/{big}/charts",
+    "/services/{big}/charts?by=server",
     "/services/{service}/charts?span=90d&by=server",
     "/services/{service}/series?span=90d",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from switchover.wire.haproxy.statistics import RowKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from switchover.wire.haproxy.statistics import Row
 
@@ -19,13 +19,25 @@ SAME_MOMENT_SECONDS = 2
 with the time the answer takes."""
 
 
-def counts_of(rows: Mapping[Key, Row]) -> dict[Key, int]:
-    """Return what each frontend and server has counted so far: requests, or where there are none, sessions."""
+def counts_of(rows: Mapping[Key, Row], seen_inside: Container[str]) -> dict[Key, int]:
+    """Return what each frontend and server has counted so far.
+
+    Requests for services whose name is in ``seen_inside``, also before the first one; else connections.
+    """
     return {
-        key: row.counters.requests or row.counters.sessions
+        key: _count(row, sees_requests=key[0].partition(".")[0] in seen_inside)
         for key, row in rows.items()
         if row.kind is RowKind.SERVER or row.kind is RowKind.FRONTEND
     }
+
+
+def _count(row: Row, *, sees_requests: bool) -> int:
+    if not sees_requests:
+        return row.counters.sessions
+    if row.kind is RowKind.FRONTEND:
+        return row.counters.requests
+    # Each request is a session of its own with a server, and older engines count them only there.
+    return max(row.counters.requests, row.counters.sessions)
 
 
 def rates_between(

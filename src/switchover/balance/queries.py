@@ -34,6 +34,13 @@ _EVENT_FILTERS = {
         ),
         %(before)s
     )""",
+    "beyond": """(at, id) > (
+        coalesce(
+            (select b.at from event b where b.id >= %(beyond)s order by b.id limit 1),
+            'infinity'
+        ),
+        %(beyond)s
+    )""",
     "after": "id > %(after)s",
     "since": "at >= %(since)s",
     "until": "at < %(until)s",
@@ -43,7 +50,6 @@ _EVENT_FILTERS = {
     "server": "server = %(server)s",
     "kind": "kind = %(kind)s",
 }
-_TERMINATION = ("service", "workload", "server", "state")
 
 
 def _revision(row: dict[str, Any]) -> Revision:
@@ -98,22 +104,27 @@ async def latest_number(connection: AsyncConnection[Any]) -> int | None:
 
 
 async def list_revisions(
-    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+    connection: AsyncConnection[Any],
+    *,
+    filters: Mapping[str, object],
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[dict[str, Any]]:
     """Return revisions without text, newest first.
 
-    ``filters`` may hold before, author, verb, and parts of texts in any case: ``author_part``, and ``words``
-    of the reason or summary.
+    ``filters`` may hold before, beyond (later ones), author, verb, and parts of texts in any case:
+    ``author_part``, and ``words`` of the reason or summary.
     """
-    keys = ("before", "author", "verb", "author_part", "words")
+    keys = ("before", "beyond", "author", "verb", "author_part", "words")
     values = {key: filters.get(key) for key in keys}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            """
+            f"""
             -- history page; no lock
             select number, parent, author, origin, verb, reason, created_at, summary
             from revision
             where (%(before)s::bigint is null or number < %(before)s)
+              and (%(beyond)s::bigint is null or number > %(beyond)s)
               and (%(author)s::text is null or author = %(author)s)
               and (%(verb)s::text is null or verb = %(verb)s)
               and (
@@ -124,12 +135,30 @@ async def list_revisions(
                 %(words)s::text is null
                 or position(lower(%(words)s) in lower(reason || ' ' || summary)) > 0
               )
-            order by number desc
+            order by number {"" if oldest_first else "desc"}
             limit %(limit)s
-            """,
+            """,  # noqa: S608 - one of two constant words
             {**values, "limit": limit},
         )
         return await cursor.fetchall()
+
+
+async def list_revisions_with(
+    connection: AsyncConnection[Any], pattern: str, *, limit: int
+) -> list[int]:
+    """Return the newest revisions whose difference matches a pattern (POSIX)."""
+    cursor = await connection.execute(
+        """
+        -- where something was removed; no lock
+        select number
+        from revision
+        where diff ~ %s
+        order by number desc
+        limit %s
+        """,
+        (pattern, limit),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def insert_document(
@@ -258,13 +287,19 @@ async def insert_events(
 
 
 async def list_events(
-    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+    connection: AsyncConnection[Any],
+    *,
+    filters: Mapping[str, object],
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[dict[str, Any]]:
     """Return events, newest first; ``filters`` may hold the keys of _EVENT_FILTERS.
 
-    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen. A list
-    of names instead of one means any of them.
+    ``before`` and ``after`` are ids: of the last row of a page, of the newest row that was seen;
+    ``beyond`` is that of the last row of a page whose oldest stand first. A list of names instead of one
+    means any of them.
     """
+    way = "" if oldest_first else "desc"
     values = {key: filters[key] for key in _EVENT_FILTERS if filters.get(key) is not None}
     clauses = "\n  and ".join(
         f"{key} = any(%({key})s)" if isinstance(value, list) else _EVENT_FILTERS[key]
@@ -279,7 +314,7 @@ async def list_events(
             select id, at, kind, severity, service, workload, server, cause, detail
             from event
             where {clauses or "true"}
-            order by at desc, id desc
+            order by at {way}, id {way}
             limit %(limit)s
             """,  # noqa: S608 - the clauses are those above; values are parameters
             {**values, "limit": limit},
@@ -337,61 +372,5 @@ async def list_health_groups(
             order by g.last_at desc, g.last_id desc
             """,
             {"since": since, "kinds": list(kinds), "events": events, "limit": limit},
-        )
-        return await cursor.fetchall()
-
-
-async def add_terminations(
-    connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
-) -> None:
-    """Add to termination counts: (hour, service, workload, server, state, count)."""
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            """
-            -- count termination states; row lock
-            insert into termination_count (hour, service, workload, server, state, count)
-            values (%s, %s, %s, %s, %s, %s)
-            on conflict (hour, service, workload, server, state)
-            do update set count = termination_count.count + excluded.count
-            """,
-            rows,
-        )
-
-
-async def list_terminations(
-    connection: AsyncConnection[Any],
-    *,
-    since: datetime,
-    after: tuple[str, ...],
-    names: Mapping[str, str | None],
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Return counts since a moment per service, workload, server and state, those after ``after``.
-
-    In the order of these names, because counts change while they are paged. ``names`` may hold
-    service, workload, server.
-    """
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """
-            -- termination states, page; no lock
-            select service, workload, server, state, sum(count)::bigint as count
-            from termination_count
-            where hour >= %(since)s
-              and (service, workload, server, state)
-                > (%(after_service)s, %(after_workload)s, %(after_server)s, %(after_state)s)
-              and (%(service)s::text is null or service = %(service)s)
-              and (%(workload)s::text is null or workload = %(workload)s)
-              and (%(server)s::text is null or server = %(server)s)
-            group by service, workload, server, state
-            order by service, workload, server, state
-            limit %(limit)s
-            """,
-            {
-                "since": since,
-                **{name: names.get(name) for name in _TERMINATION[:3]},
-                **{f"after_{name}": word for name, word in zip(_TERMINATION, after, strict=True)},
-                "limit": limit,
-            },
         )
         return await cursor.fetchall()

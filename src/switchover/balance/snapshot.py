@@ -7,21 +7,24 @@ made when somebody asks, so that a farm of thousands costs only what is looked a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.balance.overrides import AdminState, Override, Overrides
+from switchover.balance.roster import Place, Roster
 from switchover.balance.snapshot_lines import (
     WORD_LEVELS,
     GridCell,
     PoolLine,
+    Rate,
     ServerLine,
     ServiceLine,
     Word,
+    rate_of,
     server_level,
+    sum_rates,
 )
 from switchover.balance.status_words import (
     LEVELS,
@@ -90,30 +93,12 @@ class Tally(NamedTuple):
         return Word.REDUCED if self.out else Word.UP
 
 
-class Place(NamedTuple):
-    """A server in a pool, with the key of its row."""
-
-    service: VirtualService
-    pool: Pool
-    server: str
-    key: Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roster:
-    """Who is where, in the order of the platform file: worked out once for each of its revisions."""
-
-    by_service: Mapping[str, tuple[tuple[Pool, tuple[Place, ...]], ...]] = field(
-        default_factory=dict
-    )
-    by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
 class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
-    ``number`` grows with each snapshot. ``rows``, ``rates`` and ``since`` are by proxy and name;
+    ``number`` grows with each snapshot. ``rows``, ``rates``, ``errors`` (of the last hour), ``since`` and
+    ``drained`` (when drains began: to HAProxy one is no change of state) are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
     before anything was applied: no engine runs then, and none should.
@@ -125,7 +110,9 @@ class Snapshot:
     overrides: Overrides = field(default_factory=Overrides)
     rows: Mapping[Key, Row] = field(default_factory=dict)
     rates: Mapping[Key, float] = field(default_factory=dict)
+    errors: Mapping[Key, int] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
+    drained: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
     cycle_at: datetime | None = None
@@ -183,6 +170,7 @@ class Snapshot:
     def cell(self, place: Place) -> GridCell:
         """Return a server in a pool as it is now."""
         row = self.rows.get(place.key)
+        is_drain = row is not None and row_condition(row) is Condition.DRAIN
         return GridCell(
             view=server_view(
                 place.service.name,
@@ -190,9 +178,10 @@ class Snapshot:
                 place.server,
                 row,
                 self._orders.get(place.key, NO_ORDER),
+                errors=self.errors.get(place.key, 0),
             ),
-            since=self.since.get(place.key, 0),
-            rate=self.rates.get(place.key),
+            since=(self.drained if is_drain else self.since).get(place.key, 0),
+            rate=rate_of(place.service, self.rates.get(place.key)),
         )
 
     def pool_cells(self, service: str) -> tuple[tuple[Pool, tuple[GridCell, ...]], ...]:
@@ -287,11 +276,15 @@ class Snapshot:
         places = self.roster.by_server.get(server.name, ())
         return sum(row.sessions_now for place in places if (row := self.rows.get(place.key)))
 
-    def server_rate(self, server: Server) -> float | None:
-        """Return what comes to a server a second in all its pools, None before it could be measured."""
-        places = self.roster.by_server.get(server.name, ())
-        rates = [rate for place in places if (rate := self.rates.get(place.key)) is not None]
-        return sum(rates) if rates else None
+    def server_rate(self, server: Server) -> Rate:
+        """Return what is new on a server in all its pools; thousands in each look are asked for it."""
+        rates, inside = self.rates, self.roster.seen_inside
+        requests: list[float | None] = []
+        connections: list[float | None] = []
+        for place in self.roster.by_server.get(server.name, ()):
+            chosen = requests if place.service.name in inside else connections
+            chosen.append(rates.get(place.key))
+        return sum_rates(requests, connections)
 
     def service_line(self, service: VirtualService) -> ServiceLine:
         """Return a service in one line."""
@@ -317,7 +310,7 @@ class Snapshot:
             word=self._service_word(service, pools),
             pools=tuple(pools),
             connections=front.sessions_now if front else 0,
-            rate=self.rates.get((service.name, "FRONTEND")),
+            rate=rate_of(service, self.rates.get((service.name, "FRONTEND"))),
         )
 
     def _service_word(self, service: VirtualService, pools: Iterable[PoolLine]) -> Word:
@@ -351,27 +344,6 @@ class Snapshot:
             rate=self.server_rate(server),
             reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
-
-
-def make_roster(balance: Balance) -> Roster:
-    """Return who is where."""
-    by_service = {}
-    by_server: defaultdict[str, list[Place]] = defaultdict(list)
-    for service in balance.services:
-        pools = []
-        for pool in service.pools():
-            places = tuple(
-                Place(service, pool, real.name, (pool.backend, real.name))
-                for real in service.servers
-            )
-            pools.append((pool, places))
-            for place in places:
-                by_server[place.server].append(place)
-        by_service[service.name] = tuple(pools)
-    return Roster(
-        by_service=by_service,
-        by_server={name: tuple(places) for name, places in by_server.items()},
-    )
 
 
 def _standing(row: Row) -> Standing:

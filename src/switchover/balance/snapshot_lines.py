@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.balance.overrides import AdminState
 from switchover.balance.status_words import LEVELS, RANKS, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from switchover.balance.status_words import ServerView
+    from switchover.balance.virtual_service import VirtualService
 
 
 class Word(StrEnum):
@@ -38,16 +41,43 @@ WORD_LEVELS = {
 }
 
 
+class Rate(NamedTuple):
+    """What is new per second: requests where the engine sees any, connections elsewhere.
+
+    None for what is not there, or before it could be measured.
+    """
+
+    requests: float | None = None
+    connections: float | None = None
+
+    @property
+    def total(self) -> float | None:
+        """Both together, to sort by; None where neither is known."""
+        return _sum(self)
+
+
+def rate_of(service: VirtualService, value: float | None) -> Rate:
+    """Return a rate of a service in its own unit."""
+    return Rate(requests=value) if service.sees_requests else Rate(connections=value)
+
+
+def sum_rates(requests: Iterable[float | None], connections: Iterable[float | None]) -> Rate:
+    """Return what several have together."""
+    return Rate(requests=_sum(requests), connections=_sum(connections))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return sum(found) if found else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridCell:
-    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows.
-
-    ``rate`` is new requests (HTTP) or connections per second, None before it could be measured.
-    """
+    """One server in one pool; ``since`` in seconds of the epoch, 0 where nobody knows."""
 
     view: ServerView
     since: int
-    rate: float | None
+    rate: Rate
 
     @property
     def level(self) -> Level:
@@ -95,7 +125,7 @@ class ServiceLine:
     word: Word
     pools: tuple[PoolLine, ...]
     connections: int
-    rate: float | None
+    rate: Rate
 
     @property
     def level(self) -> Level:
@@ -126,7 +156,7 @@ class ServerLine:
     total: int
     ordered_out: int
     connections: int
-    rate: float | None
+    rate: Rate
     reason: str
 
     @property

@@ -56,7 +56,10 @@ RANKS = {level: rank for rank, level in enumerate(Level)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
-    """A server in a pool; ``since_seconds`` is how long the state lasts."""
+    """A server in a pool; ``since_seconds`` is how long the state lasts, 0 where that is not known.
+
+    ``errors`` are connections and answers that failed, and answers with status 5xx, in the last hour.
+    """
 
     service: str
     pool: str
@@ -157,21 +160,26 @@ def reason_of(row: Row) -> str:
 
 
 def server_view(
-    service: str, pool: str, server: str, row: Row | None, override: Override
+    service: str, pool: str, server: str, row: Row | None, override: Override, *, errors: int = 0
 ) -> ServerView:
-    """Return the view of a server; without a row the engine does not have it (yet)."""
+    """Return the view of a server; without a row the engine does not have it (yet).
+
+    ``errors`` are those of the last hour.
+    """
+    # To HAProxy a drain is no change of state: it tells since when the server was up or down.
+    is_timed = row is not None and row_condition(row) is not Condition.DRAIN
     return ServerView(
         service=service,
         pool=pool,
         server=server,
         condition=row_condition(row) if row else Condition.ABSENT,
         reason=reason_of(row) if row else "the engine does not have it",
-        since_seconds=row.changed_seconds_ago if row else 0,
+        since_seconds=row.changed_seconds_ago if row and is_timed else 0,
         connections=row.sessions_now if row else 0,
         requests=(row.counters.requests or row.counters.sessions) if row else 0,
         weight=row.weight if row else 0,
         response_milliseconds=row.response_milliseconds if row else 0,
-        errors=(row.counters.connect_errors + row.counters.response_errors) if row else 0,
+        errors=errors,
         wanted=override.state.value,
     )
 

@@ -128,6 +128,11 @@ class VirtualService:
         return self.tls_mode is not TlsMode.PASS_THROUGH
 
     @property
+    def sees_requests(self) -> bool:
+        """True when the engine sees requests; else it counts connections, whatever is in them."""
+        return self.is_http and self.is_decrypted
+
+    @property
     def listening_addresses(self) -> tuple[str, ...]:
         """Every address clients connect to: the service's, unless each workload has its own."""
         own = [item.address for item in self.workloads if item.address]

@@ -13,6 +13,7 @@ import pytest
 from switchover.balance.statistics.columns import COUNTERS, VALUES
 from switchover.balance.statistics.queries import (
     add_minutes,
+    list_errors,
     list_series,
     list_statistics,
     list_totals,
@@ -77,6 +78,18 @@ async def test_a_time_alone_is_before_its_rows_and_a_row_is_before_the_next(
     rest = await read(database, Per.MINUTE, after)
     assert [row["requests"] for row in rest] == [3, 4]
     assert await read(database, Per.MINUTE, after, limit=1) == rest[:1]
+
+
+async def test_errors_of_a_while_are_those_of_servers_that_had_any(database: Database) -> None:
+    rows = [
+        minute(1, 10),
+        minute(2, 10, connect_errors=1, response_errors=2, http_5xx=3, http_4xx=9),
+        minute(-60, 10, http_5xx=1),
+    ]
+    async with database.transaction() as connection:
+        await add_minutes(connection, rows)
+        found = await list_errors(connection, since=NOON)
+    assert found == [(NOON + timedelta(minutes=2), ("mail.owa", "cas1"), 6)]
 
 
 class Explaining:

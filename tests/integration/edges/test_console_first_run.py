@@ -27,13 +27,22 @@ async def test_only_the_code_from_the_log_makes_the_first_account(fresh: Suite) 
     async with browser(fresh) as page:
         assert (await page.get("/account")).location == "/sign-in?next=%2Faccount"
         assert (await page.get("/sign-in")).location == "/first-run"
-        assert "no account yet" in (await page.get("/first-run")).words
+        asked = await page.get("/first-run")
+        assert "no account yet" in asked.words
+        assert "data-browser-zone" in asked.text
+        form["zone"] = "Europe/Brussels"
         wrong = await page.post("/first-run", **form, code="AAAA-BBBB")
+        assert "<option selected>Europe/Brussels" in wrong.text
+        assert "data-browser-zone" not in wrong.text
+        odd = await page.post("/first-run", **{**form, "zone": "Mars/Olympus"}, code=told[1])
+        assert (odd.status, "no time zone" in odd.words) == (422, True)
         assert (wrong.status, "not the code of this switchover" in wrong.words) == (422, True)
         assert await query(fresh, "select count(*) from account") == [(0,)]
         made = await page.post("/first-run", **form, code=told[1].lower())
         assert made.status == 303
-        assert (await page.get("/account")).status == 200
+        own = await page.get("/account")
+        assert (own.status, 'data-zone="Europe/Brussels"' in own.text) == (200, True)
+        assert 'data-offered-zone="Europe/Brussels" hidden' in own.text
         assert (await page.get("/first-run")).location == "/sign-in"
     async with browser(fresh) as late:
         await late.get("/sign-in")

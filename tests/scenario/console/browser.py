@@ -108,6 +108,7 @@ async def watched(
     scheme: str = "light",
     javascript: bool = True,
     state: dict[str, object] | None = None,
+    zone: str = "UTC",
 ) -> AsyncIterator[tuple[Page, Watch]]:
     """Open a page in a context of its own; whoever leaves has seen no fault."""
     context = await browser.new_context(
@@ -117,7 +118,7 @@ async def watched(
         java_script_enabled=javascript,
         reduced_motion="reduce",
         locale="en-GB",
-        timezone_id="UTC",
+        timezone_id=zone,
         ignore_https_errors=True,
         storage_state=state,  # type: ignore[arg-type]
     )

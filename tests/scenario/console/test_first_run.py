@@ -35,7 +35,7 @@ async def test_the_console_leads_from_nothing_to_a_running_service(
 ) -> None:
     async with (
         suite(cycle_seconds="0.5") as fresh,
-        watched(browser, fresh.url) as (page, _),
+        watched(browser, fresh.url, zone="Europe/Brussels") as (page, _),
     ):
         await claim(page, fresh)
         await expect(page).to_have_url(re.compile("/start"))
@@ -66,6 +66,7 @@ async def claim(page: Page, at: Suite) -> None:
     await page.get_by_label("Your name").fill("anna")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_label("Password, once more").fill(PASSWORD)
+    await expect(page.get_by_label("Time zone")).to_have_value("Europe/Brussels")
     await page.get_by_role("button", name="Make the account and sign in").click()
 
 

@@ -13,16 +13,29 @@ from switchover.balance.between_looks import (
 from switchover.wire.haproxy.statistics import Row
 
 
-def test_requests_are_counted_where_there_are_any_else_sessions() -> None:
+def test_requests_are_counted_where_the_engine_sees_them_else_connections() -> None:
     rows = [
         row("web.owa", "cas1", counted={"requests": 5, "sessions": 2}),
+        row("web.owa", "cas2", counted={"sessions": 4}),
+        row("web", "FRONTEND", counted={"requests": 9, "sessions": 4}),
         row("imap.imaps", "cas1", counted={"sessions": 3}),
         row("web.owa", "BACKEND", counted={"requests": 9}),
     ]
-    assert counts_of({one.key: one for one in rows}) == {
+    assert counts_of({one.key: one for one in rows}, {"web"}) == {
         ("web.owa", "cas1"): 5,
+        ("web.owa", "cas2"): 4,
+        ("web", "FRONTEND"): 9,
         ("imap.imaps", "cas1"): 3,
     }
+
+
+def test_the_first_request_is_one_request_however_many_connections_came_before_it() -> None:
+    def counted(requests: int) -> dict[tuple[str, str], int]:
+        front = row("web", "FRONTEND", counted={"requests": requests, "sessions": 500})
+        return counts_of(keyed(front), {"web"})
+
+    rates = rates_between(counted(0), counted(1), seconds=10)
+    assert rates == {("web", "FRONTEND"): 0.1}
 
 
 def test_a_rate_is_what_was_counted_per_second_also_by_a_worker_that_began_anew() -> None:

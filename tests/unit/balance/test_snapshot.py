@@ -7,8 +7,8 @@ from tests.builders import farm, http_service, mail_service, server
 from tests.unit.balance.engine_rows import NOON, row, snapshot_of
 
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
-from switchover.balance.snapshot import make_roster
-from switchover.balance.snapshot_lines import Word
+from switchover.balance.roster import make_roster
+from switchover.balance.snapshot_lines import Rate, Word
 from switchover.balance.status_words import LEVELS, RANKS, Condition, Level
 
 FARM = farm(
@@ -76,7 +76,7 @@ def test_a_service_is_as_well_as_its_worst_workload() -> None:
     found = snapshot_of(FARM, rows, rates={("web", "FRONTEND"): 2.5})
     line = found.service_line(FARM.services[0])
     assert (line.word, line.level, line.rank) == (Word.DOWN, Level.BAD, 0)
-    assert (line.connections, line.rate) == (7, 2.5)
+    assert (line.connections, line.rate) == (7, Rate(requests=2.5))
     assert [pool.level for pool in line.pools] == [Level.OK, Level.BAD]
 
 
@@ -95,8 +95,10 @@ def test_a_server_is_told_over_all_its_pools_with_the_first_reason() -> None:
     lines = {name: found.server_line(server) for name, server in FARM.servers.items()}
     one = lines["cas1"]
     assert (one.word, one.up, one.total, one.connections, one.rate) == (
-        Word.DEGRADED, 2, 3, 7, 1.5,
+        Word.DEGRADED, 2, 3, 7, Rate(requests=0.5, connections=1.0),
     )  # fmt: skip
+    assert one.rate.total == 1.5
+    assert lines["spare"].rate.total is None
     assert one.reason == "web activesync: no connection in time"
     assert one.level is Level.WARNING
     assert lines["spare"].word is Word.UNUSED
@@ -145,7 +147,7 @@ def test_a_cell_tells_state_reason_since_when_and_what_was_ordered() -> None:
     assert (cell.view.condition, cell.level) == (Condition.DOWN, Level.BAD)
     assert (cell.view.reason, cell.view.wanted) == ("wrong status 503", "drain")
     assert cell.since == NOON.timestamp() - 60
-    assert cell.rate is None
+    assert cell.rate == Rate()
     assert not cell.serves
     assert (absent.view.condition, absent.since) == (Condition.ABSENT, 0)
 

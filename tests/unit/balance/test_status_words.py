@@ -80,7 +80,8 @@ def test_a_server_that_was_never_checked_is_not_falling() -> None:
 
 
 def test_a_view_joins_what_is_wanted_and_what_is_seen() -> None:
-    view = server_view("mail", "owa", "cas1", row(), Override(state=AdminState.DRAIN))
+    drained = Override(state=AdminState.DRAIN)
+    view = server_view("mail", "owa", "cas1", row(), drained, errors=3)
     assert view.takes_traffic
     body = view.body()
     assert (body["state"], body["wanted"], body["requests"], body["errors"]) == (

@@ -51,6 +51,8 @@ def test_a_service_knows_what_it_speaks_and_whether_it_reads_along() -> None:
     assert service(http_service()).is_decrypted
     assert not service(mail_service()).is_http
     assert not service(mail_service()).is_decrypted
+    assert service(http_service()).sees_requests
+    assert not service(mail_service()).sees_requests
 
 
 def test_a_service_listens_on_each_address_once() -> None:

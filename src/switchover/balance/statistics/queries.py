@@ -1,4 +1,4 @@
-"""Rows of the tables of statistics, per minute and per hour. No decisions here."""
+"""Rows of the tables of statistics, per minute and per hour, and of how connections ended. No decisions here."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from switchover.balance.statistics.series import Lines
     from switchover.balance.statistics.span import Per, Position
 
+ERRORS = "connect_errors + response_errors + http_5xx"
+"""One meaning of an error everywhere, as in ``Counters.errors``."""
+_TERMINATION = ("service", "workload", "server", "state")
 _NARROWED = """
       and (%(service)s::text is null or service = %(service)s)
       and (%(workload)s::text is null or workload = %(workload)s)
@@ -114,6 +117,24 @@ async def list_totals(
         return await cursor.fetchall()
 
 
+async def list_errors(
+    connection: AsyncConnection[Any], *, since: datetime
+) -> list[tuple[datetime, tuple[str, str], int]]:
+    """Return the minutes since a moment in which a server had errors: when, pool and server, how many."""
+    cursor = await connection.execute(
+        f"""
+        -- errors of the last hour; no lock
+        select minute, service || '.' || workload, server, ({ERRORS})::bigint
+        from stat_minute
+        where minute >= %s
+          and {ERRORS} > 0
+          and server <> ''
+        """,  # noqa: S608 - constant names
+        (since,),
+    )
+    return [(at, (proxy, server), count) for at, proxy, server, count in await cursor.fetchall()]
+
+
 async def list_series(
     connection: AsyncConnection[Any],
     per: Per,
@@ -164,7 +185,7 @@ async def list_series(
                 select
                     date_bin(make_interval(secs => %(step)s), t.{time}, 'epoch') as moment,
                     sum(greatest(t.requests, t.sessions)) as counted,
-                    sum(t.connect_errors + t.response_errors + t.http_5xx) as errors,
+                    sum({ERRORS}) as errors,
                     sum(t.response_ms_avg * t.requests) as waited_ms,
                     sum(t.requests) filter (where t.response_ms_avg is not null) as answers,
                     max(t.current_sessions_max) as sessions
@@ -180,6 +201,62 @@ async def list_series(
             order by 2, 1
             """,  # noqa: S608 - constant names
             {"service": service, "workload": workload, "began": began, "step": step},
+        )
+        return await cursor.fetchall()
+
+
+async def add_terminations(
+    connection: AsyncConnection[Any], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Add to termination counts: (hour, service, workload, server, state, count)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            """
+            -- count termination states; row lock
+            insert into termination_count (hour, service, workload, server, state, count)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (hour, service, workload, server, state)
+            do update set count = termination_count.count + excluded.count
+            """,
+            rows,
+        )
+
+
+async def list_terminations(
+    connection: AsyncConnection[Any],
+    *,
+    since: datetime,
+    after: tuple[str, ...],
+    names: Mapping[str, str | None],
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return counts since a moment per service, workload, server and state, those after ``after``.
+
+    In the order of these names, because counts change while they are paged. ``names`` may hold
+    service, workload, server.
+    """
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            -- termination states, page; no lock
+            select service, workload, server, state, sum(count)::bigint as count
+            from termination_count
+            where hour >= %(since)s
+              and (service, workload, server, state)
+                > (%(after_service)s, %(after_workload)s, %(after_server)s, %(after_state)s)
+              and (%(service)s::text is null or service = %(service)s)
+              and (%(workload)s::text is null or workload = %(workload)s)
+              and (%(server)s::text is null or server = %(server)s)
+            group by service, workload, server, state
+            order by service, workload, server, state
+            limit %(limit)s
+            """,
+            {
+                "since": since,
+                **{name: names.get(name) for name in _TERMINATION[:3]},
+                **{f"after_{name}": word for name, word in zip(_TERMINATION, after, strict=True)},
+                "limit": limit,
+            },
         )
         return await cursor.fetchall()
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MOST_LINES = 12
-"""More can not be told apart in a chart; those with the most traffic are shown."""
+"""More can not be told apart in a chart."""
+MOST_FAILING = 6
+"""Of these, lines that are shown for their errors: a broken server has little traffic."""
 WHOLE = "whole service"
 """The line of rows that name no workload, or no server."""
 COUNTED = ("requests", "errors")
@@ -82,7 +84,7 @@ class Line:
 class Series:
     """The lines of a service's charts. ``times`` in seconds of the epoch, each the start of a step.
 
-    ``left_out`` counts lines that have less traffic than those shown.
+    ``left_out`` counts lines that are not among those with the most errors or traffic.
     """
 
     service: str
@@ -97,9 +99,9 @@ class Series:
         """How the span is drawn."""
         return SCALES[self.span]
 
-    def moments(self) -> tuple[datetime, ...]:
-        """Return the start of each step as moments."""
-        return tuple(datetime.fromtimestamp(time, UTC) for time in self.times)
+    def moment_of(self, place: int) -> datetime:
+        """Return the start of a step as a moment."""
+        return datetime.fromtimestamp(self.times[place], UTC)
 
     def body(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -133,8 +135,12 @@ def make_series(
     by: Lines,
     began: datetime,
     now: datetime,
+    most: int | None = MOST_LINES,
 ) -> Series:
-    """Return the series of rows with ``moment`` (seconds of the epoch), ``line`` and the values."""
+    """Return the series of rows with ``moment`` (seconds of the epoch), ``line`` and the values.
+
+    At most ``most`` lines, None for all.
+    """
     scale = SCALES[span]
     first = round(began.timestamp())
     times = tuple(range(first, int(now.timestamp()) + 1, scale.step))
@@ -146,21 +152,32 @@ def make_series(
     if len(found) > 1:
         found.pop(WHOLE, None)  # what the others count would be drawn twice
     counted = {place for places in found.values() for place in places}
-    busiest = sorted(found, key=lambda name: (-_traffic(found[name].values()), name))[:MOST_LINES]
+    chosen = _chosen(found, len(found) if most is None else most)
     return Series(
         service=service,
         span=span,
         by=by,
         times=times,
         lines=tuple(
-            _line(name, found[name], counted, len(times)) for name in found if name in busiest
+            _line(name, found[name], counted, len(times)) for name in found if name in chosen
         ),
-        left_out=len(found) - len(busiest),
+        left_out=len(found) - len(chosen),
     )
 
 
-def _traffic(rows: Iterable[Mapping[str, Any]]) -> int:
-    return sum(row["requests"] for row in rows)
+def _chosen(found: Mapping[str, Mapping[int, Mapping[str, Any]]], most: int) -> frozenset[str]:
+    """Return the lines to show: some with the most errors, then those with the most traffic."""
+    if len(found) <= most:
+        return frozenset(found)
+    errors = {name: _sum(places.values(), "errors") for name, places in found.items()}
+    traffic = {name: _sum(places.values(), "requests") for name, places in found.items()}
+    failing = sorted((name for name in found if errors[name]), key=lambda name: -errors[name])
+    busiest = sorted(found, key=lambda name: (-traffic[name], name))
+    return frozenset(list(dict.fromkeys((*failing[:MOST_FAILING], *busiest)))[:most])
+
+
+def _sum(rows: Iterable[Mapping[str, Any]], key: str) -> int:
+    return sum(row[key] for row in rows)
 
 
 def _line(

@@ -19,7 +19,8 @@ from switchover import clock
 from switchover.balance.between_looks import Key, counts_of, moments_of, rates_between
 from switchover.balance.client import Client
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Roster, Snapshot, make_roster
+from switchover.balance.roster import Roster, make_roster
+from switchover.balance.snapshot import Snapshot
 from switchover.balance.targets import unknown_name
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
@@ -234,7 +235,10 @@ class Board:
         at = clock.now()
         by_key = {row.key: row for row in rows}
         if wish is not self._wish:
-            self._roster = make_roster(wish.balance) if wish else Roster()
+            roster = make_roster(wish.balance) if wish else Roster()
+            if roster.seen_inside != self._roster.seen_inside:
+                self._past.clear()  # connections then and requests now make no rate
+            self._roster = roster
             self._wish = wish
         if answers:
             self._since = moments_of(by_key, self._since, epoch=at.timestamp())
@@ -247,7 +251,9 @@ class Board:
             overrides=wish.overrides if wish else Overrides(),
             rows=by_key,
             rates=self._rates(by_key) if answers else {},
+            errors=self.observation.errors.counts,
             since=self._since,
+            drained=self.drains.moments,
             roster=self._roster,
             sentence=report.sentence if report else "no cycle yet",
             cycle_at=report.at if report else None,
@@ -282,14 +288,15 @@ class Board:
 
     def _rates(self, rows: dict[Key, Row]) -> dict[Key, float]:
         now = clock.monotonic()
-        counts = counts_of(rows)
+        inside = self._roster.seen_inside
+        counts = counts_of(rows, inside)
         while len(self._past) > 1 and now - self._past[1][0] >= RATE_SECONDS:
             self._past.popleft()
         if self._past and now - self._past[-1][0] > LINGER_SECONDS:
             self._past.clear()  # nobody looked for a while: that would be no "now"
         sampled_at, sampled = self.observation.sampled
         if not self._past and now - sampled_at < SAMPLE_SECONDS:
-            self._past.append((sampled_at, counts_of({row.key: row for row in sampled})))
+            self._past.append((sampled_at, counts_of({row.key: row for row in sampled}, inside)))
         found: dict[Key, float] = {}
         if self._past:
             then, before = self._past[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.balance import queries
 from switchover.balance.event import Event, Severity
+from switchover.balance.statistics import queries as statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ class EventLog:
             rows.append(Event(kind="events-lost", severity=Severity.ERROR, cause=cause).row())
         async with database.transaction() as connection:
             await queries.insert_events(connection, rows)
-            await queries.add_terminations(
+            await statistics.add_terminations(
                 connection, [(*key, count) for key, count in counts.items()]
             )
         for event in events:

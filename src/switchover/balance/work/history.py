@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from switchover import clock
 from switchover.balance import queries
+from switchover.balance.removal import Removal, removed_line, stands_in
 from switchover.balance.revision import Revision, difference
 from switchover.balance.statistics import queries as statistics
-from switchover.balance.statistics.series import SCALES, Series, began_at, make_series
+from switchover.balance.statistics.series import MOST_LINES, SCALES, Series, began_at, make_series
 from switchover.errors import NotFound
 
 if TYPE_CHECKING:
@@ -25,16 +26,20 @@ if TYPE_CHECKING:
 
     Names = Mapping[str, str | None]
 
+MOST_CANDIDATES = 5
+"""Revisions that are read to find out which of them removed something."""
 SUM_SECONDS = 30.0
 """How long adding up may take: a busy farm has millions of minutes in two days."""
 
 
 async def list_revisions(
-    parts: BalancerParts, *, filters: Mapping[str, object], limit: int
+    parts: BalancerParts, *, filters: Mapping[str, object], limit: int, oldest_first: bool = False
 ) -> list[dict[str, Any]]:
     """Return revisions without text, newest first; ``filters`` are those of the query."""
     async with parts.database.transaction() as connection:
-        return await queries.list_revisions(connection, filters=filters, limit=limit)
+        return await queries.list_revisions(
+            connection, filters=filters, limit=limit, oldest_first=oldest_first
+        )
 
 
 async def get_revision(parts: BalancerParts, number: int) -> Revision:
@@ -62,12 +67,32 @@ async def get_difference(parts: BalancerParts, older: int, newer: int) -> str:
     return await asyncio.to_thread(difference, before, after)
 
 
-async def list_events(
-    parts: BalancerParts, *, filters: Mapping[str, object], limit: int
-) -> list[dict[str, Any]]:
-    """Return events, newest first."""
+async def find_removal(parts: BalancerParts, section: str, name: str) -> Removal | None:
+    """Return which revision took an entry out of ``servers`` or ``services``, None if none is found."""
+    pattern = removed_line(name)
+    if pattern is None:
+        return None
     async with parts.database.transaction() as connection:
-        return await queries.list_events(connection, filters=filters, limit=limit)
+        for number in await queries.list_revisions_with(connection, pattern, limit=MOST_CANDIDATES):
+            after = await queries.find_revision(connection, number)
+            before = await queries.find_revision(connection, number - 1)
+            if after is None or before is None:
+                continue
+            if stands_in(before.text, section, name) and not stands_in(after.text, section, name):
+                return Removal(
+                    number=number, author=after.author, at=after.created_at, reason=after.reason
+                )
+    return None
+
+
+async def list_events(
+    parts: BalancerParts, *, filters: Mapping[str, object], limit: int, oldest_first: bool = False
+) -> list[dict[str, Any]]:
+    """Return events, newest first; ``filters`` are those of the query."""
+    async with parts.database.transaction() as connection:
+        return await queries.list_events(
+            connection, filters=filters, limit=limit, oldest_first=oldest_first
+        )
 
 
 async def list_terminations(
@@ -80,15 +105,21 @@ async def list_terminations(
 ) -> list[dict[str, Any]]:
     """Return how connections and requests ended, counted by service, workload, server and state."""
     async with parts.database.transaction() as connection:
-        return await queries.list_terminations(
+        return await statistics.list_terminations(
             connection, since=since, after=after, names=names, limit=limit
         )
 
 
 async def get_series(
-    parts: BalancerParts, service: str, *, span: Span, by: Lines, workload: str | None = None
+    parts: BalancerParts,
+    service: str,
+    *,
+    span: Span,
+    by: Lines,
+    workload: str | None = None,
+    most: int | None = MOST_LINES,
 ) -> Series:
-    """Return the lines of a service's charts; without any where nothing was counted."""
+    """Return at most so many lines of a service's charts; without any where nothing was counted."""
     now = clock.now()
     began = began_at(span, now)
     scale = SCALES[span]
@@ -102,7 +133,7 @@ async def get_series(
             began=began,
             step=scale.step,
         )
-    return make_series(service, rows, span=span, by=by, began=began, now=now)
+    return make_series(service, rows, span=span, by=by, began=began, now=now, most=most)
 
 
 async def list_statistics(

@@ -19,6 +19,7 @@ from switchover import clock
 from switchover.balance.drain.start import CONNECTIONS, ENTERED
 from switchover.balance.health_events import HealthNarrator
 from switchover.balance.minutes import MinuteStatistics
+from switchover.balance.recent_errors import RecentErrors, since
 from switchover.balance.statistics import queries
 from switchover.errors import SwitchoverError, Unavailable
 from switchover.wire.haproxy import runtime
@@ -72,6 +73,8 @@ class Observation:
     sampled: tuple[float, tuple[Row, ...]] = (0.0, ())
     """The rows of the last sample, and when (monotonic) they were read."""
     minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
+    errors: RecentErrors = field(default_factory=RecentErrors)
+    _has_recalled: bool = False
     _by_key: tuple[tuple[Row, ...], dict[tuple[str, str], Row]] = ((), {})
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
@@ -156,7 +159,9 @@ class Observation:
     def _add(self, counted: Mapping[tuple[str, str], Counters], rows: tuple[Row, ...]) -> None:
         for key, counters in counted.items():
             self.totals[key] = self.totals.get(key, NOTHING).plus(counters)
-        self.minutes.add(clock.now(), counted, rows)
+        now_at = clock.now()
+        self.minutes.add(now_at, counted, rows)
+        self.errors.add(now_at, counted)
 
     async def hold_worker(self) -> None:
         """Hold the worker that a reload is about to retire, until its last count was read."""
@@ -235,12 +240,23 @@ class Observation:
     async def _write(self, minutes: list[tuple[object, ...]]) -> None:
         try:
             await self.events.flush(self.parts.database)
+            await self._recall()
             if minutes:
                 async with self.parts.database.transaction() as connection:
                     await queries.add_minutes(connection, minutes)
                 self.minutes.forget(minutes)
         except Unavailable:
             return
+
+    async def _recall(self) -> None:
+        """Read once which errors of the last hour were counted before this process wrote any."""
+        if self._has_recalled:
+            return
+        now = clock.now()
+        async with self.parts.database.transaction() as connection:
+            rows = await queries.list_errors(connection, since=since(now))
+        self.errors.recall(rows, now=now)
+        self._has_recalled = True
 
 
 async def _ask_info(held: HeldWorker) -> EngineInfo:

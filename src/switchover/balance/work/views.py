@@ -81,7 +81,8 @@ async def list_services(
     services = {service.name: service for service in wish.balance.services}
     names = page_of_names(services, containing=containing, after=after, limit=limit)
     rows = await _look(parts, observation)
-    return [_service(services[name], wish, rows) for name in names]
+    errors = observation.errors.counts
+    return [_service(services[name], wish, rows, errors) for name in names]
 
 
 async def get_service(parts: BalancerParts, observation: Observation, name: str) -> dict[str, Any]:
@@ -90,7 +91,8 @@ async def get_service(parts: BalancerParts, observation: Observation, name: str)
     service = wish.balance.find_service(name)
     if service is None:
         raise NotFound(f"there is no service {name!r}; see: switchover service list")
-    return _service(service, wish, await _look(parts, observation))
+    rows = await _look(parts, observation)
+    return _service(service, wish, rows, observation.errors.counts)
 
 
 async def require_service(parts: BalancerParts, name: str) -> None:
@@ -114,7 +116,7 @@ async def list_servers(
     rows = await _look(parts, observation)
     pools: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for service in wish.balance.services:
-        for view in _views(service, wish, rows):
+        for view in _views(service, wish, rows, observation.errors.counts):
             if view.server in pools:
                 pools[view.server].append(view.body())
     return [
@@ -247,9 +249,12 @@ async def _read_rows(
 
 
 def _service(
-    service: VirtualService, wish: Wish, rows: Mapping[tuple[str, str], Row]
+    service: VirtualService,
+    wish: Wish,
+    rows: Mapping[tuple[str, str], Row],
+    errors: Mapping[tuple[str, str], int],
 ) -> dict[str, Any]:
-    views = _views(service, wish, rows)
+    views = _views(service, wish, rows, errors)
     front = rows.get((service.name, "FRONTEND"))
     return {
         "name": service.name,
@@ -276,7 +281,10 @@ def _service(
 
 
 def _views(
-    service: VirtualService, wish: Wish, rows: Mapping[tuple[str, str], Row]
+    service: VirtualService,
+    wish: Wish,
+    rows: Mapping[tuple[str, str], Row],
+    errors: Mapping[tuple[str, str], int],
 ) -> list[ServerView]:
     return [
         server_view(
@@ -285,6 +293,7 @@ def _views(
             real.name,
             rows.get((pool.backend, real.name)),
             wish.overrides.get(service.name, pool.label, real.name),
+            errors=errors.get((pool.backend, real.name), 0),
         )
         for pool in service.pools()
         for real in service.servers

@@ -20,6 +20,7 @@ _COLUMNS = (
 )
 _CONDITIONS = {
     "before": "number < %(before)s",
+    "beyond": "number > %(beyond)s",
     "actor": "actor = %(actor)s",
     # All that begin with these words; "/" comes right after ".".
     "action": "(action = %(action)s or (action > %(action)s || '.' and action < %(action)s || '/'))",
@@ -29,6 +30,10 @@ _CONDITIONS = {
     "address": "address = %(address)s",
     "since": "at >= %(since)s",
     "until": "at < %(until)s",
+    # As people write it into a filter: a part of it, in any case.
+    "actor_part": "strpos(lower(actor), lower(%(actor_part)s)) > 0",
+    "action_part": "strpos(lower(action), lower(%(action_part)s)) > 0",
+    "subject_part": "strpos(lower(subject), lower(%(subject_part)s)) > 0",
     "part": "strpos(lower(concat_ws(' ', actor, action, subject, reason)), lower(%(part)s)) > 0",
 }
 
@@ -99,7 +104,11 @@ async def insert_link(connection: AsyncConnection[Any], link: Link) -> None:
 
 
 async def list_links(
-    connection: AsyncConnection[Any], *, filters: Mapping[str, object], limit: int
+    connection: AsyncConnection[Any],
+    *,
+    filters: Mapping[str, object],
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[Link]:
     """Return links, newest first; ``filters`` may hold the keys of _CONDITIONS.
 
@@ -114,7 +123,7 @@ async def list_links(
             select {_COLUMNS}
             from audit
             where {conditions}
-            order by number desc
+            order by number {"" if oldest_first else "desc"}
             limit %(limit)s
             """,  # noqa: S608 - constant names
             {**values, "limit": limit},

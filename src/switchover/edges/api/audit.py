@@ -91,12 +91,18 @@ async def list_entries(
     return await listing.answer(form, start=before, limit=limit, default=100)
 
 
-def audit_listing(suite: Switchover, filters: Mapping[str, object]) -> Listing[int]:
+def audit_listing(
+    suite: Switchover, filters: Mapping[str, object], *, oldest_first: bool = False
+) -> Listing[int]:
     """Return the list of entries that fit these filters, newest first."""
+    place = "beyond" if oldest_first else "before"
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await work.list_entries(
-            suite.database, filters={**filters, "before": start}, limit=rows
+            suite.database,
+            filters={**filters, place: start},
+            limit=rows,
+            oldest_first=oldest_first,
         )
 
     return Listing(

@@ -89,7 +89,8 @@ async def get_series(
     """Return the lines of a service's charts: evenly spaced `times` (seconds of the epoch, UTC) and values.
 
     Each of `requests`, `errors`, `response_ms` and `sessions` (the most at once) has a value for each
-    time, null where nothing was counted. `left_out` counts lines with less traffic than the twelve shown.
+    time, null where nothing was counted. `left_out` counts lines beyond twelve: the six with the most errors and then those with the
+    most traffic are given.
     """
     await views.require_service(suite.balance, service)
     found = await history.get_series(suite.balance, service, span=span, by=by, workload=workload)

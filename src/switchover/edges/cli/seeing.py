@@ -115,13 +115,13 @@ def show_service(
             highlight=False,
         )
         print_table(
-            ("workload", "server", "state", "since", "open", "requests", "errors", "reason"),
+            ("workload", "server", "state", "since", "open", "requests", "errors (1 h)", "reason"),
             (
                 (
                     pool["workload"],
                     escape(server["server"]),
                     state_text(server["state"]),
-                    duration(server["since_seconds"]),
+                    duration(server["since_seconds"]) if server["since_seconds"] else "",
                     str(server["connections"]),
                     f"{server['requests']:,}",
                     str(server["errors"]),

@@ -113,7 +113,7 @@ def _show(found: dict[str, Any]) -> None:
                 f"{row['requests']:,}",
                 f"{row['bytes_in']:,}",
                 f"{row['bytes_out']:,}",
-                f"{row['connect_errors'] + row['response_errors']:,}",
+                f"{row['connect_errors'] + row['response_errors'] + row['http_5xx']:,}",
                 f"{row['http_4xx']:,}",
                 f"{row['http_5xx']:,}",
                 f"{row['failed_checks']:,}",

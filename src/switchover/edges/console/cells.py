@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchover.balance.overrides import Target
 from switchover.balance.recent import Recent
+from switchover.balance.snapshot_lines import sum_rates
 from switchover.balance.status_words import Condition, Level
 from switchover.edges.console.fragments import Part
 from switchover.edges.console.moment import duration_words
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from switchover.balance.client import Client
     from switchover.balance.drain.start import DrainStart
     from switchover.balance.snapshot import Snapshot
-    from switchover.balance.snapshot_lines import GridCell, ServiceLine
+    from switchover.balance.snapshot_lines import GridCell, Rate, ServiceLine
     from switchover.balance.virtual_service import VirtualService
 
 
 MOST_CLIENTS = 10
 """Shown of those who are still connected to a server that drains; a page of its own lists all."""
+MOST_ELSEWHERE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Draining:
     first: int | None
     now: int
     left: str
+    elsewhere: str
+    """Where it still serves, a sentence's words."""
     clients: tuple[tuple[str, str | None], ...]
     """Address and port of those who have been connected longest, and since when."""
 
@@ -75,11 +79,21 @@ def parts_of(topic: Topic, view: View) -> dict[str, Part]:
             return _server(topic, view)
 
 
-def rate_words(rate: float | None) -> str:
-    """Return a rate as a person reads it: one digit behind the point where that says something."""
-    if rate is None:
-        return "\N{EN DASH}"
-    return f"{rate:.1f}" if 0.05 <= rate < 9.95 else f"{rate:,.0f}".replace(",", "\u202f")
+def rate_words(rate: Rate) -> str:
+    """Return a rate as a person reads it, with its unit: ``12 requests/s, 0.3 connections/s``."""
+    units = ((rate.requests, "requests/s"), (rate.connections, "connections/s"))
+    told = [f"{_per_second(value)} {unit}" for value, unit in units if value is not None]
+    return ", ".join(told) or "\N{EN DASH}"
+
+
+def _per_second(value: float) -> str:
+    """Return one digit behind the point where that says something."""
+    return f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def _together(lines: Sequence[ServiceLine]) -> Rate:
+    rates = [line.rate for line in lines]
+    return sum_rates((rate.requests for rate in rates), (rate.connections for rate in rates))
 
 
 def cell_id(service: str, pool: str, server: str) -> str:
@@ -91,7 +105,6 @@ def _overview(view: View) -> dict[str, Part]:
     snapshot = view.snapshot
     lines = snapshot.service_lines
     levels = [line.level for line in lines]
-    rates = [line.rate for line in lines if line.rate is not None]
     return {
         "overview-sentence": Part("sentence", (_sentence(snapshot), _sentence_level(snapshot))),
         "overview-cycle": Part("cycle", (_moment(snapshot.cycle_at), snapshot.is_cycle_late)),
@@ -101,7 +114,7 @@ def _overview(view: View) -> dict[str, Part]:
         ),
         "overview-now": Part(
             "overview_now",
-            (sum(line.connections for line in lines), rate_words(sum(rates) if rates else None)),
+            (sum(line.connections for line in lines), rate_words(_together(lines))),
         ),
         "overview-servers": Part("server_counts", snapshot.server_counts),
         "overview-warnings": Part(
@@ -265,8 +278,20 @@ def _draining(cell: GridCell, view: View) -> Draining:
         first=max(start.connections, shown.connections) if start else None,
         now=shown.connections,
         left="" if seconds is None else duration_words(_rounded(seconds)),
+        elsewhere=_elsewhere(shown.server, view.snapshot),
         clients=_clients(target, view),
     )
+
+
+def _elsewhere(server: str, snapshot: Snapshot) -> str:
+    """Return which workloads a server still serves, or still has clients of."""
+    busy = [
+        f"{cell.view.pool} of {cell.view.service}"
+        for cell in snapshot.server_cells(server)
+        if cell.serves or cell.view.connections
+    ]
+    more = f" and {len(busy) - MOST_ELSEWHERE} more" if len(busy) > MOST_ELSEWHERE else ""
+    return ", ".join(busy[:MOST_ELSEWHERE]) + more
 
 
 def _clients(target: Target, view: View) -> tuple[tuple[str, str | None], ...]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchover.balance.event import Severity
 from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
-from switchover.edges.console.moment import zone_named
-from switchover.edges.console.table import Column, Filter, FilterKind, ListQuery, ListSpec
-from switchover.errors import InvalidInput
+from switchover.edges.console.moment import read_moment
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    FilterKind,
+    ListQuery,
+    ListSpec,
+    word_filter,
+)
 from switchover.model.wording import plain
 
 if TYPE_CHECKING:
@@ -20,12 +26,12 @@ if TYPE_CHECKING:
 
 MOST_HINTS = 300
 """Names offered while a filter is written; more would weigh more than the page."""
-MOST_NAMES = 50
-"""Names that a part of a name may stand for."""
+MOST_TOLD = 3
+"""Names that are written out where a part of a name stands for several."""
 SPEC = ListSpec(
     path="/events",
     columns=(
-        Column(key="at", title="When"),
+        Column(key="at", title="When", is_sortable=True),
         Column(key="kind", title="What"),
         Column(key="subject", title="Where"),
         Column(key="cause", title="Why"),
@@ -40,15 +46,11 @@ SPEC = ListSpec(
             kind=FilterKind.CHOICE,
             choices=tuple((kind, words.title) for kind, words in KINDS.items()),
         ),
-        Filter(
-            key="severity",
-            title="Severity",
-            kind=FilterKind.CHOICE,
-            choices=tuple((one.value, one.value) for one in reversed(Severity)),
-        ),
+        word_filter("severity", "Severity", reversed(Severity)),
         Filter(key="since", title="From", kind=FilterKind.MOMENT),
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
     ),
+    sort="-at",
 )
 ORDERED = frozenset({
     "drain-entered", "drain-kept", "maintenance-entered", "maintenance-kept", "server-stopping",
@@ -138,8 +140,8 @@ def read_filters(query: ListQuery, zone: str, known: KnownNames) -> dict[str, ob
         "workload": _names(query.get("workload"), known.workload),
         "server": _names(query.get("server"), known.server),
         **_kind_and_severity(query.get("kind"), query.get("severity")),
-        "since": _moment(query.get("since"), zone),
-        "until": _moment(query.get("until"), zone),
+        "since": read_moment(query.get("since"), zone),
+        "until": read_moment(query.get("until"), zone),
     }
 
 
@@ -154,32 +156,29 @@ def _kind_and_severity(kind: str | None, severity: str | None) -> dict[str, obje
 
 
 def _names(text: str | None, known: tuple[str, ...]) -> str | list[str] | None:
-    """Return the name, or the known names with that part in them: people write as little as they can."""
+    """Return the name, or it and the known names with that part in them: people write as little as they can.
+
+    The text itself always counts: it may be the name of a server that is gone and whose events are kept.
+    """
     if text is None or text in known:
         return text
     part = text.casefold()
     found = [name for name in known if part in name.casefold()]
-    if not found:
-        return text
-    return found[0] if len(found) == 1 else found[:MOST_NAMES]
+    return [text, *found] if found else text
 
 
-def read_id(text: str | None) -> int | None:
-    """Return the id of an event from an address; raises InvalidInput for anything else."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InvalidInput(f"{text[:20]!r} is no place in the list of events; begin at the newest")
-    return int(text)
+def meant_names(filters: Mapping[str, object]) -> tuple[str, ...]:
+    """Return a sentence for each filter that was taken for several names, so that nobody has to guess."""
+    return tuple(
+        _meaning(key, [str(name) for name in found])
+        for key in ("service", "workload", "server")
+        if isinstance(found := filters.get(key), list)
+    )
 
 
-def _moment(text: str | None, zone: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))).astimezone(
-            UTC
-        )
-    except (ValueError, OverflowError):
-        raise InvalidInput(f"{text!r} is no time; write it as 2026-01-31T08:00") from None
+def _meaning(key: str, names: list[str]) -> str:
+    written, *found = names
+    told = ", ".join(found[:MOST_TOLD])
+    more = f" and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
+    title = key.capitalize()
+    return f"{title} \N{LEFT DOUBLE QUOTATION MARK}{written}\N{RIGHT DOUBLE QUOTATION MARK}: {told}{more}."

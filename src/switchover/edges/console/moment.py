@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from switchover.errors import InvalidInput
 from switchover.model.wording import two_largest
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -30,6 +31,18 @@ def parse_moment(value: datetime | str) -> datetime:
     """Return an aware moment, from one or from ISO 8601."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_moment(text: str | None, zone: str) -> datetime | None:
+    """Return the moment that somebody wrote, in the zone where it names none; raises InvalidInput."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        local = moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{text!r} is no time; write it as 2026-01-31T08:30") from None
 
 
 def duration_words(seconds: float) -> str:

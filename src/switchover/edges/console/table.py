@@ -55,6 +55,16 @@ class Filter:
     choices: tuple[tuple[str, str], ...] = ()
 
 
+def word_filter(key: str, title: str, words: Iterable[str]) -> Filter:
+    """Return a filter by one of these words, which are shown as they stand in addresses."""
+    return Filter(
+        key=key,
+        title=title,
+        kind=FilterKind.CHOICE,
+        choices=tuple((str(word), str(word)) for word in words),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSpec:
     """What a list can do. ``sort`` is the order without a choice, ``-`` in front for descending."""
@@ -81,6 +91,14 @@ class ListQuery:
     def get(self, key: str) -> str | None:
         """Return the value of a filter, None where it is not set."""
         return self.filters.get(key) or None
+
+    def place_number(self) -> int | None:
+        """Return the cursor as a number, None at the start; raises InvalidInput for one that is none."""
+        if self.place is None:
+            return None
+        if not (self.place.isascii() and self.place.isdigit() and len(self.place) < 19):
+            raise InvalidInput(f"{self.place[:20]!r} is no place in the list; begin at its start")
+        return int(self.place)
 
     @property
     def sort_key(self) -> str:
@@ -222,6 +240,16 @@ def cut(query: ListQuery, rows: Iterable[Any], *, keys: Keys | None = None) -> T
     found = in_order(query, rows, keys)
     start = (query.page - 1) * query.spec.rows
     return Table(query=query, rows=found[start : start + query.spec.rows], total=len(found))
+
+
+def read_page(query: ListQuery, rows: Sequence[Any], *, place: Callable[[Any], object]) -> Table:
+    """Return the page of rows that were read for it, one more than it shows where others follow.
+
+    ``place`` is the cursor of a row: what the next page begins after.
+    """
+    shown = rows[: query.spec.rows]
+    following = str(place(shown[-1])) if len(rows) > query.spec.rows else None
+    return Table(query=query, rows=shown, following=following)
 
 
 def _comparable(value: Any) -> tuple[bool, Any]:

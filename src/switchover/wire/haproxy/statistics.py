@@ -57,6 +57,11 @@ class Counters(NamedTuple):
     answers_4xx: int
     answers_5xx: int
 
+    @property
+    def errors(self) -> int:
+        """Connections and answers that failed, and answers with status 5xx, of a server."""
+        return self.connect_errors + self.response_errors + self.answers_5xx
+
     def since(self, earlier: Counters) -> Counters:
         """Return what was counted after ``earlier`` by the same worker.
 

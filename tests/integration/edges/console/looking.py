@@ -18,6 +18,7 @@ from switchover.balance.drain.work import Drains
 from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import Overrides
 from switchover.balance.recent import Recent
+from switchover.balance.recent_errors import RecentErrors
 from switchover.balance.work.board import Board
 from switchover.balance.work.cycle import CycleReport
 from switchover.balance.work.events import EventLog
@@ -128,7 +129,9 @@ class Desk:
         report = CycleReport(at=clock.now(), sentence="revision 1: in order", revision=1)
         self.board = Board(
             parts=cast("Any", parts),
-            observation=cast("Any", SimpleNamespace(rows=(), sampled=(0.0, ()))),
+            observation=cast(
+                "Any", SimpleNamespace(rows=(), sampled=(0.0, ()), errors=RecentErrors())
+            ),
             cycle=cast("Any", SimpleNamespace(report=report)),
             drains=Drains(parts=cast("Any", parts)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -55,6 +56,9 @@ async def test_the_list_shows_who_did_what_and_filters(app: FastAPI) -> None:
     some = await ask(app, "/audit?outcome=refused&actor=grace")
     assert "access.refused" in some.text
     assert "revision.apply" not in some.text
+    parts = await ask(app, "/audit?actor=GRA&action=refus&subject=tok")
+    assert "access.refused" in parts.text
+    assert "revision.apply" not in parts.text
     none = await ask(app, "/audit?since=2100-01-01T00:00")
     assert "Nothing fits these filters" in none.text
 
@@ -71,6 +75,18 @@ async def test_the_list_shows_who_did_what_and_filters(app: FastAPI) -> None:
 )
 async def test_what_makes_no_sense_is_told(app: FastAPI, query: str) -> None:
     assert (await ask(app, f"/audit?{query}")).status == 422
+
+
+async def test_the_oldest_entry_stands_first_where_somebody_asks_for_that(app: FastAPI) -> None:
+    def order(text: str) -> list[str]:
+        return re.findall("revision.apply|access.refused", text)
+
+    assert order((await ask(app, "/audit")).text) == ["access.refused", "revision.apply"]
+    oldest = await ask(app, "/audit?sort=at")
+    assert order(oldest.text) == ["revision.apply", "access.refused"]
+    assert order((await ask(app, "/audit?sort=at&place=1")).text) == ["access.refused"]
+    file = await ask(app, "/audit?sort=at&format=csv")
+    assert order(file.text) == ["revision.apply", "access.refused"]
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

@@ -62,6 +62,22 @@ async def test_each_difference_is_told_with_what_should_be() -> None:
     assert 'action="/drift/accept"' in text
 
 
+async def test_differences_are_narrowed_sorted_and_had_as_a_file() -> None:
+    app = application(PlayedCycle(STATE, ADDRESS))
+    some = (await ask(app, "/drift?kind=address")).text
+    assert "mail.owa/cas2" in some
+    assert "&lt;drain&gt;" not in some
+    assert "Nothing fits these filters" in (await ask(app, "/drift?q=cas9")).text
+    text = (await ask(app, "/drift?format=csv&sort=-found")).text
+    assert text.splitlines() == [
+        "kind,subject,service,workload,server,wanted,found",
+        "address,mail.owa/cas2,,,,a,b",
+        "state,mail.owa/cas1,mail,owa,cas1,ready,<drain>",
+    ]
+    waiting = application(SimpleNamespace(report=None))
+    assert (await ask(waiting, "/drift?format=json")).text == "[]\n"
+
+
 async def test_a_viewer_reads_and_is_offered_nothing() -> None:
     text = (await ask(application(PlayedCycle(STATE), Role.VIEWER), "/drift")).text
     assert '<form method="post" action="/drift' not in text

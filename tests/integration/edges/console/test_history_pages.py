@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from tests.builders import farm_text, http_service
+from tests.builders import farm_text, http_service, server
 from tests.integration.edges.console.asgi import Answer, ask, console
 
 from switchover import clock
@@ -18,6 +18,7 @@ from switchover.balance.effect import Effect, Feeling
 from switchover.balance.overrides import AdminState, Overrides, Target
 from switchover.balance.revision import Draft, Origin, Verb, difference
 from switchover.balance.work import revisions
+from switchover.balance.work.history import find_removal
 from switchover.balance.work.preview import RollbackPreview
 from switchover.balance.work.revisions import Outcome
 from switchover.directory.access.role import Role
@@ -103,6 +104,23 @@ async def test_pages_of_the_list_go_on_after_a_number(admin: FastAPI, database: 
     assert (await ask(admin, "/history?place=x")).status == 422
 
 
+async def test_the_list_begins_with_the_first_revision_where_somebody_asks_for_that(
+    admin: FastAPI, database: Database
+) -> None:
+    await keep(database, *map(draft, range(1, 61)))
+    first = (await ask(admin, "/history?sort=created_at")).text
+    assert re.findall(r'name="(from|to)" value="(\d)" checked', first) == [
+        ("from", "1"),
+        ("to", "2"),
+    ]
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following
+    second = (await ask(admin, following[1].replace("&amp;", "&"))).text
+    assert re.findall(r">summary (\d+)<", second) == [str(n) for n in range(51, 61)]
+    exported = await ask(admin, "/history?sort=created_at&format=csv")
+    assert [line.split(",")[0] for line in exported.text.splitlines()[1:3]] == ["1", "2"]
+
+
 async def test_one_revision_shows_what_it_changed_its_files_and_wishes(
     admin: FastAPI, database: Database
 ) -> None:
@@ -130,9 +148,31 @@ async def test_any_two_are_compared_in_both_directions(admin: FastAPI, database:
     assert re.findall(r'class="text">    title: Mail (\d)<', forward) == ["1", "3"]
     back = (await ask(admin, "/history/difference?from=3&to=1")).text
     assert re.findall(r'class="text">    title: Mail (\d)<', back) == ["3", "1"]
+    assert 'name="from" type="number" inputmode="numeric" min="1" value="3"' in back
+    listed = (await ask(admin, "/history")).text
+    assert 'name="to" type="number" inputmode="numeric" min="1" value=""' in listed
     latest = (await ask(admin, "/history/difference")).text
     assert "From revision 2 to 3" in latest
     assert (await ask(admin, "/history/difference?from=1&to=9")).status == 404
+
+
+async def test_the_revision_that_removed_something_is_found_not_one_that_changed_it(
+    database: Database, parts: Any
+) -> None:
+    with_spare = {"cas1": server(1), "cas2": server(2), "spare": server(3)}
+    moved = {**with_spare, "spare": server(4)}
+    without = {"cas1": server(1), "cas2": server(2)}
+    texts = [
+        farm_text({"mail": http_service()}, servers=servers)
+        for servers in (with_spare, moved, without, without)
+    ]
+    await keep(database, *(draft(n, text=text) for n, text in enumerate(texts, 1)))
+    removal = await find_removal(parts, "servers", "spare")
+    assert removal is not None
+    assert (removal.number, removal.author, removal.reason) == (3, "ann", "reason 3")
+    assert await find_removal(parts, "services", "spare") is None
+    assert await find_removal(parts, "servers", "cas1") is None
+    assert await find_removal(parts, "servers", "no name") is None
 
 
 async def test_who_may_not_roll_back_is_not_offered_it(

@@ -40,7 +40,11 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
             }
         ]  # fmt: skip
 
+    async def removal(*_: Any) -> None:
+        return None
+
     monkeypatch.setattr(history, "list_events", events)
+    monkeypatch.setattr(history, "find_removal", removal)
     services = {"web": http_service(title="Webmail"), "imap": mail_service()}
     made = Desk(wish=wish_of(services, servers=SERVERS))
     made.engine.set("imap.imaps", "cas2", "DOWN", check="L4CON", check_text=HOSTILE)
@@ -156,6 +160,8 @@ async def test_lists_are_had_as_files(desk: Desk) -> None:
     servers = await page(desk, "/servers?format=json&q=cas2")
     assert '"cas2"' in servers.text
     assert '"cas1"' not in servers.text
+    ordered = (await page(desk, "/servers?format=json&sort=-name")).text
+    assert re.findall(r'"server": "(\w+)"', ordered) == ["spare", "cas2", "cas1"]
 
 
 async def test_a_service_shows_every_server_of_every_workload(desk: Desk) -> None:
@@ -370,12 +376,17 @@ async def test_charts_are_also_a_table_and_a_file(
     text = (await page(desk, "/services/web/charts?span=1h")).text
     assert "41.3 ms" in text
     assert "1\u202f200" in text
-    csv = await page(desk, "/services/web/charts?span=1h&format=csv")
+    csv = await page(desk, "/services/web/charts?span=1h&format=csv&sort=errors")
     assert csv.text.splitlines()[0] == "at,line,requests,errors,response_ms,sessions"
+    assert csv.text.splitlines()[1].endswith("Z,owa,1200,3,41.3,9")
     drawn = await page(desk, "/services/web/series?span=1h&by=server")
     assert drawn.headers["content-type"] == "application/json"
     assert '"by":"server"' in drawn.text
     assert (await page(desk, "/services/web/series?span=2h")).status == 422
+    shown = (await page(desk, "/services/web")).text
+    assert "data-left-out hidden" in shown
+    assert ">Requests <" in shown
+    assert ">Connections <" in (await page(desk, "/services/imap")).text
     assert (await page(desk, "/services/nope/series")).status == 404
 
 

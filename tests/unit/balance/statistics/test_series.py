@@ -62,10 +62,32 @@ def test_rows_from_outside_of_the_time_are_left_out() -> None:
 
 
 def test_only_the_lines_with_the_most_traffic_are_shown_in_their_order() -> None:
-    rows = [counted(30, f"w{number:02}", requests=number) for number in range(MOST_LINES + 3)]
+    rows = [
+        counted(30, f"w{number:02}", requests=number, errors=0) for number in range(MOST_LINES + 3)
+    ]
     made = series(*rows)
     assert [line.name for line in made.lines] == [f"w{number:02}" for number in range(3, 15)]
     assert made.left_out == 3
+
+
+def test_lines_with_errors_are_shown_before_busier_ones_but_not_instead_of_all() -> None:
+    rows = [
+        counted(30, f"w{number:02}", requests=number, errors=max(0, 9 - number))
+        for number in range(MOST_LINES + 8)
+    ]
+    made = series(*rows)
+    names = [line.name for line in made.lines]
+    assert names == [f"w{number:02}" for number in (*range(6), *range(14, 20))]
+    assert made.left_out == 8
+
+
+def test_a_table_has_every_line() -> None:
+    rows = [counted(30, f"w{number:02}") for number in range(MOST_LINES + 3)]
+    began = began_at(Span.HOUR, NOW)
+    made = make_series(
+        "web", rows, span=Span.HOUR, by=Lines.SERVER, began=began, now=NOW, most=None
+    )
+    assert (len(made.lines), made.left_out) == (MOST_LINES + 3, 0)
 
 
 def test_rows_of_no_workload_are_the_whole_service_and_left_out_beside_workloads() -> None:
@@ -86,5 +108,5 @@ def test_a_series_is_plain_values_for_programs() -> None:
 
 def test_each_time_is_a_moment_in_utc() -> None:
     made = series()
-    assert made.moments()[0].timestamp() == made.times[0]
-    assert made.moments()[0].tzinfo is UTC
+    assert made.moment_of(0).timestamp() == made.times[0]
+    assert made.moment_of(0).tzinfo is UTC

@@ -12,8 +12,8 @@ from switchover.edges.console.event_list import (
     SPEC,
     KnownNames,
     known_names,
+    meant_names,
     read_filters,
-    read_id,
     tell,
 )
 from switchover.edges.console.table import read_query
@@ -77,11 +77,17 @@ def test_what_only_says_the_kind_again_is_left_out() -> None:
 
 def test_a_part_of_a_name_stands_for_all_names_with_it() -> None:
     assert filters(server="cas1") == {"server": "cas1"}
-    assert filters(server="CAS") == {"server": ["cas1", "cas2"]}
-    assert filters(server="mx") == {"server": "mx1"}
+    assert filters(server="CAS") == {"server": ["CAS", "cas1", "cas2"]}
     # A server that is gone from the platform file has events all the same.
-    assert filters(server="old9", service="mai") == {"server": "old9", "service": "mail"}
+    assert filters(server="old9", service="mai") == {"server": "old9", "service": ["mai", "mail"]}
+    assert filters(server="as") == {"server": ["as", "cas1", "cas2"]}
     assert filters() == {}
+
+
+def test_what_a_part_of_a_name_was_taken_for_is_told() -> None:
+    assert meant_names(filters(server="CAS", service="mail")) == ("Server “CAS”: cas1, cas2.",)
+    many: dict[str, object] = {"workload": ["o", "oa", "ob", "oc", "od", "oe"], "kind": []}
+    assert meant_names(many) == ("Workload “o”: oa, ob, oc and 2 more.",)
 
 
 def test_a_severity_that_a_kind_never_has_finds_nothing_and_the_usual_one_needs_no_asking() -> None:
@@ -98,13 +104,6 @@ def test_moments_are_read_in_the_zone_of_who_asks() -> None:
     for wrong in ("yesterday", "0001-01-01T00:00+14:00"):
         with pytest.raises(InvalidInput, match="is no time"):
             filters(since=wrong)
-
-
-def test_a_place_in_the_list_is_a_number() -> None:
-    assert (read_id(None), read_id(""), read_id("12")) == (None, None, 12)
-    for wrong in ("-1", "x", "1" * 19, "²"):
-        with pytest.raises(InvalidInput, match="no place in the list"):
-            read_id(wrong)
 
 
 def test_names_are_those_of_the_platform_file() -> None:

@@ -17,7 +17,9 @@ from switchover.edges.console.table import (
     Table,
     cut,
     in_order,
+    read_page,
     read_query,
+    word_filter,
 )
 from switchover.errors import InvalidInput
 
@@ -74,6 +76,28 @@ def test_a_head_sorts_up_first_and_down_the_second_time() -> None:
     down = asked(sort="-load")
     assert down.direction(LOAD) == "descending"
     assert down.sort_link(LOAD) == "/servers?sort=load"
+
+
+def test_a_place_in_a_list_by_number_is_a_number() -> None:
+    assert read_query(SPEC, {}).place_number() is None
+    assert read_query(SPEC, {"place": "12"}).place_number() == 12
+    for wrong in ("-1", "x", "1" * 19, "²"):
+        with pytest.raises(InvalidInput, match="no place in the list"):
+            read_query(SPEC, {"place": wrong}).place_number()
+
+
+def test_a_page_that_was_read_with_a_row_more_leads_on_after_its_last() -> None:
+    query = read_query(SPEC, {})
+    rows = [{"number": number} for number in range(query.spec.rows + 1)]
+    page = read_page(query, rows, place=lambda row: row["number"])
+    assert len(page.rows) == query.spec.rows
+    assert page.following == str(query.spec.rows - 1)
+    assert read_page(query, rows[:-1], place=lambda row: row["number"]).following is None
+
+
+def test_a_filter_by_words_offers_them_as_they_are() -> None:
+    made = word_filter("layout", "Layout", ("l4", "l7"))
+    assert (made.kind, made.choices) == (FilterKind.CHOICE, (("l4", "l4"), ("l7", "l7")))
 
 
 @pytest.mark.parametrize(

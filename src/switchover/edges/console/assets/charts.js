@@ -84,6 +84,13 @@
     return make;
   }
 
+  function tell(count) {
+    for (const note of document.querySelectorAll("[data-left-out]")) {
+      note.hidden = count === 0;
+      note.querySelector("b").textContent = `${count} quieter ${count === 1 ? "line is" : "lines are"} not drawn`;
+    }
+  }
+
   function draw(element, series) {
     charts.get(element)?.destroy();
     element.replaceChildren();
@@ -112,6 +119,7 @@
       try {
         const series = await byUrl.get(url);
         element.series = series;
+        tell(series.left_out);
         draw(element, series);
       } catch {
         if (!charts.has(element)) element.textContent = "The figures can not be had right now.";

@@ -13,20 +13,56 @@ from switchover.directory.access.account.account import zones
 from switchover.directory.access.account.work import changes, proof, second_factor
 from switchover.directory.access.account.work.reading import count_codes
 from switchover.directory.access.session import work as sessions
+from switchover.directory.access.session.session import Session
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Person, Viewer
+from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.picture import code_picture
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    ListQuery,
+    ListSpec,
+    cut,
+    in_order,
+    read_query,
+)
 from switchover.errors import InvalidInput, NotFound, SwitchoverError, Unavailable
 
 router = APIRouter()
 Field = Annotated[str, Form(max_length=4096)]
 _ISSUER = "switchover"
+SESSIONS = ListSpec(
+    path="/account",
+    columns=(
+        Column(key="address", title="From", is_sortable=True),
+        Column(key="agent", title="Browser", is_sortable=True),
+        Column(key="made_at", title="Signed in", is_sortable=True),
+        Column(key="seen_at", title="Last request", is_sortable=True),
+        Column(key="end", title="End"),
+    ),
+    filters=(Filter(key="q", title="From, or browser"),),
+    sort="-made_at",
+    rows=20,
+)
+_KEYS = {
+    "address": lambda session: session.address,
+    "agent": lambda session: session.agent,
+    "made_at": lambda session: session.made_at,
+    "seen_at": lambda session: session.seen_at,
+}
+_EXPORTED = ("address", "agent", "method", "made_at", "seen_at", "is_this")
 
 
 @router.get("/account", response_class=HTMLResponse)
 async def show_account(request: Request, suite: Suite, person: Viewer) -> Response:
-    """Show the account of who asks."""
+    """Show the account of who asks, or a file of its open sessions."""
+    query = read_query(SESSIONS, request.query_params)
+    if query.form:
+        found = _fitting(await sessions.list_sessions(suite.access, person.account), query)
+        rows = [_exported(one, person.session) for one in in_order(query, found, _KEYS)]
+        return export_rows("sessions", _EXPORTED, rows, query.form)
     return await _page(request, suite, person)
 
 
@@ -154,6 +190,8 @@ async def _page(
     about: str = "",
 ) -> Response:
     has_factor = person.account.has_second_factor
+    query = read_query(SESSIONS, request.query_params)
+    opened = await sessions.list_sessions(suite.access, person.account)
     return render(
         request,
         person,
@@ -161,7 +199,9 @@ async def _page(
         status=422 if error else 200,
         account=person.account,
         session=person.session,
-        sessions=await sessions.list_sessions(suite.access, person.account),
+        sessions=len(opened),
+        query=query,
+        table=cut(query, _fitting(opened, query), keys=_KEYS),
         codes=await count_codes(suite.access, person.account) if has_factor else 0,
         zones=sorted(zones()),
         limits=suite.access.limits,
@@ -169,6 +209,22 @@ async def _page(
         error=str(error) if error else None,
         about=about,
     )
+
+
+def _fitting(opened: list[Session], query: ListQuery) -> list[Session]:
+    part = (query.get("q") or "").casefold()
+    return [one for one in opened if part in f"{one.address} {one.agent}".casefold()]
+
+
+def _exported(one: Session, this: Session) -> dict[str, object]:
+    return {
+        "address": one.address,
+        "agent": one.agent,
+        "method": one.method.value,
+        "made_at": one.made_at,
+        "seen_at": one.seen_at,
+        "is_this": one.id == this.id,
+    }
 
 
 async def _enrolment_page(

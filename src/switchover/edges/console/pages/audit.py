@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,7 +15,7 @@ from switchover.edges.api.access import Suite
 from switchover.edges.api.audit import audit_listing
 from switchover.edges.api.listing import Format
 from switchover.edges.console.access import Admin
-from switchover.edges.console.moment import zone_named
+from switchover.edges.console.moment import read_moment
 from switchover.edges.console.page import render
 from switchover.edges.console.table import (
     Column,
@@ -24,17 +23,17 @@ from switchover.edges.console.table import (
     FilterKind,
     ListQuery,
     ListSpec,
-    Table,
+    read_page,
     read_query,
+    word_filter,
 )
-from switchover.errors import InvalidInput
 
 router = APIRouter()
 
 SPEC = ListSpec(
     path="/audit",
     columns=(
-        Column(key="at", title="Time"),
+        Column(key="at", title="Time", is_sortable=True),
         Column(key="actor", title="Who"),
         Column(key="action", title="What"),
         Column(key="subject", title="To what"),
@@ -46,37 +45,31 @@ SPEC = ListSpec(
         Filter(key="actor", title="Who"),
         Filter(key="action", title="What"),
         Filter(key="subject", title="To what"),
-        Filter(
-            key="origin",
-            title="From",
-            kind=FilterKind.CHOICE,
-            choices=tuple((door.value, door.value) for door in Door),
-        ),
-        Filter(
-            key="outcome",
-            title="Outcome",
-            kind=FilterKind.CHOICE,
-            choices=tuple((one.value, one.value) for one in Outcome),
-        ),
+        word_filter("origin", "From", Door),
+        word_filter("outcome", "Outcome", Outcome),
         Filter(key="since", title="From moment", kind=FilterKind.MOMENT),
         Filter(key="until", title="Until", kind=FilterKind.MOMENT),
         Filter(key="q", title="Any word"),
     ),
+    sort="-at",
 )
 LEVELS = {Outcome.DONE.value: "ok", Outcome.REFUSED.value: "warning", Outcome.FAILED.value: "bad"}
 
 
 @router.get("/audit", response_class=HTMLResponse)
 async def list_entries(request: Request, suite: Suite, person: Admin) -> Response:
-    """Show who did what, newest first."""
+    """Show who did what, newest first, or oldest first."""
     query = read_query(SPEC, request.query_params)
-    listing = audit_listing(suite, _filters(query, person.zone))
+    listing = audit_listing(
+        suite, _filters(query, person.zone), oldest_first=not query.is_descending
+    )
     if query.form:
         return await listing.file(Format(query.form))
-    rows = await listing.read(_place(query), SPEC.rows + 1)
-    following = str(rows[SPEC.rows - 1]["number"]) if len(rows) > SPEC.rows else None
-    table = Table(query=query, rows=rows[: SPEC.rows], following=following)
-    return render(request, person, "audit.html", table=table, levels=LEVELS)
+    rows = await listing.read(query.place_number(), SPEC.rows + 1)
+    table = read_page(query, rows, place=listing.place)
+    return render(
+        request, person, "audit.html", table=table, levels=LEVELS, exposure=suite.audit_exposure
+    )
 
 
 @router.get("/audit/{number}", response_class=HTMLResponse)
@@ -95,32 +88,10 @@ def _lines(detail: dict[str, Any] | None) -> str:
 
 
 def _filters(query: ListQuery, zone: str) -> dict[str, object]:
-    kept: dict[str, object] = {
-        key: query.get(key) for key in ("actor", "action", "subject", "origin", "outcome")
-    }
     return {
-        **kept,
+        **{f"{key}_part": query.get(key) for key in ("actor", "action", "subject")},
+        **{key: query.get(key) for key in ("origin", "outcome")},
         "part": query.get("q"),
-        "since": _moment(query.get("since"), zone),
-        "until": _moment(query.get("until"), zone),
+        "since": read_moment(query.get("since"), zone),
+        "until": read_moment(query.get("until"), zone),
     }
-
-
-def _moment(text: str | None, zone: str) -> datetime | None:
-    """Return the moment that a field says, in the zone of the account where it names none."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        local = moment if moment.tzinfo else moment.replace(tzinfo=zone_named(zone))
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidInput(f"{text!r} is no moment; write it as 2026-01-31T08:30") from None
-
-
-def _place(query: ListQuery) -> int | None:
-    if query.place is None:
-        return None
-    if not (query.place.isascii() and query.place.isdigit() and len(query.place) < 19):
-        raise InvalidInput(f"{query.place[:40]!r} is no place in this list; begin it anew")
-    return int(query.place)

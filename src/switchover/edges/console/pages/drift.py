@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator
 
 from switchover.app import Switchover
-from switchover.balance.drift import DriftKind
+from switchover.balance.drift import Drift, DriftKind
 from switchover.balance.revision import Origin
 from switchover.balance.work import drift
 from switchover.balance.work.revisions import Intent
@@ -17,13 +18,44 @@ from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Operator, Person, Viewer
+from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import render, see_other
+from switchover.edges.console.table import (
+    Column,
+    Filter,
+    ListQuery,
+    ListSpec,
+    cut,
+    in_order,
+    read_query,
+    word_filter,
+)
 from switchover.errors import Conflict
 from switchover.model.wording import counted
 
 router = APIRouter()
 Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 _DONE = {"repaired": "put right", "accepted": "accepted"}
+SPEC = ListSpec(
+    path="/drift",
+    columns=(
+        Column(key="kind", title="What", is_sortable=True),
+        Column(key="subject", title="Where", is_sortable=True),
+        Column(key="wanted", title="Should be", is_sortable=True),
+        Column(key="found", title="Is", is_sortable=True),
+    ),
+    filters=(
+        word_filter("kind", "What", DriftKind),
+        Filter(key="q", title="Any word"),
+    ),
+)
+_KEYS = {
+    "kind": lambda drift: drift.kind.value,
+    "subject": lambda drift: drift.subject,
+    "wanted": lambda drift: drift.wanted,
+    "found": lambda drift: drift.found,
+}
+_EXPORTED = ("kind", "subject", "service", "workload", "server", "wanted", "found")
 
 
 @router.get("/drift", response_class=HTMLResponse)
@@ -33,8 +65,13 @@ async def show_drift(
     person: Viewer,
     done: Annotated[str, Query(max_length=20)] = "",
     count: Annotated[int, Query(ge=0, le=10**6)] = 0,
-) -> HTMLResponse:
+) -> Response:
     """Return what the last cycle found; the page does not wait for another look at the engine."""
+    query = read_query(SPEC, request.query_params)
+    if query.form:
+        report = suite.cycle.report
+        found = in_order(query, _fitting(report.drifts if report else (), query), _KEYS)
+        return export_rows("drift", _EXPORTED, list(map(_exported, found)), query.form)
     told = f"{counted(count, 'difference')} {_DONE[done]}." if done in _DONE else ""
     return _page(request, suite, person, told=told)
 
@@ -74,6 +111,7 @@ def _page(
 ) -> HTMLResponse:
     report = suite.cycle.report
     drifts = report.drifts if report else ()
+    query = read_query(SPEC, request.query_params)
     return render(
         request,
         person,
@@ -81,6 +119,8 @@ def _page(
         status=409 if conflict else 200,
         report=report,
         drifts=drifts,
+        query=query,
+        table=cut(query, _fitting(drifts, query), keys=_KEYS),
         # Only an engine that nobody ordered has neither revision nor repair.
         is_unordered=bool(drifts) and report is not None and report.revision is None,
         can_accept=any(item.kind in _ACCEPTABLE for item in drifts),
@@ -89,6 +129,29 @@ def _page(
         told=told,
         conflict=conflict,
     )
+
+
+def _fitting(drifts: Sequence[Drift], query: ListQuery) -> list[Drift]:
+    kind, part = query.get("kind"), (query.get("q") or "").casefold()
+    return [
+        drift
+        for drift in drifts
+        if kind in {None, drift.kind}
+        and part in f"{drift.subject} {drift.wanted} {drift.found}".casefold()
+    ]
+
+
+def _exported(drift: Drift) -> dict[str, Any]:
+    target = drift.target
+    return {
+        "kind": drift.kind.value,
+        "subject": drift.subject,
+        "service": target and target.service,
+        "workload": target and target.pool,
+        "server": target and target.server,
+        "wanted": drift.wanted,
+        "found": drift.found,
+    }
 
 
 _ACCEPTABLE = frozenset({DriftKind.STATE, DriftKind.WEIGHT, DriftKind.FILE})

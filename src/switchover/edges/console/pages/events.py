@@ -17,40 +17,39 @@ from switchover.edges.console.event_list import (
     SPEC,
     KnownNames,
     known_names,
+    meant_names,
     read_filters,
-    read_id,
     tell,
 )
 from switchover.edges.console.page import render
-from switchover.edges.console.table import Table, read_query
+from switchover.edges.console.table import read_page, read_query
 
 router = APIRouter()
 
 
 @router.get("/events", response_class=HTMLResponse)
 async def show_events(request: Request, suite: Suite, person: Viewer) -> Response:
-    """Return a page of events, or all that fit the filters as a file."""
+    """Return a page of events by time, or all that fit the filters as a file."""
     query = read_query(SPEC, request.query_params)
     known = _known(suite)
     filters = read_filters(query, person.zone, known)
+    place = "before" if query.is_descending else "beyond"
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await history.list_events(
-            suite.balance, filters={**filters, "before": start}, limit=rows
+            suite.balance,
+            filters={**filters, place: start},
+            limit=rows,
+            oldest_first=not query.is_descending,
         )
 
     if query.form:
         listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
         return await listing.file(Format(query.form))
-    rows = await read(read_id(query.place), SPEC.rows + 1)
-    shown = [tell(row) for row in rows[: SPEC.rows]]
-    table = Table(
-        query=query,
-        rows=shown,
-        following=str(shown[-1].id) if len(rows) > SPEC.rows else None,
-    )
-    is_live = query.place is None and filters["until"] is None
-    newest = max((event.id for event in shown), default=0)
+    rows = [tell(row) for row in await read(query.place_number(), SPEC.rows + 1)]
+    table = read_page(query, rows, place=lambda event: event.id)
+    is_live = query.is_descending and query.place is None and filters["until"] is None
+    newest = max((event.id for event in table.rows), default=0)
     news = query.link(seen=newest or "0").replace(SPEC.path, f"{SPEC.path}/news", 1)
     return render(
         request,
@@ -60,6 +59,7 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
         table=table,
         news=news if is_live else None,
         hints=known.hints(),
+        meant=meant_names(filters),
     )
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from switchover import clock
 from switchover.app import Switchover
+from switchover.directory.access.account.account import zones
 from switchover.directory.access.account.work.changes import create_first_account
 from switchover.directory.access.account.work.reading import is_claimed
 from switchover.directory.access.session.session import form_token
@@ -46,6 +47,7 @@ async def claim(
     name: Field = "",
     password: Field = "",
     again: Field = "",
+    zone: Field = "UTC",
 ) -> Response:
     """Make the first account, an administrator, and sign it in."""
     require_prepared(suite)
@@ -58,14 +60,14 @@ async def claim(
     wait = suite.access.throttle.enter((key,), clock.monotonic())
     if wait > 0:
         error = f"Too many tries. Try again in {math.ceil(wait)} s."
-        return _page(request, name=name, error=error, status=429)
+        return _page(request, name=name, zone=zone, error=error, status=429)
     try:
         require_same(password, again)
         account = await create_first_account(
-            suite.access, name.strip(), password, code=code, visitor=visitor
+            suite.access, name.strip(), password, code=code, visitor=visitor, zone=zone
         )
     except (InvalidInput, Refused, Conflict) as error:
-        return _page(request, name=name, error=str(error), status=422)
+        return _page(request, name=name, zone=zone, error=str(error), status=422)
     suite.access.throttle.succeeded((key,))
     return await _enter(request, suite, account.name, password)
 
@@ -78,7 +80,12 @@ async def _enter(request: Request, suite: Switchover, name: str, password: str) 
 
 
 def _page(
-    request: Request, *, name: str = "", error: str | None = None, status: int = 200
+    request: Request,
+    *,
+    name: str = "",
+    zone: str | None = None,
+    error: str | None = None,
+    status: int = 200,
 ) -> Response:
     secret = visitor_secret(request)
     answer = render(
@@ -88,6 +95,8 @@ def _page(
         status=status,
         csrf=form_token(secret),
         name=name[:63],
+        zone=zone,
+        zones=sorted(zones()),
         error=error,
     )
     give_visitor(request, answer, secret)

@@ -24,12 +24,12 @@ from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
     Column,
     Filter,
-    FilterKind,
     ListSpec,
-    Table,
+    read_page,
     read_query,
+    word_filter,
 )
-from switchover.errors import Conflict, InvalidInput
+from switchover.errors import Conflict
 from switchover.model.wording import plain
 
 router = APIRouter()
@@ -39,21 +39,17 @@ SPEC = ListSpec(
     columns=(
         Column(key="choice", title="Compare"),
         Column(key="number", title="Revision"),
-        Column(key="created_at", title="When"),
+        Column(key="created_at", title="When", is_sortable=True),
         Column(key="author", title="Who"),
         Column(key="summary", title="What"),
         Column(key="reason", title="Why"),
     ),
     filters=(
         Filter(key="author", title="Who"),
-        Filter(
-            key="verb",
-            title="What",
-            kind=FilterKind.CHOICE,
-            choices=tuple((verb.value, verb.value) for verb in Verb),
-        ),
+        word_filter("verb", "What", Verb),
         Filter(key="words", title="Says"),
     ),
+    sort="-created_at",
     rows=50,
 )
 _DOORS = {
@@ -75,17 +71,21 @@ Reason = Annotated[str, Form(max_length=500), AfterValidator(one_plain_line)]
 
 @router.get("/history", response_class=HTMLResponse)
 async def show_history(request: Request, suite: Suite, person: Viewer) -> Response:
-    """Return a page of revisions, newest first, or all that fit the filters as a file."""
+    """Return a page of revisions by time, or all that fit the filters as a file."""
     query = read_query(SPEC, request.query_params)
     filters = {
         "author_part": query.get("author"),
         "verb": query.get("verb"),
         "words": query.get("words"),
     }
+    place = "before" if query.is_descending else "beyond"
 
     async def read(start: int | None, rows: int) -> list[Row]:
         return await history.list_revisions(
-            suite.balance, filters={**filters, "before": start}, limit=rows
+            suite.balance,
+            filters={**filters, place: start},
+            limit=rows,
+            oldest_first=not query.is_descending,
         )
 
     if query.form:
@@ -93,19 +93,18 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
             name="revisions", columns=REVISION, read=read, place=lambda row: int(row["number"])
         )
         return await listing.file(Format(query.form))
-    rows = await read(_place(query.place), SPEC.rows + 1)
-    shown = rows[: SPEC.rows]
-    following = str(shown[-1]["number"]) if len(rows) > SPEC.rows else None
-    numbers = [row["number"] for row in shown]
+    rows = await read(query.place_number(), SPEC.rows + 1)
+    table = read_page(query, rows, place=lambda row: row["number"])
+    pair = sorted(row["number"] for row in table.rows[:2])
     return render(
         request,
         person,
         "history.html",
         query=query,
-        table=Table(query=query, rows=shown, following=following),
+        table=table,
         # What most people want to see: the last change.
-        to_number=numbers[0] if numbers else None,
-        from_number=numbers[min(1, len(numbers) - 1)] if numbers else None,
+        to_number=pair[-1] if pair else None,
+        from_number=pair[0] if pair else None,
         origins=_DOORS,
     )
 
@@ -224,11 +223,3 @@ async def _preview(
         reason=reason,
         conflict=conflict,
     )
-
-
-def _place(text: str | None) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InvalidInput(f"{text[:20]!r} is no revision to go on after; begin at the newest")
-    return int(text)

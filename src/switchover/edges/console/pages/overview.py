@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from switchover.balance.snapshot_lines import ServiceLine, Word
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import RATE, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.live import LiveHub
@@ -19,10 +20,11 @@ from switchover.edges.console.table import (
     Align,
     Column,
     Filter,
-    FilterKind,
     ListSpec,
     cut,
+    in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.model.platform_file.spec import Layout
@@ -32,6 +34,7 @@ router = APIRouter(include_in_schema=False)
 ON_OVERVIEW = ListSpec(
     path="/", columns=(), filters=(Filter(key="q", title="Service"),), exports=(), rows=50
 )
+_STATES = (Word.UP, Word.REDUCED, Word.DEGRADED, Word.DOWN, Word.TAKEN_OUT, Word.CLOSED)
 SERVICES = ListSpec(
     path="/services",
     columns=(
@@ -41,40 +44,25 @@ SERVICES = ListSpec(
         Column(key="address", title="Address", is_sortable=True),
         Column(key="layout", title="Layout", is_sortable=True),
         Column(key="sessions", title="Sessions", is_sortable=True, align=Align.END),
-        Column(key="rate", title="New a second", is_sortable=True, align=Align.END),
+        Column(key="rate", title="New", is_sortable=True, align=Align.END),
     ),
     filters=(
         Filter(key="q", title="Name, address or workload"),
-        Filter(
-            key="state",
-            title="State",
-            kind=FilterKind.CHOICE,
-            choices=tuple(
-                (word, word)
-                for word in (
-                    Word.UP, Word.REDUCED, Word.DEGRADED, Word.DOWN, Word.TAKEN_OUT, Word.CLOSED,
-                )
-            ),
-        ),
-        Filter(
-            key="layout",
-            title="Layout",
-            kind=FilterKind.CHOICE,
-            choices=tuple((layout, layout) for layout in Layout),
-        ),
+        word_filter("state", "State", _STATES),
+        word_filter("layout", "Layout", Layout),
     ),
     rows=50,
-)  # fmt: skip
+)
 _KEYS = {
     "name": lambda line: line.name,
     "state": lambda line: line.rank,
     "address": lambda line: (line.address, line.port),
     "layout": lambda line: line.layout,
     "sessions": lambda line: line.connections,
-    "rate": lambda line: line.rate,
+    "rate": lambda line: line.rate.total,
 }
 _EXPORTED = (
-    "service", "title", "state", "address", "port", "layout", "workloads", "sessions", "rate",
+    "service", "title", "state", "address", "port", "layout", "workloads", "sessions", *RATE,
 )  # fmt: skip
 
 
@@ -106,7 +94,8 @@ async def list_services(
     if not query.sort:
         found.sort(key=lambda line: line.rank)
     if query.form:
-        return export_rows("services", _EXPORTED, list(map(_exported, found)), query.form)
+        rows = [_exported(line) for line in in_order(query, found, _KEYS)]
+        return export_rows("services", _EXPORTED, rows, query.form)
     table = cut(query, found, keys=_KEYS)
     live = await hub.show(snapshot, *_line_topics(table.rows))
     return render(
@@ -140,5 +129,5 @@ def _exported(line: ServiceLine) -> dict[str, Any]:
         "layout": line.layout,
         "workloads": [f"{pool.label}: {pool.up} of {pool.total}" for pool in line.pools],
         "sessions": line.connections,
-        "rate": None if line.rate is None else round(line.rate, 2),
+        **rate_columns(line.rate),
     }

@@ -18,19 +18,22 @@ from switchover.balance.work import history
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import CELL, CELL_KEYS, RATE, cell_row, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
+from switchover.edges.console.gone import answer_gone
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
     Align,
     Column,
     Filter,
-    FilterKind,
     Keys,
     ListSpec,
     cut,
+    in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.errors import NotFound, SwitchoverError, Unavailable
@@ -48,21 +51,16 @@ SERVERS = ListSpec(
         Column(key="site", title="Site", is_sortable=True),
         Column(key="runs", title="Runs"),
         Column(key="sessions", title="Sessions", is_sortable=True, align=Align.END),
-        Column(key="rate", title="New a second", is_sortable=True, align=Align.END),
+        Column(key="rate", title="New", is_sortable=True, align=Align.END),
     ),
     filters=(
         Filter(key="q", title="Name, address or site"),
-        Filter(
-            key="state",
-            title="State",
-            kind=FilterKind.CHOICE,
-            choices=tuple((word, word) for word in _STATES),
-        ),
+        word_filter("state", "State", _STATES),
     ),
     rows=50,
 )
 _EXPORTED = (
-    "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", "rate",
+    "server", "state", "address", "site", "runs", "up", "pools", "taken_out", "sessions", *RATE,
     "reason",
 )  # fmt: skip
 _CONNECTION = ("client", "service", "workload", "age", "seconds")
@@ -79,7 +77,10 @@ async def list_servers(
     if not query.sort:
         found.sort(key=snapshot.server_rank)
     if query.form:
-        rows = await asyncio.to_thread(lambda: [_exported(snapshot.server_line(s)) for s in found])
+        ordered = in_order(query, found, _keys(snapshot))
+        rows = await asyncio.to_thread(
+            lambda: [_exported(snapshot.server_line(server)) for server in ordered]
+        )
         return export_rows("servers", _EXPORTED, rows, query.form)
     # Lines are made of what is shown only: of thousands they would take a while.
     table = cut(query, found, keys=_keys(snapshot))
@@ -98,7 +99,7 @@ def _keys(snapshot: Snapshot) -> Keys:
         "address": lambda server: server.address,
         "site": lambda server: server.site or "",
         "sessions": snapshot.server_connections,
-        "rate": snapshot.server_rate,
+        "rate": lambda server: snapshot.server_rate(server).total,
     }
 
 
@@ -123,7 +124,7 @@ def _exported(line: ServerLine) -> dict[str, Any]:
         "pools": line.total,
         "taken_out": line.ordered_out,
         "sessions": line.connections,
-        "rate": None if line.rate is None else round(line.rate, 2),
+        **rate_columns(line.rate),
         "reason": line.reason,
     }
 
@@ -136,12 +137,19 @@ async def show_server(
     person: Viewer,
     server: str,
     done: Done = None,
-) -> HTMLResponse:
-    """Return a server: its state in each pool, who drains it, what happened to it lately."""
+) -> Response:
+    """Return a server: its state in each pool, who drains it, what happened to it lately; or a file."""
     snapshot = await require_wish(suite.board)
     found = snapshot.servers.get(server)
     if found is None:
-        raise NotFound(f"there is no server {server!r}; the list of servers has all names")
+        return await answer_gone(request, suite, person, kind="server", name=server)
+    query = read_query(_pools_spec(server), request.query_params)
+    cells = snapshot.server_cells(server)
+    part = (query.get("q") or "").casefold()
+    fitting = [cell for cell in cells if part in f"{cell.view.service} {cell.view.pool}"]
+    if query.form:
+        rows = [cell_row(cell) for cell in in_order(query, fitting, CELL_KEYS)]
+        return export_rows(f"server-{server}", CELL, rows, query.form)
     live = await hub.show(snapshot, Topic(Kind.SERVER, server))
     events = await _events(suite, server)
     return render(
@@ -149,10 +157,26 @@ async def show_server(
         person,
         "server.html",
         server=found,
-        cells=snapshot.server_cells(server),
+        cells=cells,
+        query=query,
+        table=cut(query, fitting, keys=CELL_KEYS),
         live=live,
         events=events,
         done=await done_by(suite, person, done),
+    )
+
+
+def _pools_spec(server: str) -> ListSpec:
+    return ListSpec(
+        path=f"/servers/{path_word(server)}",
+        columns=(
+            Column(key="service", title="Service", is_sortable=True),
+            Column(key="workload", title="Workload", is_sortable=True),
+            Column(key="state", title="State", is_sortable=True),
+            Column(key="sessions", title="Now", is_sortable=True),
+            Column(key="change", title="Change"),
+        ),
+        filters=(Filter(key="q", title="Service or workload"),),
     )
 
 
@@ -186,7 +210,8 @@ async def list_connections(request: Request, suite: Suite, person: Viewer, serve
         if part in f"{row['client']} {row['service']} {row['workload']}".casefold()
     ]
     if query.form:
-        return export_rows(f"connections-{server}", _CONNECTION, fitting, query.form)
+        ordered = in_order(query, fitting)
+        return export_rows(f"connections-{server}", _CONNECTION, ordered, query.form)
     table = cut(query, fitting)
     return render(
         request, person, "connections.html", server=server, query=query, table=table,

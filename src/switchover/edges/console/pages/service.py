@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from switchover.balance.snapshot import Snapshot
-from switchover.balance.statistics.series import SCALES, Lines, Series, Span
+from switchover.balance.statistics.series import SCALES, Line, Lines, Series, Span
 from switchover.balance.virtual_service import RealServer, VirtualService
 from switchover.balance.work import history, views
 from switchover.balance.work.board import require_wish
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
+from switchover.edges.console.cell_row import CELL, cell_row
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
+from switchover.edges.console.gone import answer_gone
 from switchover.edges.console.live import LiveHub
 from switchover.edges.console.page import path_word, render
 from switchover.edges.console.table import (
@@ -25,8 +29,10 @@ from switchover.edges.console.table import (
     FilterKind,
     ListQuery,
     ListSpec,
-    cut,
+    Table,
+    in_order,
     read_query,
+    word_filter,
 )
 from switchover.edges.console.topic import Kind, Topic
 from switchover.errors import NotFound
@@ -58,13 +64,20 @@ async def show_service(
     span: Span = Span.DAY,
     by: Lines = Lines.WORKLOAD,
     done: Done = None,
-) -> HTMLResponse:
-    """Return a service as it is now, and where its charts come from."""
+) -> Response:
+    """Return a service as it is now, and where its charts come from; or its grid as a file."""
     snapshot = await require_wish(suite.board)
-    found = _find(snapshot, service)
+    found = snapshot.find_service(service)
+    if found is None:
+        return await answer_gone(request, suite, person, kind="service", name=service)
     pools = found.pools()
-    query = read_query(_grid_spec(service, len(pools)), request.query_params)
-    table = cut(query, _reals(snapshot, found, query))
+    query = read_query(_grid_spec(found, len(pools)), request.query_params)
+    reals = _reals(snapshot, found, query)
+    if query.form:
+        cells = [cell_row(one) for real in reals for one in snapshot.cells_of(service, real.name)]
+        return export_rows(f"service-{service}", CELL, cells, query.form)
+    start = (query.page - 1) * query.spec.rows
+    table = Table(query=query, rows=reals[start : start + query.spec.rows], total=len(reals))
     rows = [Topic(Kind.GRID, f"{service}/{real.name}") for real in table.rows]
     live = await hub.show(snapshot, Topic(Kind.SERVICE, service), *rows)
     return render(
@@ -82,23 +95,31 @@ async def show_service(
     )
 
 
-def _grid_spec(service: str, pools: int) -> ListSpec:
+def _grid_spec(service: VirtualService, pools: int) -> ListSpec:
+    """Return what the grid can do; servers that fill pages begin with the worst."""
+    rows = max(GRID_LEAST, min(GRID_ROWS, GRID_CELLS // pools))
     return ListSpec(
-        path=f"/services/{path_word(service)}",
-        columns=(),
+        path=f"/services/{path_word(service.name)}",
+        columns=(
+            Column(key="file", title="As in the file", is_sortable=True),
+            Column(key="server", title="By name", is_sortable=True),
+            Column(key="state", title="The worst first", is_sortable=True),
+        ),
         filters=(Filter(key="q", title="Server"),),
-        exports=(),
-        rows=max(GRID_LEAST, min(GRID_ROWS, GRID_CELLS // pools)),
+        sort="state" if len(service.servers) > rows else "file",
+        rows=rows,
     )
 
 
 def _reals(snapshot: Snapshot, service: VirtualService, query: ListQuery) -> list[RealServer]:
-    """Return the servers to show: as in the platform file, or if they fill pages, the worst first."""
     part = (query.get("q") or "").casefold()
     found = [real for real in service.servers if part in real.name.casefold()]
-    if len(service.servers) > query.spec.rows:
-        found.sort(key=lambda real: snapshot.rank_of(service.name, real.name))
-    return found
+    keys: dict[str, Callable[[RealServer], Any]] = {
+        "file": lambda _: 0,
+        "server": lambda real: real.name,
+        "state": lambda real: snapshot.rank_of(service.name, real.name),
+    }
+    return in_order(query, found, keys)
 
 
 @router.get("/services/{service}/configuration", response_class=HTMLResponse)
@@ -127,20 +148,27 @@ async def get_series(
 
 @router.get("/services/{service}/charts", response_class=HTMLResponse)
 async def list_series(request: Request, suite: Suite, person: Viewer, service: str) -> Response:
-    """Return what the charts show as a table, the newest first, or a file of it."""
-    query = read_query(_series_spec(service), request.query_params)
-    _find(await require_wish(suite.board), service)
+    """Return what the charts show and what they leave out as a table, or a file of it."""
+    shown = _find(await require_wish(suite.board), service)
+    spec = _series_spec(service, "Requests" if shown.sees_requests else "Connections")
+    query = read_query(spec, request.query_params)
     span = Span(query.get("span") or Span.DAY)
     by = Lines(query.get("by") or Lines.WORKLOAD)
-    found = await history.get_series(suite.balance, service, span=span, by=by)
-    rows = _rows(found, (query.get("q") or "").casefold())
+    found = await history.get_series(suite.balance, service, span=span, by=by, most=None)
+    rows = await asyncio.to_thread(_counted, found, query)
+    start = (query.page - 1) * query.spec.rows
     if query.form:
-        return export_rows(f"charts-{service}", _EXPORTED, rows, query.form)
-    table = cut(query, rows)
+        lines = await asyncio.to_thread(lambda: [_row(found, row) for row in rows])
+        return export_rows(f"charts-{service}", _EXPORTED, lines, query.form)
+    table = Table(
+        query=query,
+        rows=[_row(found, row) for row in rows[start : start + query.spec.rows]],
+        total=len(rows),
+    )
     return render(request, person, "charts.html", service=service, query=query, table=table, by=by)
 
 
-def _series_spec(service: str) -> ListSpec:
+def _series_spec(service: str, counted: str) -> ListSpec:
     return ListSpec(
         path=f"/services/{path_word(service)}/charts",
         columns=(
@@ -148,7 +176,7 @@ def _series_spec(service: str) -> ListSpec:
             Column(key="line", title="Of", is_sortable=True),
             Column(key="response_ms", title="Response time", is_sortable=True, align=Align.END),
             Column(key="errors", title="Errors", is_sortable=True, align=Align.END),
-            Column(key="requests", title="Requests", is_sortable=True, align=Align.END),
+            Column(key="requests", title=counted, is_sortable=True, align=Align.END),
             Column(key="sessions", title="Most sessions", is_sortable=True, align=Align.END),
         ),
         filters=(
@@ -158,23 +186,36 @@ def _series_spec(service: str) -> ListSpec:
                 kind=FilterKind.CHOICE,
                 choices=tuple((span, scale.title) for span, scale in SCALES.items()),
             ),
-            Filter(
-                key="by",
-                title="By",
-                kind=FilterKind.CHOICE,
-                choices=((Lines.WORKLOAD, "workload"), (Lines.SERVER, "server")),
-            ),
+            word_filter("by", "By", Lines),
             Filter(key="q", title="Only"),
         ),
         sort="-at",
     )
 
 
-def _rows(series: Series, part: str) -> list[dict[str, Any]]:
-    """Return a row for each moment of each line at which something was counted."""
-    return [
-        {"at": moment, "line": line.name, **{key: getattr(line, key)[place] for key in _COUNTED}}
-        for place, moment in enumerate(series.moments())
-        for line in series.lines
-        if line.requests[place] is not None and part in line.name
+def _counted(series: Series, query: ListQuery) -> list[tuple[int, Line]]:
+    """Return the places of each line at which something was counted: a large service has many thousands."""
+    part = (query.get("q") or "").casefold()
+    lines = [line for line in series.lines if part in line.name.casefold()]
+    places = range(len(series.times))
+    in_time = reversed(places) if query.sort == "-at" else places
+    found = [
+        (place, line) for place in in_time for line in lines if line.requests[place] is not None
     ]
+    if query.sort_key == "at":
+        return found
+    key = query.sort_key
+    return in_order(
+        query,
+        found,
+        {key: lambda row: row[1].name if key == "line" else getattr(row[1], key)[row[0]]},
+    )
+
+
+def _row(series: Series, row: tuple[int, Line]) -> dict[str, Any]:
+    place, line = row
+    return {
+        "at": series.moment_of(place),
+        "line": line.name,
+        **{key: getattr(line, key)[place] for key in _COUNTED},
+    }
