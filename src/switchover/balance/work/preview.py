@@ -43,7 +43,9 @@ class RollbackPreview:
 class OutagePreview:
     """What an outage would do; ``reports`` are of the services that it touches, the worst first.
 
-    Where it touches many, ``brief`` has the others in short. ``calm`` names those it does not touch, ``unknown`` are sentences about what should be down and is not in the platform file.
+    Where it touches many, ``brief`` has the others in short. ``already`` is down anyway and counted; with nothing
+    else assumed the reports are of what that touches. ``calm`` names services that it does not touch, ``unknown``
+    are sentences about what should be down and is not in the platform file.
     """
 
     balance: Balance
@@ -53,6 +55,7 @@ class OutagePreview:
     brief: tuple[Glimpse, ...]
     calm: tuple[str, ...]
     unknown: tuple[str, ...]
+    already: tuple[OutageItem, ...] = ()
 
 
 async def preview_rollback(parts: BalancerParts, number: int, *, intent: Intent) -> RollbackPreview:
@@ -79,11 +82,18 @@ def _side_of(revision: Revision) -> Side:
 
 
 async def preview_outage(
-    parts: BalancerParts, down: Iterable[str], *, first: str = "", most: int = MOST_REPORTS
+    parts: BalancerParts,
+    down: Iterable[str],
+    *,
+    already: tuple[OutageItem, ...] = (),
+    first: str = "",
+    most: int = MOST_REPORTS,
 ) -> OutagePreview:
     """Return what users would feel if these servers, workloads or sites were gone.
 
-    At most ``most`` services are told in every layout, the one named ``first`` before all others. What the platform file does not know is told and left out: bookmarks outlive servers.
+    ``already`` is what is down at present and stays so. At most ``most`` services are told in every layout, the
+    one named ``first`` before all others. What the platform file does not know is told and left out:
+    bookmarks outlive servers.
     """
     wish = await load_wish(parts)
     balance = wish.balance
@@ -96,10 +106,14 @@ async def preview_outage(
             unknown += [str(problem) for problem in error.problems]
     outage = Outage(items=tuple(items))
     # Of a whole site that is gone this takes a while, during which others must not wait.
-    touched = await asyncio.to_thread(_touched, balance, outage, wish.overrides)
+    whole = Outage(items=(*outage.items, *already))
+    touched = await asyncio.to_thread(_touched, balance, outage, whole, wish.overrides)
     touched.sort(key=lambda one: (one.service.name != first, -MILDEST_FIRST.index(one.outcome)))
-    reports = await asyncio.to_thread(_reports, touched[:most], outage, wish.overrides)
-    names = {one.service.name for one in touched}
+    reports = await asyncio.to_thread(_reports, touched[:most], whole, wish.overrides)
+    present = Outage(items=already).broken
+    names = {one.service.name for one in touched} | {
+        service.name for service in balance.services if broken_in(service, present)
+    }
     return OutagePreview(
         balance=balance,
         overrides=wish.overrides,
@@ -108,23 +122,27 @@ async def preview_outage(
         brief=tuple(touched[most:]),
         calm=tuple(item.name for item in balance.services if item.name not in names),
         unknown=tuple(unknown),
+        already=already,
     )
 
 
-def _touched(balance: Balance, outage: Outage, overrides: Overrides) -> list[Glimpse]:
+def _touched(
+    balance: Balance, outage: Outage, whole: Outage, overrides: Overrides
+) -> list[Glimpse]:
     """Return the services in which something is broken: the others would all say the same."""
-    broken = outage.broken
+    broken = whole.broken
+    touching = outage.broken if outage.items else broken
     return [
-        glimpse_service(service, down, _of(overrides, service.name))
+        glimpse_service(service, broken_in(service, broken), _of(overrides, service.name))
         for service in balance.services
-        if (down := broken_in(service, broken))
+        if broken_in(service, touching)
     ]
 
 
 def _reports(
-    glimpses: Iterable[Glimpse], outage: Outage, overrides: Overrides
+    glimpses: Iterable[Glimpse], whole: Outage, overrides: Overrides
 ) -> tuple[ServiceReport, ...]:
-    broken = outage.broken
+    broken = whole.broken
     return tuple(
         report_service(
             one.service, broken_in(one.service, broken), _of(overrides, one.service.name)
