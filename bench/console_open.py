@@ -54,7 +54,7 @@ def measure_open(
     """Measure with none and with so many consoles, print the table, return the figures."""
     with _life(running):
         none = _measure(running, seconds)
-        with _opened(visitor, consoles) as received:
+        with _opened(visitor, Visitor.crowd(running, consoles)) as received:
             time.sleep(settle)
             began = received.count
             opened = _measure(running, seconds)
@@ -152,13 +152,13 @@ class _Received:
 
 
 @contextmanager
-def _opened(visitor: Visitor, consoles: int) -> Iterator[_Received]:
-    """Keep so many consoles open: half at the overview, the others at services and lists."""
-    addresses = [_address(number) for number in range(consoles)]
+def _opened(visitor: Visitor, crowd: list[Visitor]) -> Iterator[_Received]:
+    """Keep a console of each open: half at the overview, the others at services and lists."""
+    addresses = [_address(number) for number in range(len(crowd))]
     topics = {address: _live(visitor.get(address).decode()) for address in set(addresses)}
-    streams = [topics[address] for address in addresses]
+    streams = [(who, topics[address]) for who, address in zip(crowd, addresses, strict=True)]
     received, over = _Received(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_watch(visitor, streams, received, over)))
+    thread = threading.Thread(target=lambda: asyncio.run(_watch(streams, received, over)))
     thread.start()
     try:
         yield received
@@ -185,9 +185,9 @@ def _live(page: str) -> str:
 
 
 async def _watch(
-    visitor: Visitor, streams: list[str], received: _Received, over: threading.Event
+    streams: list[tuple[Visitor, str]], received: _Received, over: threading.Event
 ) -> None:
-    readers = [asyncio.create_task(_keep_open(visitor, query, received)) for query in streams]
+    readers = [asyncio.create_task(_keep_open(who, query, received)) for who, query in streams]
     while not over.is_set():
         await asyncio.sleep(0.1)
     for reader in readers:

@@ -16,10 +16,11 @@ from serving import KEPT_SECONDS, Serving
 from switchover import clock
 from switchover.app import Switchover
 from switchover.edges.api.server import create_app, list_routes
+from switchover.edges.console.audience import MOST_OF_SESSION
 
 NAME, PASSWORD = "anna", "a password for measuring only"
-# Pages for those who are not signed in, and one that is there only while a second factor is set up.
-APART = ("/sign-in", "/first-run", "/account/second-factor")
+# Pages for those who are not signed in, and those that are there only on the way to something.
+APART = ("/sign-in", "/first-run", "/account/second-factor", "/tokens/{token_id}")
 ADDRESSES = {"/history/difference": "/history/difference?from=1&to=2", "/search": "/search?q=cas01"}
 """Pages that show nothing without a question."""
 
@@ -48,17 +49,26 @@ class Visitor:
     used: float = 0.0
 
     @classmethod
-    def signed_in(cls, running: Serving) -> Visitor:
+    def signed_in(cls, running: Serving, name: str = NAME) -> Visitor:
         """Make an account and sign in."""
         url = urlsplit((running.data / "api.url").read_text("ascii"))
         visitor = cls(host=url.hostname or "", port=url.port or 80, cookies={})
-        _make_account(running)
+        _make_account(running, name)
         page = visitor.get("/sign-in").decode()
-        form = {"name": NAME, "password": PASSWORD, "csrf": hidden(page, "csrf"), "next": "/"}
+        form = {"name": name, "password": PASSWORD, "csrf": hidden(page, "csrf"), "next": "/"}
         visitor.post("/sign-in", form)
         if b"sign-in" in visitor.get("/"):
             raise SystemExit("the console did not let us in")
         return visitor
+
+    @classmethod
+    def crowd(cls, running: Serving, consoles: int) -> list[Visitor]:
+        """Return whose each of so many open consoles is; no browser may have more than MOST_OF_SESSION."""
+        people = [
+            cls.signed_in(running, f"{NAME}-{number}")
+            for number in range(-(-consoles // MOST_OF_SESSION))
+        ]
+        return [people[number // MOST_OF_SESSION] for number in range(consoles)]
 
     def beside(self) -> Visitor:
         """Return another visitor with the same session and a connection of their own."""
@@ -104,5 +114,5 @@ def hidden(page: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def _make_account(running: Serving) -> None:
-    running.api("POST", "/accounts", {"name": NAME, "role": "admin", "password": PASSWORD})
+def _make_account(running: Serving, name: str) -> None:
+    running.api("POST", "/accounts", {"name": name, "role": "admin", "password": PASSWORD})

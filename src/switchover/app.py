@@ -13,7 +13,7 @@ import logging
 import os
 import pwd
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,6 @@ from switchover.balance.work.parts import BalancerParts
 from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
-from switchover.directory.access.memory import TokenMemory
 from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from switchover.balance.overrides import Target
+    from switchover.directory.access.memory import TokenMemory
     from switchover.wire.haproxy.binary import EngineVersion
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,13 @@ class Switchover:
     """How to reach the embedded server as its owner; None with a database of somebody else's."""
     access: AccessParts
     provider: IdentityProvider | None = None
-    tokens: TokenMemory = field(default_factory=TokenMemory)
+    audit_exposure: str = ""
+    """Why the application could change the audit log, as far as that is known; "" when it can not."""
+
+    @property
+    def tokens(self) -> TokenMemory:
+        """The tokens that were used lately."""
+        return self.access.tokens
 
 
 @asynccontextmanager
@@ -240,6 +246,7 @@ async def _open_balancer(
         access=AccessParts(
             database=database,
             refusals=refusals,
+            issuer=settings.oidc.issuer if settings.oidc else None,
             sealer=sealer,
             limits=Limits(
                 idle=timedelta(minutes=settings.session_idle_minutes),
@@ -359,11 +366,18 @@ async def _tell_first_code(access: AccessParts) -> None:
 
 
 async def look_at_audit(switchover: Switchover) -> None:
-    """See that the audit log goes on where it ended, and make it an event when it does not."""
+    """See that the audit log goes on where it ended and what guards it; an event when something is wrong."""
     trouble = await audit.catch_up(switchover.database)
     if trouble:
         logger.error("audit=broken reason=%s", trouble)
         switchover.events.add(Event(kind="audit-broken", severity=Severity.ERROR, cause=trouble))
+    exposure = await audit.find_exposure(switchover.database)
+    if exposure and exposure != switchover.audit_exposure:
+        logger.warning("audit=exposed reason=%s", exposure)
+        switchover.events.add(
+            Event(kind="audit-exposed", severity=Severity.WARNING, cause=exposure)
+        )
+    switchover.audit_exposure = exposure
 
 
 async def renew_local_token(switchover: Switchover) -> None:

@@ -119,6 +119,11 @@ KINDS: Mapping[str, KindWords] = {
         title="Audit log broken",
         meaning="Entries of the audit log were changed or removed: see Audit.",
     ),
+    "audit-exposed": KindWords(
+        severity=Severity.WARNING,
+        title="Audit log guarded by a trigger alone",
+        meaning="The database's role for the application could not be made: see Audit.",
+    ),
     "events-lost": KindWords(
         severity=Severity.ERROR,
         title="Events lost",

@@ -70,6 +70,15 @@ def broken_in(
     )
 
 
+def item_text(balance: Balance, server: str, template: str, name: str) -> str:
+    """Return ``cas1/owa``, or ``cas1/exchange/owa`` where another product there has an ``owa`` too."""
+    owners = sum(
+        any(item.name == name for item in balance.templates[run].workloads)
+        for run in balance.servers[server].runs
+    )
+    return f"{server}/{template}/{name}" if owners > 1 else f"{server}/{name}"
+
+
 def parse_outage(balance: Balance, texts: Iterable[str]) -> Outage:
     """Return the outage that ``texts`` describe; raises InvalidInput with every unknown name."""
     problems: list[Problem] = []

@@ -6,11 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from switchover.balance.outage import broken_in
 from switchover.balance.prediction import Outcome, predict_wished, wishes_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from switchover.balance.outage import BrokenWorkload
     from switchover.balance.overrides import Overrides
     from switchover.balance.virtual_service import Balance
 
@@ -40,15 +42,22 @@ class SingleFailure:
 
 
 def single_failures(
-    balance: Balance, overrides: Overrides, servers: Collection[str]
+    balance: Balance,
+    overrides: Overrides,
+    servers: Collection[str],
+    already: frozenset[BrokenWorkload] = frozenset(),
 ) -> dict[str, SingleFailure]:
-    """Return for each of ``servers`` that a service uses what its loss alone would do."""
+    """Return for each of ``servers`` that a service uses what its loss alone would do.
+
+    ``already`` is down anyway.
+    """
     met: defaultdict[str, list[tuple[Outcome, float, str, str]]] = defaultdict(list)
     for service in balance.services:
         mine = [real.name for real in service.servers if real.name in servers]
         wishes = wishes_of(service, overrides) if mine else {}
+        present = broken_in(service, already) if mine else frozenset()
         for name in mine:
-            down = [(name, item.name) for item in service.workloads]
+            down = [*present, *((name, item.name) for item in service.workloads)]
             for row in predict_wished(service, down, wishes).values():
                 met[name].append((row.outcome, row.share, service.name, row.workload))
     return {name: _worst(name, rows) for name, rows in met.items()}

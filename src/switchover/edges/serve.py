@@ -16,6 +16,8 @@ import uvicorn
 
 from switchover.app import open_switchover, require_unserved
 from switchover.edges.api.server import create_app
+from switchover.edges.connections import Connections, bounded, most_files
+from switchover.edges.own_names import address_to_open, names_of
 from switchover.edges.tls import ConsoleTls
 from switchover.edges.worker import run_worker
 from switchover.errors import Unavailable
@@ -79,7 +81,13 @@ async def run_until(switchover: Switchover, stop: asyncio.Event, listening: sock
     """Run API and worker until ``stop``; raises if either ends by itself."""
     async with _serving(switchover, listening) as url:
         tasks = [asyncio.create_task(run_worker(switchover)), asyncio.create_task(stop.wait())]
-        logger.info("state=serving api=%s data=%s", url, switchover.settings.data_dir)
+        port = listening.getsockname()[1]
+        logger.info(
+            "state=serving api=%s open=%s data=%s",
+            url,
+            address_to_open(switchover.settings, port),
+            switchover.settings.data_dir,
+        )
         done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
@@ -92,10 +100,12 @@ async def run_until(switchover: Switchover, stop: asyncio.Event, listening: sock
 async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIterator[str]:
     """Serve the API and write down where, so that the local command line finds it."""
     settings = switchover.settings
+    await asyncio.to_thread(names_of, settings)  # DNS may be slow; from here on they are known
     app = create_app(switchover)
     tls = ConsoleTls(settings) if settings.has_tls else None
     config = uvicorn.Config(
         app,
+        http=bounded(_bounds(settings)),
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
@@ -131,6 +141,18 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         if tls and watching:
             watching.cancel()
             tls.forget()
+
+
+def _bounds(settings: Settings) -> Connections:
+    """Return how many connections there may be; says in the log when it is less than was asked for."""
+    known = Connections.of(settings, most_files=most_files())
+    if known.most < settings.api_connections:
+        logger.warning(
+            "connections=%d fewer than the setting's %d: this process may open too few files; raise the "
+            "limit (systemd: LimitNOFILE)",
+            *(known.most, settings.api_connections),
+        )
+    return known
 
 
 def _watch(tls: ConsoleTls | None) -> asyncio.Task[None] | None:

@@ -10,7 +10,6 @@ import asyncio
 import ipaddress
 import logging
 import os
-import socket
 import ssl
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from switchover import clock
+from switchover.edges.own_names import names_of
 from switchover.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class ConsoleTls:
         directory = self._settings.tls_dir
         directory.mkdir(mode=0o700, exist_ok=True)
         pair = Pair(certificate=directory / "certificate.pem", key=directory / "key.pem")
-        if _is_due(pair.certificate) or not pair.key.is_file():
+        is_fit = not _is_due(pair.certificate) and pair.key.is_file()
+        if not is_fit or _lacks(pair.certificate, self._settings):
             _generate(pair, _names(self._settings))
         return pair
 
@@ -140,10 +141,17 @@ def _is_due(certificate: Path) -> bool:
 
 def _names(settings: Settings) -> list[str]:
     """Return what people may type to reach us."""
+    return list(dict.fromkeys([*names_of(settings), "127.0.0.1", "::1"]))
+
+
+def _lacks(certificate: Path, settings: Settings) -> bool:
+    """True when the public URL got another name since the certificate was made."""
     public = urlsplit(settings.public_url).hostname if settings.public_url else None
-    found = [public, socket.getfqdn(), socket.gethostname(), settings.api.host, "localhost"]
-    listening = [name for name in found if name and name not in {"0.0.0.0", "::"}]  # noqa: S104 - compared only
-    return list(dict.fromkeys([*listening, "127.0.0.1", "::1"]))
+    if public is None:
+        return False
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return _general_name(public) not in names.value
 
 
 def _generate(pair: Pair, names: list[str]) -> None:

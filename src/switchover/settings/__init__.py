@@ -68,6 +68,7 @@ class Settings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
+    api_connections: int = 1500
     session_idle_minutes: int = 30
     session_hours: int = 12
     oidc_issuer: str | None = None

@@ -83,6 +83,11 @@ VARIABLES = (
         parse=parse_networks,
     ),
     Variable(
+        name="SWITCHOVER_API_CONNECTIONS",
+        meaning="most connections to API and console at once; one address has half, but for trusted proxies",
+        parse=parse_number(16, 100_000),
+    ),
+    Variable(
         name="SWITCHOVER_SESSION_IDLE_MINUTES",
         meaning="time without a request after which a session ends",
         parse=parse_number(1, 1440),

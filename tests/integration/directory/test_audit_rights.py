@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
 from psycopg import errors as pg
 from tests.integration.conftest import run_as_superuser
 from tests.integration.directory.conftest import ADA, told
+from tests.integration.edges.console.asgi import ask, console
 
+from switchover.app import Switchover, look_at_audit
+from switchover.balance.event import Event
 from switchover.directory.audit import work
 from switchover.directory.audit.entry import Entry
 from switchover.store.embedded import EmbeddedPostgres
@@ -44,6 +49,34 @@ async def test_neither_do_the_owner_and_the_superuser_by_accident(
         async with await psycopg.AsyncConnection.connect(dsn) as connection:
             await connection.execute(change.encode())
     assert await told(log) == []
+
+
+@pytest.mark.parametrize(
+    "slipped_in",
+    [
+        "reset role; update audit set reason = 'other' where number = 3",
+        "reset role; grant update, delete on audit to current_user; "
+        "update audit set reason = 'other' where number = 3",
+        "reset role; grant update, delete on audit to current_user; delete from audit where number = 3",
+    ],
+)
+async def test_a_statement_slipped_in_that_leaves_the_role_meets_missing_rights_and_the_trigger(
+    log: Database, slipped_in: str
+) -> None:
+    with pytest.raises(pg.InsufficientPrivilege):
+        async with log.transaction() as connection:
+            await connection.execute(slipped_in.encode())
+    assert await told(log) == []
+
+
+async def test_one_that_takes_the_trigger_away_too_is_found_by_the_chain(log: Database) -> None:
+    slipped_in = (
+        "reset role; grant update on audit to current_user; alter table audit disable trigger user; "
+        "update audit set reason = 'other' where number = 3"
+    )
+    async with log.transaction() as connection:
+        await connection.execute(slipped_in.encode())
+    assert await told(log) == [("changed", 3, 3)]
 
 
 async def test_the_application_works_as_a_role_of_its_own(log: Database) -> None:
@@ -111,7 +144,17 @@ async def test_a_given_role_that_may_make_no_roles_takes_the_rights_from_itself_
     assert await works_as(given_url, notary) == (GIVEN, True)
     async with Database(given_url, notary=notary) as database:
         remarks = " ".join((await work.verify(database)).remarks)
-    assert "which owns the table" in remarks
+        found: list[Event] = []
+        suite = SimpleNamespace(
+            database=database, audit_exposure="", events=SimpleNamespace(add=found.append)
+        )
+        for _ in range(2):
+            await look_at_audit(cast("Switchover", suite))
+        shown = await ask(console(database=database, audit_exposure=suite.audit_exposure), "/audit")
+    assert "which owns the table" in suite.audit_exposure
+    assert suite.audit_exposure in remarks
+    assert [event.kind for event in found] == ["audit-exposed"]
+    assert "The log is guarded by a trigger alone" in shown.text
     # What the remark advises.
     await run_as_superuser(postgres, f"create role {GIVEN}_app", f"grant {GIVEN}_app to {GIVEN}")
     await migrate(given_url)

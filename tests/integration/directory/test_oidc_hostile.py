@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,9 +21,17 @@ from joserfc.jwk import RSAKey
 from tests.integration.processes import loopback
 
 from switchover import clock
-from switchover.directory.access.oidc.work import IdentityProvider
+from switchover.directory.access.account.work.parts import AccessParts
+from switchover.directory.access.oidc import work
+from switchover.directory.access.oidc.patience import FAILED_SECONDS, MOST_WAITING
+from switchover.directory.access.oidc.work import IdentityProvider, enter_provided
+from switchover.directory.access.session.session import Limits, Visitor
+from switchover.directory.access.sign_in.outcome import Denied
+from switchover.directory.access.sign_in.throttle import Kind
+from switchover.directory.audit.work import Refusals
 from switchover.errors import Refused, Unavailable
 from switchover.settings import read_settings
+from switchover.store.pool import Database
 from switchover.store.seal import Sealer
 
 KEY = RSAKey.generate_key(2048, {"kid": "one"})
@@ -52,6 +63,8 @@ class Double:
     user_info: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     padding: int = 0
+    asked: int = 0
+    is_hanging: bool = False
 
     def claims(self) -> dict[str, Any]:
         now = int(clock.now().timestamp())
@@ -61,6 +74,9 @@ class Double:
         }  # fmt: skip
 
     async def describe(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        while self.is_hanging:
+            await asyncio.sleep(0.02)
         found = {
             "issuer": self.issuer,
             **{name: f"{self.issuer}/{name}" for name in (
@@ -74,6 +90,7 @@ class Double:
         return web.json_response({"keys": [key.as_dict(private=False) for key in self.keys]})
 
     async def hand_out(self, request: web.Request) -> web.Response:
+        self.asked += 1
         return web.json_response({"access_token": "at", "id_token": self.token(self.claims())})
 
     async def inform(self, request: web.Request) -> web.Response:
@@ -215,3 +232,45 @@ async def test_a_cookie_that_is_not_ours_is_refused(
 ) -> None:
     with pytest.raises(Refused, match="Sign in anew"):
         await provider_of(double, tmp_path).finish({"state": "s", "code": "c"}, cookie)
+
+
+async def test_people_do_not_wait_in_a_row_for_a_provider_that_hangs(
+    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ANSWER_SECONDS", 0.3)
+    double.is_hanging = True
+    provider = provider_of(double, tmp_path)
+    found = await asyncio.gather(
+        *(provider.begin("/") for _ in range(MOST_WAITING + 5)), return_exceptions=True
+    )
+    assert {type(one) for one in found} == {Unavailable}
+    assert sum("too many people" in str(one) for one in found) == 5
+    with pytest.raises(Unavailable, match="does not answer"):
+        await provider.begin("/")
+    assert double.asked == 1
+    double.is_hanging = False
+    monkeypatch.setattr(clock, "monotonic", lambda: time.monotonic() + FAILED_SECONDS)
+    await provider.begin("/")
+
+
+async def test_answers_made_up_cost_the_provider_a_bounded_number_of_requests(
+    double: Double, tmp_path: Path, database: Database
+) -> None:
+    provider = provider_of(double, tmp_path)
+    parts = AccessParts(
+        database=database,
+        sealer=Sealer.open(tmp_path / "secret.key"),
+        limits=Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
+        refusals=Refusals(database),
+    )
+    visitor = Visitor(address="192.0.2.1")
+    double.nonce = "another"
+    denied = []
+    for _ in range(Kind.PROVIDER.value.free + 5):
+        address, cookie = await provider.begin("/")
+        state = parse_qs(urlsplit(address).query)["state"][0]
+        answer = {"state": state, "code": "made up"}
+        denied.append((await enter_provided(parts, provider, answer, cookie, visitor))[0])
+    assert all(isinstance(one, Denied) for one in denied)
+    assert sum(isinstance(one, Denied) and one.wait_seconds > 0 for one in denied) == 5
+    assert double.asked == 1 + Kind.PROVIDER.value.free

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import argon2
 import pytest
@@ -14,17 +15,25 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from switchover import clock
 from switchover.directory.access.account import password as passwords
 from switchover.directory.access.account.account import Account
-from switchover.directory.access.account.work import changes, second_factor
+from switchover.directory.access.account.work import changes, leaving, second_factor
 from switchover.directory.access.account.work.hashing import Hashing
 from switchover.directory.access.account.work.parts import AccessParts
+from switchover.directory.access.oidc.work import Identity, sign_in_provided
 from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits, Visitor
-from switchover.directory.access.session.work import find_session, list_sessions
+from switchover.directory.access.session.work import (
+    find_open,
+    find_session,
+    list_sessions,
+    recall_session,
+)
+from switchover.directory.access.sign_in.near import MOST_READS
 from switchover.directory.access.sign_in.outcome import CodeNeeded, Denied, Opened
 from switchover.directory.access.sign_in.throttle import Kind, keys_of
 from switchover.directory.access.sign_in.work import confirm_code, sign_in
 from switchover.directory.audit.work import Refusals
 from switchover.errors import Conflict, Unavailable
+from switchover.settings import read_settings
 from switchover.store.pool import Database
 from switchover.store.seal import Sealer
 
@@ -51,10 +60,10 @@ async def test_two_administrators_can_not_disable_each_other_at_once(parts: Acce
     for name in ("ada", "bob"):
         await add(parts, name)
     ended = await asyncio.gather(
-        *(changes.disable_account(parts, name, actor=ROOT) for name in ("ada", "bob")),
+        *(leaving.disable_account(parts, name, actor=ROOT) for name in ("ada", "bob")),
         return_exceptions=True,
     )
-    assert sorted(type(one).__name__ for one in ended) == ["Account", "Conflict"]
+    assert sorted(type(one).__name__ for one in ended) == ["Conflict", "Left"]
 
 
 async def test_a_console_is_claimed_once(parts: AccessParts) -> None:
@@ -169,3 +178,61 @@ async def test_an_account_gets_in_although_a_stranger_keeps_its_address_shut(
     assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
     await changes.set_password(parts, "bob", "another four words", actor=ROOT)
     assert isinstance(await sign_in(parts, "bob", "another four words", HERE), Opened)
+
+
+async def test_tries_within_a_pause_ask_the_database_once_a_minute(
+    parts: AccessParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(parts, "ada")
+    assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
+    now = clock.monotonic()
+    for _ in range(Kind.ADDRESS.value.free + 20):  # until the pause is longer than this test
+        now += parts.throttle.enter(((Kind.ADDRESS, HERE.address),), now)
+    asked = 0
+    opened = Database.transaction
+
+    def counted(self: Database, *arguments: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return opened(self, *arguments, **more)
+
+    async def silent(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr(Database, "transaction", counted)
+    monkeypatch.setattr(parts.refusals, "note", silent)
+    flood = [sign_in(parts, f"name{number}", PASSWORD, HERE) for number in range(20)]
+    assert all(isinstance(one, Denied) for one in await asyncio.gather(*flood))
+    for number in range(20):
+        await sign_in(parts, f"name{number}", PASSWORD, HERE)
+    assert 1 <= asked <= MOST_READS
+    assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
+
+
+async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_refused(
+    parts: AccessParts,
+) -> None:
+    settings = read_settings(
+        {
+            "HOME": "/root",
+            "SWITCHOVER_PUBLIC_URL": "https://console.contoso.example",
+            "SWITCHOVER_OIDC_ISSUER": "https://login.contoso.example",
+            "SWITCHOVER_OIDC_CLIENT_ID": "switchover",
+            "SWITCHOVER_OIDC_ADMIN_GROUPS": "admins",
+        }
+    ).oidc
+    assert settings is not None
+    identity = Identity(issuer=settings.issuer, subject="7", name="olga", groups=("admins",))
+    parts.issuer = settings.issuer
+    opened = await sign_in_provided(parts, settings, identity, HERE)
+    assert isinstance(opened, Opened)
+    found = await find_session(parts, opened.new.secret)
+    assert found is not None
+    for issuer in (None, "https://other.contoso.example"):
+        parts.issuer = issuer
+        assert await find_session(parts, opened.new.secret) is None
+        assert await find_open(parts, [opened.new.session.id]) == set()
+        assert await list_sessions(parts, found[1]) == []
+        assert recall_session(parts, opened.new.secret) is None
+    parts.issuer = settings.issuer
+    assert await find_open(parts, [opened.new.session.id]) == {opened.new.session.id}

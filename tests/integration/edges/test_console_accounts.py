@@ -135,7 +135,7 @@ async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada
         assert (await home.api("GET", "/status", token=found[0])).status == 200
         listed = await page.get("/tokens?state=valid&q=from+a+page")
         assert found[0] not in listed.text
-        action = re.search(r'action="(/tokens/[^"]+/revoke)"', listed.text)
+        action = re.search(r'href="(/tokens/[^"]+/revoke)"', listed.text)
         assert action is not None
         assert (await page.post(action[1])).location == "/tokens"
         assert (await home.api("GET", "/status", token=found[0])).status == 401
@@ -187,3 +187,101 @@ async def test_whatever_is_done_to_accounts_stands_in_the_audit_log(home: Suite,
     assert "wrong field" not in str(entries)
     role = next(one for one in entries if one["action"] == "account.role")
     assert (role["before"], role["after"]) == ({"role": "viewer"}, {"role": "operator"})
+
+
+async def made_by(at: Suite, maker: str, **tokens: str) -> dict[str, str]:
+    """Make a token of each role in the name of somebody; return their ids by name."""
+    ids = {}
+    for name, role in tokens.items():
+        made = await at.post("/tokens", {"name": name, "role": role})
+        await query(at, "update api_token set created_by = %s where id = %s", maker, made["id"])
+        ids[name] = made["id"]
+    return ids
+
+
+async def valid_of(at: Suite, maker: str) -> list[str]:
+    listed = await at.get("/tokens", maker=maker, valid="true")
+    return sorted(token["name"] for token in listed["tokens"])
+
+
+async def test_who_leaves_takes_the_tokens_of_their_making_along(home: Suite, ada: str) -> None:
+    await add_person(home, "gus", Role.ADMIN)
+    await made_by(home, "gus", big="admin", middle="operator", small="viewer")
+    async with browser(home, ada) as page:
+        shown = (await page.get("/accounts/gus")).words
+        assert "3 valid tokens that gus made work on their own" in shown
+        asked = (await page.get("/accounts/gus/change?action=role&role=operator")).words
+        assert "Give gus the role operator" in asked
+        assert "1 valid token that gus made end with it" in asked
+        assert "big , admin" in asked
+        assert "small ," not in asked
+        sent = await page.post("/accounts/gus/role", role="operator", reason="night desk")
+        assert sent.location == "/accounts/gus"
+        assert await valid_of(home, "gus") == ["middle", "small"]
+        await page.post("/accounts/gus/role", role="viewer", keep_tokens="true")
+        assert await valid_of(home, "gus") == ["middle", "small"]
+        assert "Some of its tokens may do more" in (await page.get("/accounts/gus")).words
+        listed = (await page.get("/tokens?maker=gus&state=valid")).words
+        assert "middle" in listed
+        assert "big" not in listed
+        asked = (await page.get("/accounts/gus/change?action=remove")).words
+        assert "2 valid tokens that gus made end with it" in asked
+        await page.post("/accounts/gus/remove", reason="left the company")
+    assert await valid_of(home, "gus") == []
+    entries = (await home.get("/audit", limit="6"))["audit"]
+    assert [(one["action"], one["subject"], one["reason"]) for one in entries] == [
+        ("token.revoke", "small", "left the company"),
+        ("token.revoke", "middle", "left the company"),
+        ("account.remove", "gus", "left the company"),
+        ("account.role", "gus", ""),
+        ("token.revoke", "big", "night desk"),
+        ("account.role", "gus", "night desk"),
+    ]
+    assert {one["actor"] for one in entries} == {"ada"}
+    assert all(one["client"].startswith("Python/") for one in entries)
+
+
+async def test_by_route_and_command_tokens_end_with_their_maker_unless_they_are_to_stay(
+    home: Suite, ada: str
+) -> None:
+    await add_person(home, "gus", Role.ADMIN)
+    await made_by(home, "gus", one="viewer")
+    kept = await home.post("/accounts/gus/disable", {"keep_tokens": True, "reason": "on leave"})
+    assert (kept["state"], kept["ended_tokens"]) == ("disabled", [])
+    again = await home.post("/accounts/gus/disable")
+    assert [token["name"] for token in again["ended_tokens"]] == ["one"]
+    await home.post("/accounts/gus/enable", {"reason": "back"})
+    await made_by(home, "gus", two="admin", three="viewer")
+    less = await home.cli("account", "role", "gus", "viewer", "-m", "less to do")
+    assert "token two (admin) ended" in less.out
+    assert "three" in (await home.cli("token", "list", "--maker", "gus")).out
+    gone = await home.cli("account", "remove", "gus", "--yes", "--keep-tokens", "-o", "json")
+    assert gone.json == {"removed": "gus", "ended_tokens": []}
+    (left,) = (await home.get("/tokens", maker="gus", valid="true"))["tokens"]
+    ended = await home.cli("token", "revoke", left["id"], "-m", "its maker left")
+    assert ended.code == 0
+    entries = (await home.get("/audit", limit="7"))["audit"]
+    assert [(one["action"], one["reason"]) for one in entries][::6] == [
+        ("token.revoke", "its maker left"),
+        ("account.enable", "back"),
+    ]
+
+
+async def test_what_takes_rights_away_is_a_page_before_it_is_done(home: Suite, ada: str) -> None:
+    await add_person(home, "gus", Role.VIEWER)
+    (token_id,) = (await made_by(home, "gus", lone="viewer")).values()
+    async with browser(home, ada) as page:
+        shown = (await page.get("/accounts/gus")).text
+        assert 'method="post" action="/accounts/gus/remove"' not in shown
+        for action in ("role", "disable", "enable", "second-factor-reset", "sign-out", "remove"):
+            asked = await page.get(f"/accounts/gus/change?action={action}")
+            assert f'method="post" action="/accounts/gus/{action}"' in asked.text
+        assert (await page.get("/accounts/gus/change?action=burn")).status == 422
+        assert (await page.get("/accounts/nobody/change")).status == 404
+        asked = await page.get(f"/tokens/{token_id}/revoke")
+        assert "refused from the next request on" in asked.words
+        assert await valid_of(home, "gus") == ["lone"]
+        await page.post(f"/tokens/{token_id}/revoke", reason="not used")
+        assert "there is nothing to do" in (await page.get(f"/tokens/{token_id}/revoke")).words
+    (entry,) = (await home.get("/audit", limit="1"))["audit"]
+    assert (entry["action"], entry["reason"]) == ("token.revoke", "not used")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from tests.integration.processes import eventually
 from tests.integration.suite import Suite
 
 from switchover.directory.access.role import Role
+from switchover.edges.console.audience import MOST_OF_SESSION
 
 
 @pytest.fixture
@@ -145,3 +147,21 @@ async def test_the_engines_part_of_a_service_is_told(running: Suite, farm: Pract
     assert "\nbackend web.owa\n" in answer.body
     assert "frontend imap" not in answer.body
     assert (await running.api("GET", "/services/nope/configuration")).status == 404
+
+
+async def test_a_stream_ends_with_its_session_and_nobody_takes_all_of_them(running: Suite) -> None:
+    secret = await open_session(running, await add_person(running, "nina", Role.OPERATOR))
+    async with browser(running, secret) as nina:
+        target = f"{running.url}/live?topics=overview"
+        async with contextlib.AsyncExitStack() as stack:
+            many = [
+                await stack.enter_async_context(nina.session.get(target))
+                for _ in range(MOST_OF_SESSION)
+            ]
+            assert {answer.status for answer in many} == {200}
+            assert (await nina.get("/live?topics=overview")).status == 503
+            (await running.api("PUT", "/accounts/nina/role", {"role": "viewer"})).good()
+            async with asyncio.timeout(10):  # a stream lasts for a minute
+                ends = [await answer.content.read() for answer in many]
+            assert all(b"event: again" in end for end in ends)
+            assert (await nina.get("/live?topics=overview")).status == 303

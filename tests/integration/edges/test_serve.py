@@ -143,6 +143,7 @@ async def test_no_secret_shows_in_the_log_or_in_the_list_of_processes(
 
 
 EXAMPLE = {
+    "token_id": "none",
     "service": "web",
     "server": "cas1",
     "number": "0",

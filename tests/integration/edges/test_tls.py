@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 from tests.integration.people import add_person, browser
 from tests.integration.processes import eventually, shown_certificate
 from tests.integration.server_certificate import make_certificate
@@ -19,6 +21,8 @@ from tests.integration.suite import Suite, lent_database, suite
 
 from switchover.directory.access.role import Role
 from switchover.store.embedded import EmbeddedPostgres
+
+PUBLIC = "https://console.contoso.example:8440"
 
 
 def certificate(directory: Path, name: str) -> tuple[Path, Path]:
@@ -118,3 +122,37 @@ async def test_a_certificate_without_its_key_keeps_serve_from_starting(
             assert at.process is not None
             assert at.process.wait(60) == 2
             assert "belong together" in at.tail()
+
+
+async def test_every_name_of_the_generated_certificate_opens_pages_and_the_log_says_which(
+    postgres: EmbeddedPostgres,
+) -> None:
+    with lent_database(postgres) as database:
+        async with suite(database=database, start=False) as at:
+            at.launch("--api", "0.0.0.0:0")
+            await ready(at)
+            port = urlsplit(at.url).port
+            shown = await shown_certificate("127.0.0.1", port or 0)
+            found = x509.load_der_x509_certificate(shown)
+            named = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = named.get_values_for_type(x509.DNSName)
+            assert len(names) > 1  # localhost, and what this machine is called
+            async with browser(at) as page:
+                target = f"https://127.0.0.1:{port}/sign-in"
+                for name in names:
+                    answer = await page.ask("GET", target, headers={"Host": f"{name}:{port}"})
+                    assert answer.status in {200, 303}, name
+                other = await page.ask("GET", target, headers={"Host": "evil.example"})
+                assert other.status == 421
+            opened = re.search(r"state=serving .* open=(\S+)", at.log.read_text())
+            assert opened is not None
+            assert urlsplit(opened[1]).hostname in names
+            assert at.terminate() == 0
+            at.launch("--api", "0.0.0.0:0", environment={"SWITCHOVER_PUBLIC_URL": PUBLIC})
+            await ready(at)
+            port = urlsplit(at.url).port
+            newer = x509.load_der_x509_certificate(
+                await shown_certificate("127.0.0.1", port or 0)
+            ).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            assert "console.contoso.example" in newer.value.get_values_for_type(x509.DNSName)
+            assert f"open={PUBLIC}" in at.log.read_text()

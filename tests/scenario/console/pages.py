@@ -27,12 +27,14 @@ ADDRESSES = {
 UNSIGNED = ("/sign-in", "/first-run")
 """Pages for those who are not signed in."""
 _FACTOR = "test_second_factor.test_a_second_factor_is_asked_for_and_a_recovery_code_works_once"
+_LEAVING = "test_leaving.test_tokens_end_with_the_account_that_made_them_after_a_page_that_says_so"
 _REFUSED = "test_answers.test_a_refused_change_a_new_token_and_drift_are_pages_for_everybody"
 ON_THE_WAY = {
     "GET /first-run": "test_first_run.claim",
     "GET /sign-in/code": _FACTOR,
     "GET /sign-in/oidc/callback": "test_sign_in.test_somebody_from_the_identity_provider_gets_in_with_the_role_of_his_group",
     "GET /account/second-factor": _FACTOR,
+    "GET /tokens/{token_id}/revoke": _LEAVING,
     "POST /account/second-factor/codes": _FACTOR,
     "POST /account/second-factor/confirm": _FACTOR,
     "POST /drift/accept": _REFUSED,

@@ -39,6 +39,7 @@ class RollbackPreview:
 class OutagePreview:
     """What an outage would do; ``reports`` are of the services it touches, ``calm`` names the others.
 
+    ``already`` is down anyway and counted; with nothing else assumed the reports are of what that touches.
     ``unknown`` are sentences about what should be down and is not in the platform file.
     """
 
@@ -48,6 +49,7 @@ class OutagePreview:
     reports: tuple[ServiceReport, ...]
     calm: tuple[str, ...]
     unknown: tuple[str, ...]
+    already: tuple[OutageItem, ...] = ()
 
 
 async def preview_rollback(parts: BalancerParts, number: int, *, intent: Intent) -> RollbackPreview:
@@ -73,10 +75,12 @@ def _side_of(revision: Revision) -> Side:
     return Side(balance=balance, overrides=revision.overrides.kept_for(balance))
 
 
-async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePreview:
+async def preview_outage(
+    parts: BalancerParts, down: Iterable[str], *, already: tuple[OutageItem, ...] = ()
+) -> OutagePreview:
     """Return what users would feel if these servers, workloads or sites were gone.
 
-    What the platform file does not know is told and left out: bookmarks outlive servers.
+    ``already`` is what is down at present and stays so. What the platform file does not know is told and left out: bookmarks outlive servers.
     """
     wish = await load_wish(parts)
     balance = wish.balance
@@ -89,8 +93,11 @@ async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePre
             unknown += [str(problem) for problem in error.problems]
     outage = Outage(items=tuple(items))
     # Of a whole site that is gone this takes a quarter of a second, during which others must not wait.
-    reports = await asyncio.to_thread(_reports, balance, outage, wish.overrides)
-    touched = {report.service.name for report in reports}
+    reports = await asyncio.to_thread(_reports, balance, outage, already, wish.overrides)
+    present = Outage(items=already).broken
+    touched = {report.service.name for report in reports} | {
+        service.name for service in balance.services if broken_in(service, present)
+    }
     return OutagePreview(
         balance=balance,
         overrides=wish.overrides,
@@ -98,16 +105,20 @@ async def preview_outage(parts: BalancerParts, down: Iterable[str]) -> OutagePre
         reports=reports,
         calm=tuple(item.name for item in balance.services if item.name not in touched),
         unknown=tuple(unknown),
+        already=already,
     )
 
 
-def _reports(balance: Balance, outage: Outage, overrides: Overrides) -> tuple[ServiceReport, ...]:
+def _reports(
+    balance: Balance, outage: Outage, already: tuple[OutageItem, ...], overrides: Overrides
+) -> tuple[ServiceReport, ...]:
     """Return the reports of the services in which something is broken: the others would all say the same."""
-    broken = outage.broken
+    whole = Outage(items=(*outage.items, *already)).broken
+    touching = outage.broken if outage.items else whole
     return tuple(
-        report_service(service, down, _of(overrides, service.name))
+        report_service(service, broken_in(service, whole), _of(overrides, service.name))
         for service in balance.services
-        if (down := broken_in(service, broken))
+        if broken_in(service, touching)
     )
 
 

@@ -10,6 +10,7 @@ from switchover.directory.access.role import Role
 from switchover.directory.access.token import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from psycopg import AsyncConnection
@@ -52,15 +53,28 @@ async def find_token(connection: AsyncConnection[Any], digest: str) -> Token | N
     return _token(row) if row else None
 
 
+async def get_token(connection: AsyncConnection[Any], token_id: str) -> Token | None:
+    """Return the token with that id, None when there is none."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"-- one token; no lock\nselect {_COLUMNS} from api_token where id::text = %s",
+            (token_id,),
+        )
+        row = await cursor.fetchone()
+    return _token(row) if row else None
+
+
 async def list_tokens(
     connection: AsyncConnection[Any],
     *,
-    before: tuple[datetime, str] | None,
-    role: str | None,
-    containing: str | None,
-    limit: int | None,
+    before: tuple[datetime, str] | None = None,
+    role: str | None = None,
+    containing: str | None = None,
+    maker: str | None = None,
+    valid_at: datetime | None = None,
+    limit: int | None = None,
 ) -> list[Token]:
-    """Return tokens, newest first: those made before a moment and id, of a role, with a part in their name."""
+    """Return tokens, newest first: those made before a moment and id, and with all that is given."""
     at, token_id = before or (None, None)
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
@@ -73,6 +87,14 @@ async def list_tokens(
                 or (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
             )
               and (%(role)s::text is null or role = %(role)s)
+              and (%(maker)s::text is null or created_by = %(maker)s)
+              and (
+                  %(valid_at)s::timestamptz is null
+                  or (
+                      revoked_at is null
+                      and (expires_at is null or expires_at > %(valid_at)s)
+                  )
+              )
               and (
                   %(containing)s::text is null
                   or strpos(lower(name), lower(%(containing)s)) > 0
@@ -85,6 +107,8 @@ async def list_tokens(
                 "id": token_id,
                 "role": role,
                 "containing": containing,
+                "maker": maker,
+                "valid_at": valid_at,
                 "limit": limit,
             },
         )
@@ -115,3 +139,24 @@ async def revoke_token(
         )
         row = await cursor.fetchone()
     return _token(row) if row else None
+
+
+async def revoke_tokens_of(
+    connection: AsyncConnection[Any], maker: str, roles: Iterable[str], now: datetime
+) -> list[Token]:
+    """End the tokens of these roles that somebody made and that still work; return them by name."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- end the tokens that somebody made; row locks
+            update api_token set revoked_at = %(now)s
+            where created_by = %(maker)s
+              and role = any(%(roles)s)
+              and revoked_at is null
+              and (expires_at is null or expires_at > %(now)s)
+            returning {_COLUMNS}
+            """,  # noqa: S608 - constant names
+            {"now": now, "maker": maker, "roles": list(roles)},
+        )
+        found = [_token(row) for row in await cursor.fetchall()]
+    return sorted(found, key=lambda token: (token.name, token.id))

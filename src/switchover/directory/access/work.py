@@ -17,14 +17,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchover.directory.access.memory import TokenMemory
-    from switchover.store.pool import Database
+    from switchover.store.pool import Connection, Database
 
 _TOUCH_AFTER = timedelta(minutes=5)
 """How stale ``last_used_at`` may be: writing it at each request would cost a write per read."""
 
 
 async def create_token(
-    database: Database, name: str, role: Role, *, actor: Actor, valid_days: float | None
+    database: Database,
+    name: str,
+    role: Role,
+    *,
+    actor: Actor,
+    valid_days: float | None,
+    reason: str = "",
 ) -> NewToken:
     """Return a new token with its secret, which is kept nowhere else.
 
@@ -39,7 +45,8 @@ async def create_token(
         raise Corrupt("a new token does not have the form of a token")
     async with database.transaction() as connection:
         await queries.insert_token(connection, fresh.token, digest)
-        await record(connection, Entry.by(actor, "token.create", name, after=_told(fresh.token)))
+        told = _told(fresh.token)
+        await record(connection, Entry.by(actor, "token.create", name, after=told, reason=reason))
     return fresh
 
 
@@ -80,21 +87,38 @@ async def list_tokens(
     before: tuple[datetime, str] | None = None,
     role: Role | None = None,
     containing: str | None = None,
+    maker: str | None = None,
+    is_valid: bool = False,
     limit: int | None = None,
 ) -> list[Token]:
-    """Return tokens, newest first; ``before`` is when the last one of a page was made, and its id."""
+    """Return tokens, newest first; ``before`` is when the last one of a page was made, and its id.
+
+    ``maker`` is the name of who made them, to the letter; ``is_valid`` leaves out those that have ended.
+    """
     async with database.transaction() as connection:
         return await queries.list_tokens(
             connection,
             before=before,
             role=role.value if role else None,
             containing=containing,
+            maker=maker,
+            valid_at=clock.now() if is_valid else None,
             limit=limit,
         )
 
 
+async def get_token(database: Database, token_id: str) -> Token:
+    """Return the token with that id; raises NotFound."""
+    async with database.transaction() as connection:
+        # No id has a zero byte, and no text of the database holds one.
+        found = await queries.get_token(connection, token_id.replace("\0", " "))
+    if found is None:
+        raise NotFound(f"there is no token {token_id!r}; see: switchover token list")
+    return found
+
+
 async def revoke_token(
-    database: Database, memory: TokenMemory, token_id: str, *, actor: Actor
+    database: Database, memory: TokenMemory, token_id: str, *, actor: Actor, reason: str = ""
 ) -> None:
     """End a token now; raises NotFound when there is no such token that still works."""
     if "\0" in token_id:  # which no text of the database holds
@@ -104,13 +128,31 @@ async def revoke_token(
             ended = await queries.revoke_token(connection, token_id, clock.now())
             if ended is None:
                 raise NotFound(f"there is no valid token {token_id!r}; see: switchover token list")
-            await record(
-                connection, Entry.by(actor, "token.revoke", ended.name, before=_told(ended))
-            )
+            await _record_end(connection, ended, actor, reason)
     finally:
         # Not before the commit: until then requests find the token valid and remember it. Nor only
         # when it succeeded: one whose answer was lost may have been stored.
         memory.forget_all()
+
+
+async def revoke_tokens_of(
+    connection: Connection, maker: str, *, above: Role | None, actor: Actor, reason: str = ""
+) -> tuple[Token, ...]:
+    """End the valid tokens that somebody made, within the transaction that takes their rights away.
+
+    ``above`` spares those up to a role. The memory of tokens must be emptied behind the commit:
+    see ``AccessParts.ending``.
+    """
+    roles = [role.value for role in Role if above is None or not above.includes(role)]
+    ended = await queries.revoke_tokens_of(connection, maker, roles, clock.now())
+    for token in ended:
+        await _record_end(connection, token, actor, reason)
+    return tuple(ended)
+
+
+async def _record_end(connection: Connection, token: Token, actor: Actor, reason: str) -> None:
+    entry = Entry.by(actor, "token.revoke", token.name, before=_told(token), reason=reason)
+    await record(connection, entry)
 
 
 def _told(token: Token) -> dict[str, str | None]:
@@ -119,5 +161,6 @@ def _told(token: Token) -> dict[str, str | None]:
     return {
         "id": token.id,
         "role": token.role.value,
+        "made_by": token.created_by,
         "expires_at": None if expires_at is None else expires_at.isoformat(),
     }

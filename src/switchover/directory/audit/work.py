@@ -192,13 +192,8 @@ def _remarks(verdict: Verdict) -> list[str]:
             f"the head outside the database stands at {head.number}: a process ended before it could note "
             "what came after, or others write to this database too"
         )
-    if rights.may_change or rights.is_owner:
-        found.append(
-            f"the application works as {rights.role}, which owns the table: a trigger and missing rights "
-            "keep it from changing entries, and the owner could remove both. An administrator of the "
-            f"database can end that: create role {rights.role}_app; grant {rights.role}_app to {rights.role}; "
-            "then start switchover again"
-        )
+    if _exposure(rights):
+        found.append(_exposure(rights))
     else:
         found.append(
             f"the application works as {rights.role}, which may read and add entries and nothing else"
@@ -208,6 +203,23 @@ def _remarks(verdict: Verdict) -> list[str]:
         "that verifies: keep the last hash, exports or the process's log where they can not write"
     )
     return found
+
+
+async def find_exposure(database: Database) -> str:
+    """Return why only a trigger keeps the application from changing entries, "" when its role does too."""
+    async with database.transaction() as connection:
+        return _exposure(await queries.find_rights(connection))
+
+
+def _exposure(rights: Rights) -> str:
+    if not (rights.may_change or rights.is_owner):
+        return ""
+    return (
+        f"the application works as {rights.role}, which owns the table: a trigger and missing rights "
+        "keep it from changing entries, and the owner could remove both. An administrator of the "
+        f"database can end that: create role {rights.role}_app; grant {rights.role}_app to {rights.role}; "
+        "then start switchover again"
+    )
 
 
 async def accept(

@@ -14,7 +14,18 @@ from switchover.directory.access.role import Role
 from switchover.directory.access.token import Token
 from switchover.edges.api.access import Admin, Suite
 from switchover.edges.api.cursor import NO_CURSOR, read_cursor, write_cursor
-from switchover.edges.api.listing import CSV_TOO, Answer, Before, Form, Format, Listing, Part, Row
+from switchover.edges.api.listing import (
+    CSV_TOO,
+    Answer,
+    Before,
+    Form,
+    Format,
+    Listing,
+    Part,
+    Row,
+    Word,
+)
+from switchover.edges.api.shapes import Reason
 from switchover.errors import InvalidInput
 
 router = APIRouter(tags=["tokens"])
@@ -22,6 +33,11 @@ router = APIRouter(tags=["tokens"])
 COLUMNS = (
     "id", "name", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at",
 )  # fmt: skip
+
+Maker = Annotated[
+    Word | None, Query(description="Only those that this account or token made, to the letter.")
+]
+Valid = Annotated[bool, Query(description="Only those that still work.")]
 
 
 class TokenBody(BaseModel):
@@ -31,6 +47,7 @@ class TokenBody(BaseModel):
     name: Annotated[str, Field(max_length=63)]
     role: Role
     valid_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
+    reason: Reason = ""
 
 
 def token_body(token: Token) -> dict[str, Any]:
@@ -55,8 +72,9 @@ def token_body(token: Token) -> dict[str, Any]:
 async def create_token(suite: Suite, actor: Admin, body: TokenBody) -> dict[str, Any]:
     """Make a token; its secret is in this answer and nowhere else."""
     fresh = await work.create_token(
-        suite.database, body.name, body.role, actor=actor, valid_days=body.valid_days
-    )
+        suite.database, body.name, body.role,
+        actor=actor, valid_days=body.valid_days, reason=body.reason,
+    )  # fmt: skip
     return {**token_body(fresh.token), "secret": fresh.secret}
 
 
@@ -64,8 +82,11 @@ async def create_token(suite: Suite, actor: Admin, body: TokenBody) -> dict[str,
 async def list_tokens(
     suite: Suite,
     actor: Admin,  # noqa: ARG001 - names the role
+    *,
     q: Part = None,
     role: Role | None = None,
+    maker: Maker = None,
+    valid: Valid = False,
     before: Before = None,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
     form: Form = Format.JSON,
@@ -78,6 +99,8 @@ async def list_tokens(
             before=_place(start) if start else None,
             role=role,
             containing=q,
+            maker=maker,
+            is_valid=valid,
             limit=rows,
         )
         return [token_body(token) for token in found]
@@ -102,7 +125,9 @@ def _place(cursor: str) -> tuple[datetime, str]:
 
 
 @router.delete("/tokens/{token_id}")
-async def revoke_token(suite: Suite, actor: Admin, token_id: str) -> dict[str, str]:
+async def revoke_token(
+    suite: Suite, actor: Admin, token_id: str, reason: Annotated[Reason, Query()] = ""
+) -> dict[str, str]:
     """End a token now."""
-    await work.revoke_token(suite.database, suite.tokens, token_id, actor=actor)
+    await work.revoke_token(suite.database, suite.tokens, token_id, actor=actor, reason=reason)
     return {"revoked": token_id}

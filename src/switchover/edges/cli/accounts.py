@@ -11,7 +11,7 @@ import typer
 
 from switchover.edges.cli.client import Client, segment
 from switchover.edges.cli.listing import rows_for_table
-from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName, Yes
+from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName, Reason, Yes
 from switchover.edges.cli.output import (
     Format,
     ListFormat,
@@ -23,6 +23,7 @@ from switchover.edges.cli.output import (
 )
 from switchover.edges.cli.tokens import RoleName
 from switchover.errors import InvalidInput, Refused
+from switchover.model.wording import plain
 
 _account = typer.Typer(help="Accounts of people who sign in to the console.")
 
@@ -34,6 +35,10 @@ PasswordFile = Annotated[
         help="File with the password in its only line; - reads it from standard input.",
         show_default="a question",
     ),
+]
+KeepTokens = Annotated[
+    bool,
+    typer.Option("--keep-tokens", help="Leave the valid tokens that the account made as they are."),
 ]
 
 
@@ -47,13 +52,19 @@ def create(
     name: Name,
     role: Annotated[RoleName, typer.Option(help="What it may do.")] = RoleName.VIEWER,
     password_file: PasswordFile = None,
+    reason: Reason = "",
     output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
     """Make a local account. Example: switchover account create ada --role admin"""
     with exits():
         client = Client.find(data)
-        body = {"name": name, "role": role.value, "password": _password(password_file)}
+        body = {
+            "name": name,
+            "role": role.value,
+            "password": _password(password_file),
+            "reason": reason,
+        }
         _show(client.post("/accounts", body), output, "made")
 
 
@@ -102,12 +113,18 @@ def show(name: Name, output: Output = Format.TABLE, data: Data = None) -> None:
 def role(
     name: Name,
     new: Annotated[RoleName, typer.Argument(help="What it may do from now on.", metavar="ROLE")],
+    reason: Reason = "",
+    keep_tokens: KeepTokens = False,
     output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
-    """Give a local account another role; its sessions end. Example: switchover account role ada operator"""
+    """Give a local account another role; its sessions end, and the tokens it made above a smaller role.
+
+    Example: switchover account role ada operator -m "moved to the night desk"
+    """
     with exits():
-        body = Client.find(data).put(_path(name, "role"), {"role": new.value})
+        asked = {"role": new.value, "reason": reason, "keep_tokens": keep_tokens}
+        body = Client.find(data).put(_path(name, "role"), asked)
         _show(body, output, f"has the role {new.value}")
 
 
@@ -115,6 +132,7 @@ def role(
 def password(
     name: Name,
     password_file: PasswordFile = None,
+    reason: Reason = "",
     output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
@@ -124,40 +142,58 @@ def password(
     """
     with exits():
         client = Client.find(data)
-        body = client.put(_path(name, "password"), {"password": _password(password_file)})
+        asked = {"password": _password(password_file), "reason": reason}
+        body = client.put(_path(name, "password"), asked)
         _show(body, output, "has another password")
 
 
 @_account.command()
-def disable(name: Name, output: Output = Format.TABLE, data: Data = None) -> None:
-    """Keep an account from signing in; its sessions end. Example: switchover account disable ada"""
+def disable(
+    name: Name,
+    reason: Reason = "",
+    keep_tokens: KeepTokens = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Keep an account from signing in; its sessions and the tokens it made end.
+
+    Example: switchover account disable ada -m "on leave until May"
+    """
     with exits():
-        _show(Client.find(data).post(_path(name, "disable"), {}), output, "is disabled")
+        asked = {"reason": reason, "keep_tokens": keep_tokens}
+        _show(Client.find(data).post(_path(name, "disable"), asked), output, "is disabled")
 
 
 @_account.command()
-def enable(name: Name, output: Output = Format.TABLE, data: Data = None) -> None:
+def enable(
+    name: Name, reason: Reason = "", output: Output = Format.TABLE, data: Data = None
+) -> None:
     """Let an account sign in again. Example: switchover account enable ada"""
     with exits():
-        _show(Client.find(data).post(_path(name, "enable"), {}), output, "may sign in")
+        body = Client.find(data).post(_path(name, "enable"), {"reason": reason})
+        _show(body, output, "may sign in")
 
 
 @_account.command("totp-reset")
-def totp_reset(name: Name, output: Output = Format.TABLE, data: Data = None) -> None:
+def totp_reset(
+    name: Name, reason: Reason = "", output: Output = Format.TABLE, data: Data = None
+) -> None:
     """Take the second factor from somebody who lost it; their sessions end.
 
     Example: switchover account totp-reset ada
     """
     with exits():
-        body = Client.find(data).delete(_path(name, "second-factor"))
+        body = Client.find(data).delete(_path(name, "second-factor"), reason=reason)
         _show(body, output, "has no second factor")
 
 
 @_account.command("sign-out")
-def sign_out(name: Name, output: Output = Format.TABLE, data: Data = None) -> None:
+def sign_out(
+    name: Name, reason: Reason = "", output: Output = Format.TABLE, data: Data = None
+) -> None:
     """End all sessions of an account. Example: switchover account sign-out ada"""
     with exits():
-        body = Client.find(data).delete(_path(name, "sessions"))
+        body = Client.find(data).delete(_path(name, "sessions"), reason=reason)
         if output is Format.JSON:
             print_json(body)
         else:
@@ -165,17 +201,28 @@ def sign_out(name: Name, output: Output = Format.TABLE, data: Data = None) -> No
 
 
 @_account.command()
-def remove(name: Name, yes: Yes = False, output: Output = Format.TABLE, data: Data = None) -> None:
-    """Remove an account; its name stays in the history. Example: switchover account remove ada"""
+def remove(
+    name: Name,
+    reason: Reason = "",
+    keep_tokens: KeepTokens = False,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Remove an account and end the tokens it made; its name stays in the history.
+
+    Example: switchover account remove ada -m "left the company"
+    """
     with exits():
         client = Client.find(data)
         if not yes:
-            _ask(name)
-        body = client.delete(_path(name))
+            _ask(client, name, keep_tokens=keep_tokens)
+        body = client.delete(_path(name), reason=reason, keep_tokens=str(keep_tokens).lower())
         if output is Format.JSON:
             print_json(body)
-        else:
-            console.print(f"account {escape(body['removed'])} is removed", highlight=False)
+            return
+        console.print(f"account {escape(body['removed'])} is removed", highlight=False)
+        _tell_ended(body)
 
 
 def _path(name: str, *more: str) -> str:
@@ -211,18 +258,28 @@ def _only_line(text: str, where: str) -> str:
     return lines[0]
 
 
-def _ask(name: str) -> None:
+def _ask(client: Client, name: str, *, keep_tokens: bool) -> None:
     if not sys.stdin.isatty():
         raise InvalidInput("nobody is there to ask; give --yes")
-    if not typer.confirm(f"Remove the account {name}?"):
+    made = client.rows("/tokens", "tokens", {"maker": name, "valid": "true"}, cursor="before")
+    names = ", ".join(plain(token["name"]) for token in made)
+    fate = "stay valid" if keep_tokens else "end too"
+    about = f" The tokens it made {fate}: {names}." if names else ""
+    if not typer.confirm(f"Remove the account {name}?{about}"):
         raise Refused("nothing was removed")
 
 
 def _show(body: dict[str, Any], output: Format, what: str) -> None:
     if output is Format.JSON:
         print_json(body)
-    else:
-        console.print(f"account {escape(body['name'])}: {what}", highlight=False)
+        return
+    console.print(f"account {escape(body['name'])}: {what}", highlight=False)
+    _tell_ended(body)
+
+
+def _tell_ended(body: dict[str, Any]) -> None:
+    for token in body.get("ended_tokens", ()):
+        console.print(f"token {escape(token['name'])} ({token['role']}) ended", highlight=False)
 
 
 def _words(value: object) -> str:

@@ -11,13 +11,22 @@ if TYPE_CHECKING:
 
 
 def rows_for_table(
-    client: Client, what: str, name: str | None, output: ListFormat, *, cursor: str = "after"
+    client: Client,
+    what: str,
+    name: str | None,
+    output: ListFormat,
+    *,
+    cursor: str = "after",
+    **more: object,
 ) -> list[dict[str, Any]] | None:
-    """Return the rows of ``/what`` whose names have ``name`` in them; None once they are printed otherwise."""
+    """Return the rows of ``/what`` whose names have ``name`` in them; None once they are printed otherwise.
+
+    ``more`` are further filters of that list.
+    """
     if output is ListFormat.CSV:
-        print_stream(client.stream(f"/{what}", format="csv", q=name))
+        print_stream(client.stream(f"/{what}", format="csv", q=name, **more))
         return None
-    listed = client.rows(f"/{what}", what, {"q": name}, cursor=cursor)
+    listed = client.rows(f"/{what}", what, {"q": name, **more}, cursor=cursor)
     if output is ListFormat.TABLE:
         return listed
     print_json({what: listed})

@@ -9,7 +9,7 @@ import typer
 
 from switchover.edges.cli.client import Client, segment
 from switchover.edges.cli.listing import rows_for_table
-from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName
+from switchover.edges.cli.options import Data, ListOutput, Output, PartOfName, Reason
 from switchover.edges.cli.output import (
     Format,
     ListFormat,
@@ -41,13 +41,15 @@ def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
     role: Annotated[RoleName, typer.Option(help="What it may do.")] = RoleName.VIEWER,
     days: Annotated[float, typer.Option(help="Valid for so many days.", min=0.01, max=3650)] = 90,
+    reason: Reason = "",
     output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
     """Make a token and show it, this once. Example: switchover token create prometheus --days 365"""
     with exits():
         body = Client.find(data).post(
-            "/tokens", {"name": name, "role": role.value, "valid_days": days}
+            "/tokens",
+            {"name": name, "role": role.value, "valid_days": days, "reason": reason},
         )
         if output is Format.JSON:
             print_json(body)
@@ -61,21 +63,28 @@ def create(
 
 @_token.command("list")
 def list_tokens(
-    name: PartOfName = None, output: ListOutput = ListFormat.TABLE, data: Data = None
+    name: PartOfName = None,
+    maker: Annotated[
+        str | None, typer.Option(help="Only those that this account or token made.")
+    ] = None,
+    output: ListOutput = ListFormat.TABLE,
+    data: Data = None,
 ) -> None:
-    """List tokens without their secrets. Example: switchover token list -o csv"""
+    """List tokens without their secrets. Example: switchover token list --maker ada"""
     with exits():
-        listed = rows_for_table(Client.find(data), "tokens", name, output, cursor="before")
+        client = Client.find(data)
+        listed = rows_for_table(client, "tokens", name, output, cursor="before", maker=maker)
         if listed is None:
             return
         print_table(
-            ("id", "name", "role", "made", "until", "last used", "state"),
+            ("id", "name", "role", "made", "by", "until", "last used", "state"),
             (
                 (
                     row["id"],
                     escape(row["name"]),
                     row["role"],
                     row["created_at"][:10],
+                    escape(row["created_by"]),
                     (row["expires_at"] or "no end")[:10],
                     (row["last_used_at"] or "never")[:16].replace("T", " "),
                     "revoked" if row["revoked_at"] else "valid",
@@ -89,12 +98,13 @@ def list_tokens(
 @_token.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(help="Id, from: switchover token list")],
+    reason: Reason = "",
     output: Output = Format.TABLE,
     data: Data = None,
 ) -> None:
-    """End a token now."""
+    """End a token now. Example: switchover token revoke 0198c2a4-... --reason unused"""
     with exits():
-        body = Client.find(data).delete(f"/tokens/{segment(token_id)}")
+        body = Client.find(data).delete(f"/tokens/{segment(token_id)}", reason=reason)
         if output is Format.JSON:
             print_json(body)
         else:

@@ -63,11 +63,14 @@ class Person:
     session: Session
     csrf: str
     address: str
+    agent: str = ""
 
     @property
     def actor(self) -> Actor:
         """Who does what this person does, and from where."""
-        return replace(self.account.actor, door=Door.CONSOLE, address=self.address)
+        return replace(
+            self.account.actor, door=Door.CONSOLE, address=self.address, client=self.agent
+        )
 
     @property
     def zone(self) -> str:
@@ -99,11 +102,13 @@ class SignedIn:
         if found is None:
             raise _to_sign_in(request)
         session, account = found
+        visitor = visitor_of(request)
         person = Person(
             account=account,
             session=session,
             csrf=form_token(secret),
-            address=visitor_of(request).address,
+            address=visitor.address,
+            agent=visitor.short_agent,
         )
         request.state.person = person
         try:

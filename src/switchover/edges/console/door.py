@@ -11,6 +11,7 @@ import ipaddress
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from switchover.edges.own_names import names_of
 from switchover.edges.readers import is_for_programs
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 _UNCACHED = (b"cache-control", b"no-store")
 _TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 MISDIRECTED = (
-    "switchover does not answer to the name {host!r}. Use its address or the name that "
-    "SWITCHOVER_PUBLIC_URL gives; if this name is right, set SWITCHOVER_PUBLIC_URL to it and restart.\n"
+    "switchover does not answer to the name {host!r}. Use its address, the name of its machine or the name "
+    "that SWITCHOVER_PUBLIC_URL gives: the log of switchover serve says which address to open. If this name "
+    "is right, set SWITCHOVER_PUBLIC_URL to it and restart.\n"
 )
 
 
@@ -101,9 +103,8 @@ class HostCheck:
 
 
 def own_names(settings: Settings) -> frozenset[str]:
-    """Return the names under which pages are served: of the public URL, and of the listening address."""
-    name = urllib.parse.urlsplit(settings.public_url or "").hostname or ""
-    return frozenset({"localhost", settings.api.host.lower(), name} - {""})
+    """Return the names under which pages are served: the same that a generated certificate has."""
+    return frozenset(names_of(settings))
 
 
 def is_our_host(host: str, names: Iterable[str]) -> bool:

@@ -4,8 +4,8 @@ While somebody watches, one task waits for the board's next snapshot, works out 
 shows, and gives the same bytes to everybody. It ends with the last watcher. A page says from which
 snapshot it was made; a connection that comes late or comes back is told what changed since.
 
-A stream ends after a minute and is opened again by the page, so that a session that has ended sees no more
-than that.
+A stream ends with its session: whatever ends sessions has those of open streams looked at anew. And it ends
+after a minute, to be opened again by the page, for a session that ran into a limit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from markupsafe import Markup
+from starlette.types import Receive, Scope, Send
 
 from switchover import clock
 from switchover.app import Switchover
 from switchover.balance.client import Client
 from switchover.balance.recent import Recent
 from switchover.balance.snapshot import Snapshot
-from switchover.edges.console.access import Watcher
+from switchover.directory.access.session.work import find_open
+from switchover.edges.console.access import Person, Watcher
+from switchover.edges.console.audience import Audience, Seat
 from switchover.edges.console.cells import View, parts_of
 from switchover.edges.console.fragments import Fragments, Part
 from switchover.edges.console.page import environment
@@ -41,7 +44,6 @@ BEAT_SECONDS = 5.0
 """The longest silence: a page that hears nothing for twice as long tells that it is cut off."""
 MOST_CONNECTIONS = 20_000
 """With more of them pages do not say by themselves who is still connected to a server that drains."""
-MOST_WATCHERS = 1000
 MOST_WAITING = 8
 """Messages that wait for a slow reader; then it is told anew what changed since it took the last."""
 HEADERS = {
@@ -64,6 +66,7 @@ class Watching:
 
     topics: tuple[Topic, ...]
     told: int
+    seat: Seat
     waiting: asyncio.Queue[tuple[int, bytes]] = field(
         default_factory=lambda: asyncio.Queue(MOST_WAITING)
     )
@@ -110,6 +113,9 @@ class Hub:
     boot: str = field(default_factory=lambda: clock.new_id()[:8])
     """Names this process: another one numbers its snapshots anew."""
     watchers: set[Watching] = field(default_factory=set)
+    audience: Audience = field(default_factory=Audience)
+    _looking: asyncio.Task[None] | None = None
+    _must_look: bool = False
     _feeding: asyncio.Task[None] | None = None
     _told: dict[Topic, int] = field(default_factory=dict)
     _is_closed: bool = False
@@ -159,13 +165,43 @@ class Hub:
         is_ours = boot == self.boot and number.isascii() and number.isdigit() and len(number) < 16
         return int(number) if is_ours else 0
 
-    async def stream(self, topics: tuple[Topic, ...], since: int) -> AsyncIterator[bytes]:
+    def enter(self, person: Person) -> Seat:
+        """Let somebody open a stream; raises Unavailable when they, or all, have too many."""
+        known = self.suite.access.sessions
+        if self._look_again not in known.listeners:
+            known.listeners.append(self._look_again)
+        return self.audience.enter(session=person.session.id, account=person.account.id)
+
+    def _look_again(self) -> None:
+        """Sessions have ended: see whose streams these are."""
+        self._must_look = True
+        if self.audience.seats and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._must_look:
+            self._must_look = False
+            asked = self.audience.sessions
+            try:
+                still_open = await find_open(self.suite.access, asked)
+            except Unavailable:
+                return  # what ended them could not be stored either, or the minute's end tells
+            self.audience.end_all_but(still_open, among=asked)
+            for watcher in self.watchers:
+                if watcher.seat.is_over:
+                    watcher.give(watcher.told, b"")
+
+    async def stream(
+        self, topics: tuple[Topic, ...], since: int, seat: Seat
+    ) -> AsyncIterator[bytes]:
         """Yield messages for as long as a stream may last."""
-        watcher = Watching(topics, since)
+        watcher = Watching(topics, since, seat)
         ends_at = clock.monotonic() + STREAM_SECONDS
         try:
-            yield b"retry: 1000\n\n" + await self._welcome(watcher)
-            while not self._is_closed and clock.monotonic() < ends_at:
+            welcome = await self._welcome(watcher)
+            if not seat.is_over:
+                yield b"retry: 1000\n\n" + welcome
+            while not self._is_closed and not seat.is_over and clock.monotonic() < ends_at:
                 yield await self._next(watcher)
             yield _AGAIN
         finally:
@@ -265,10 +301,11 @@ class Hub:
         self._is_closed = True
         for watcher in tuple(self.watchers):
             watcher.give(watcher.told, b"")
-        if self._feeding is not None:
-            self._feeding.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._feeding
+        for task in (self._feeding, self._looking):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
 
 
 def _count_lines(snapshot: Snapshot) -> None:
@@ -285,17 +322,33 @@ def find_hub(request: Request) -> Hub:
 LiveHub = Annotated[Hub, Depends(find_hub)]
 
 
+class Stream(StreamingResponse):
+    """A stream that gives its seat back, however it ends, and even if it never began."""
+
+    def __init__(self, hub: Hub, seat: Seat, messages: AsyncIterator[bytes]) -> None:
+        """Remember whose seat it is."""
+        super().__init__(messages, media_type="text/event-stream", headers=HEADERS)
+        self._hub = hub
+        self._seat = seat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the messages."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.audience.leave(self._seat)
+
+
 @router.get("/live")
 async def watch(
     hub: LiveHub,
-    person: Watcher,  # noqa: ARG001 - names the role
+    person: Watcher,
     topics: Annotated[str, Query(max_length=20_000)],
     since: Annotated[str, Query(max_length=100)] = "",
     last_event_id: Annotated[str, Header(max_length=100)] = "",
 ) -> StreamingResponse:
     """Stream what changes in ``topics`` after the snapshot ``since``, for a minute."""
-    if len(hub.watchers) >= MOST_WATCHERS:
-        raise Unavailable(f"{MOST_WATCHERS} pages are open and live already; close some")
     number = hub.number_in(last_event_id or since)
-    stream = hub.stream(parse_topics(topics), number)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+    wanted = parse_topics(topics)
+    seat = hub.enter(person)
+    return Stream(hub, seat, hub.stream(wanted, number, seat))

@@ -51,6 +51,7 @@ def console(role: Role | None = Role.ADMIN, **parts: Any) -> FastAPI:
         "balance": SimpleNamespace(is_prepared=True),
         "database": SimpleNamespace(is_answering=True),
         "access": None,
+        "audit_exposure": "",
     }
     app = create_app(cast("Switchover", SimpleNamespace(**{**bare, **parts})))
     if role is not None:

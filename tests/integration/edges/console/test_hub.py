@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.builders import http_service, mail_service
+from tests.integration.edges.console.asgi import signed_in
 from tests.integration.edges.console.looking import Desk, wish_of
 
 from switchover.balance.event import Event, Severity
 from switchover.balance.work import board
+from switchover.directory.access.role import Role
+from switchover.directory.access.session.memory import SessionMemory
 from switchover.edges.console import live
 from switchover.edges.console.fragments import Fragments, Part
 from switchover.edges.console.live import Hub
@@ -42,8 +46,9 @@ async def hub(desk: Desk) -> AsyncIterator[Hub]:
 class Listener:
     """A page that is open: reads its stream into the parts it shows."""
 
-    def __init__(self, hub: Hub, topics: str = PAGE, since: str = "") -> None:
-        self.stream = hub.stream(parse_topics(topics), hub.number_in(since))
+    def __init__(self, hub: Hub, topics: str = PAGE, since: str = "", session: str = "a") -> None:
+        self.seat = hub.audience.enter(session=session, account="1")
+        self.stream = hub.stream(parse_topics(topics), hub.number_in(since), self.seat)
         self.shown: dict[str, str] = {}
         self.heard: list[bytes] = []
         self.place = ""
@@ -263,3 +268,34 @@ async def test_open_pages_are_told_when_the_engine_stops_answering_and_when_it_i
     while one.shown["trouble"]:
         await one.hear()
     await one.close()
+
+
+async def test_the_streams_of_a_session_that_ended_end_at_once_and_no_others(
+    desk: Desk, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still_open = {"a", "b"}
+
+    async def find_open(_: Any, ids: set[str]) -> set[str]:
+        return ids & still_open
+
+    monkeypatch.setattr(live, "find_open", find_open)
+    memory = SessionMemory()
+    hub.suite.access = SimpleNamespace(sessions=memory)
+    person = signed_in(Role.VIEWER)
+    hub.audience.leave(hub.enter(person))
+    hub.audience.leave(hub.enter(person))
+    assert len(memory.listeners) == 1
+    first, second = Listener(hub, session="a"), Listener(hub, session="b")
+    await first.hear()
+    await second.hear()
+    memory.forget_all()
+    await asyncio.sleep(0.05)
+    assert not any(seat.is_over for seat in hub.audience.seats)
+    still_open.discard("a")
+    memory.forget_all()
+    async with asyncio.timeout(2):
+        while not first.ended:
+            await first.hear()
+    assert b"event: again" in first.heard[-1]
+    assert not second.seat.is_over
+    await second.close()

@@ -16,6 +16,7 @@ from switchover.directory.access.sign_in.throttle import (
     network_of,
     pair_key,
     pair_keys,
+    provider_keys,
 )
 
 HOME = "192.0.2.10"
@@ -203,3 +204,15 @@ def test_no_wait_is_ever_longer_than_five_minutes(moments: list[float]) -> None:
     throttle = Throttle()
     for now in sorted(moments):
         assert guess(throttle, "ada", HOME, now, is_known=False) <= 300
+
+
+def test_looking_at_a_pause_counts_nothing() -> None:
+    throttle = Throttle()
+    keys = provider_keys("192.0.2.1")
+    for _ in range(30):
+        assert throttle.pause_of(keys, 0.0) == 0.0
+    free = sum(throttle.enter(keys, 0.0) == 0.0 for _ in range(40))
+    assert free == Kind.PROVIDER.value.free
+    assert throttle.pause_of(keys, 0.5) == 0.5
+    throttle.succeeded(keys)
+    assert throttle.pause_of(keys, 0.5) == 0.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from switchover.errors import Refused
 from switchover.settings.parse import is_loopback_name
@@ -106,3 +108,19 @@ def _is_basic(document: Mapping[str, Any]) -> bool:
     # client_secret_basic is what a provider takes that says nothing (Discovery section 3).
     offered = document.get("token_endpoint_auth_methods_supported")
     return not isinstance(offered, list) or "client_secret_basic" in offered
+
+
+def basic_credentials(client_id: str, secret: str) -> str:
+    """Return what the token endpoint takes for a name and a password (client_secret_basic)."""
+    # Both parts form-encoded first (RFC 6749 section 2.3.1).
+    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+
+def parse_answer(content: bytes) -> dict[str, Any]:
+    """Return the JSON object of an answer, an empty one for what is none."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import aiohttp
 
@@ -21,12 +19,19 @@ from switchover.directory.access.account.work.changes import recorded, told
 from switchover.directory.access.oidc.attempt import ANEW, Attempt
 from switchover.directory.access.oidc.groups import groups_of, role_for, wanted_name
 from switchover.directory.access.oidc.id_token import Expected, read_id_token, read_keys
-from switchover.directory.access.oidc.provider import Provider, read_provider
+from switchover.directory.access.oidc.patience import Patience
+from switchover.directory.access.oidc.provider import (
+    Provider,
+    basic_credentials,
+    parse_answer,
+    read_provider,
+)
 from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.session.session import Method
 from switchover.directory.access.session.work import open_session
-from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
+from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn, too_often
+from switchover.directory.access.sign_in.throttle import provider_keys
 from switchover.directory.access.sign_in.work import note_denied
 from switchover.directory.audit.entry import Entry
 from switchover.directory.audit.work import record
@@ -75,6 +80,7 @@ class IdentityProvider:
         self._keys: KeySet | None = None
         self._keys_at = 0.0
         self._fetching = asyncio.Lock()
+        self._patience = Patience()
 
     async def begin(self, back: str) -> tuple[str, str]:
         """Return where to send a browser, and what its cookie must hold meanwhile.
@@ -83,7 +89,8 @@ class IdentityProvider:
             Unavailable: the provider does not answer.
             Refused: what it answers can not be trusted.
         """
-        provider = await self._get_provider()
+        with self._patience.seat():
+            provider = await self._get_provider()
         attempt = Attempt.begin(back, clock.now())
         address = attempt.address(
             provider,
@@ -102,6 +109,11 @@ class IdentityProvider:
             Refused: the answer is not for this browser, or can not be believed.
         """
         attempt = self._open(cookie)
+        with self._patience.seat():
+            identity = await self._identify(attempt, answer)
+        return identity, attempt.back
+
+    async def _identify(self, attempt: Attempt, answer: Mapping[str, str]) -> Identity:
         provider = await self._get_provider()
         code = attempt.code_of(answer, provider, clock.now())
         tokens = await self._exchange(provider, attempt, code)
@@ -115,13 +127,12 @@ class IdentityProvider:
             if more.get("sub") == claims["sub"]:
                 claims = {**more, **claims}
                 groups = groups_of(more, claim)
-        identity = Identity(
+        return Identity(
             issuer=provider.issuer,
             subject=claims["sub"],
             name=wanted_name(claims),
             groups=groups,
         )
-        return identity, attempt.back
 
     @property
     def _redirect_uri(self) -> str:
@@ -167,7 +178,7 @@ class IdentityProvider:
         if secret is None:
             form["client_id"] = self.settings.client_id
         elif provider.is_basic:
-            headers["Authorization"] = _basic(self.settings.client_id, secret.reveal())
+            headers["Authorization"] = basic_credentials(self.settings.client_id, secret.reveal())
         else:
             form |= {"client_id": self.settings.client_id, "client_secret": secret.reveal()}
         async with self._asking(
@@ -224,7 +235,11 @@ class IdentityProvider:
     async def _asking(
         self, method: str, url: str, **more: Any
     ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-        """Give the status and the JSON of an answer; never follows a redirect, never reads without end."""
+        """Give the status and the JSON of an answer; never follows a redirect, never reads without end.
+
+        Raises Unavailable, and at once while it is not long ago that there was no answer.
+        """
+        self._patience.require(clock.monotonic())
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         connector = aiohttp.TCPConnector(ssl=self._tls())
         try:
@@ -235,15 +250,42 @@ class IdentityProvider:
                 content = await _read(answer)
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(
+            words = (
                 f"the identity provider does not answer at {url} ({str(error) or type(error).__name__}); "
                 "sign in with a local account, or try again later"
-            ) from error
-        yield status, _parse(content)
+            )
+            self._patience.failed(words, clock.monotonic())
+            raise Unavailable(words) from error
+        yield status, parse_answer(content)
 
     def _tls(self) -> ssl.SSLContext:
         authority = self.settings.ca_file
         return ssl.create_default_context(cafile=None if authority is None else str(authority))
+
+
+async def enter_provided(
+    parts: AccessParts,
+    provider: IdentityProvider,
+    answer: Mapping[str, str],
+    cookie: str,
+    visitor: Visitor,
+) -> tuple[SignIn, str]:
+    """Return what a provider's answer leads to, and where the browser wanted to go.
+
+    Answers that are not believed are counted for the address, with pauses: each costs the provider a
+    request. Raises Unavailable when it does not answer.
+    """
+    keys = provider_keys(visitor.address)
+    wait = parts.throttle.enter(keys, clock.monotonic())
+    if wait > 0:
+        return await note_denied(parts, too_often(wait), "", visitor), "/"
+    try:
+        identity, back = await provider.finish(answer, cookie)
+    except Refused as error:
+        denied = Denied(sentence=str(error), reason=str(error))
+        return await note_denied(parts, denied, "", visitor), "/"
+    parts.throttle.succeeded(keys)
+    return await sign_in_provided(parts, provider.settings, identity, visitor), back
 
 
 async def sign_in_provided(
@@ -344,17 +386,3 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
         if len(content) > LONGEST_ANSWER_BYTES:
             raise Refused("The identity provider's answer is too long to be one.")
     return bytes(content)
-
-
-def _basic(client_id: str, secret: str) -> str:
-    # Both parts form-encoded first (RFC 6749 section 2.3.1).
-    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

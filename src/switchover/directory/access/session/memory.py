@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from switchover.directory.access.session.session import secret_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from switchover.directory.access.account.account import Account
@@ -25,9 +26,11 @@ class SessionMemory:
     """Open sessions by the hash of their cookie; the oldest are forgotten first.
 
     ``endings`` counts: what was read from the database before one may not be remembered after it.
+    ``listeners`` are called after each, for what goes on without asking: open streams.
     """
 
     endings: int = 0
+    listeners: list[Callable[[], None]] = field(default_factory=list, repr=False)
     _seen: dict[str, tuple[Session, Account]] = field(default_factory=dict, repr=False)
 
     def remember(self, digest: str, session: Session, account: Account) -> None:
@@ -45,6 +48,8 @@ class SessionMemory:
         """Drop every session: some have ended, and we do not know their hashes."""
         self._seen.clear()
         self.endings += 1
+        for listener in self.listeners:
+            listener()
 
     def recall(
         self, secret: str, limits: Limits, now: datetime, *, touch: bool

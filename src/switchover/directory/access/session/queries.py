@@ -10,6 +10,7 @@ from switchover.directory.access.account.queries import ACCOUNT_COLUMNS, account
 from switchover.directory.access.session.session import Method, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from psycopg import AsyncConnection
@@ -67,8 +68,28 @@ async def find_session(
             (digest,),
         )
         row = await cursor.fetchone()
-    if row is None:
-        return None
+    return None if row is None else _both(row)
+
+
+async def find_sessions(
+    connection: AsyncConnection[Any], ids: Iterable[str]
+) -> list[tuple[Session, Account]]:
+    """Return the sessions of these ids that there are, and whose they are."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            -- who still watches; no lock
+            select {_JOINED}, {ACCOUNT_COLUMNS}
+            from session
+            join account on account.id = session.account_id
+            where session.id = any(%s::uuid[])
+            """,  # noqa: S608 - constant names
+            (list(ids),),
+        )
+        return [_both(row) for row in await cursor.fetchall()]
+
+
+def _both(row: dict[str, Any]) -> tuple[Session, Account]:
     own = {
         key.removeprefix(_PREFIX): value for key, value in row.items() if key.startswith(_PREFIX)
     }
@@ -160,6 +181,25 @@ async def is_known_address(
     )
     row = await cursor.fetchone()
     return row is not None and bool(row[0])
+
+
+async def list_names_at(
+    connection: AsyncConnection[Any], address: str, *, after: datetime
+) -> list[str]:
+    """Return the names of accounts that signed in from this address lately."""
+    cursor = await connection.execute(
+        """
+        -- who signs in from an address that is paused; no lock
+        select distinct account.name
+        from session
+        join account on account.id = session.account_id
+        where session.address = %s
+          and session.made_at > %s
+          and not session.awaits_code
+        """,
+        (address, after),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def delete_old(connection: AsyncConnection[Any], made_before: datetime) -> int:

@@ -21,6 +21,8 @@ from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from switchover.directory.access.account.account import Account
     from switchover.directory.access.account.work.parts import AccessParts
     from switchover.directory.access.role import Actor
@@ -73,7 +75,8 @@ async def find_session(
 ) -> tuple[Session, Account] | None:
     """Return the session of a cookie and whose it is, and note that it was used.
 
-    None when it is unknown, over, awaits its code, or its account is disabled. ``touch`` False is for
+    None when it is unknown, over, awaits its code, or its account is disabled or of an identity provider
+    that the settings do not name any more. ``touch`` False is for
     requests that no person made: they must not keep a session open.
     """
     digest = secret_hash(secret)
@@ -101,13 +104,22 @@ def recall_session(
     return parts.sessions.recall(secret, parts.limits, clock.now(), touch=touch)
 
 
+async def find_open(parts: AccessParts, ids: Iterable[str]) -> set[str]:
+    """Return which of these sessions, by their ids, are still open; keeps none of them so."""
+    async with parts.database.transaction() as connection:
+        found = await queries.find_sessions(connection, ids)
+    return {session.id for session, account in found if _is_open(parts, session, account)}
+
+
 def _is_open(parts: AccessParts, session: Session, account: Account) -> bool:
     is_valid = session.is_valid(parts.limits, clock.now())
-    return is_valid and not session.awaits_code and account.is_enabled
+    return is_valid and not session.awaits_code and account.is_enabled and parts.is_vouched(account)
 
 
 async def list_sessions(parts: AccessParts, account: Account) -> list[Session]:
     """Return the open sessions of an account, newest first."""
+    if not parts.is_vouched(account):
+        return []
     now = clock.now()
     async with parts.database.transaction() as connection:
         return await queries.list_sessions(

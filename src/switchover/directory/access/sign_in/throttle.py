@@ -7,7 +7,8 @@ Counts, each with free attempts and then growing pauses:
 * of one address, whatever the account, but for accounts that signed in from there lately: one guesser,
   many names;
 * of one account from all addresses it did not sign in from lately: many guessers, one name;
-* of one account's codes, from everywhere: whoever comes so far knows the password.
+* of one account's codes, from everywhere: whoever comes so far knows the password;
+* of one address, answers of the identity provider that are not believed: each costs it a request.
 
 Attempts within a pause do not make it longer. An address may be that of a proxy or of a whole office, so
 what strangers do there with other names does not slow down who is known there. Who is pushed out all the
@@ -52,6 +53,7 @@ class Kind(Enum):
     ADDRESS = Pace(free=50, first_seconds=1, longest_seconds=300)
     ACCOUNT = Pace(free=60, first_seconds=1, longest_seconds=60)
     CODE = Pace(free=6, first_seconds=2, longest_seconds=300)
+    PROVIDER = Pace(free=20, first_seconds=1, longest_seconds=60)
 
 
 Key: TypeAlias = tuple[Kind, str]
@@ -88,11 +90,12 @@ class Throttle:
         Counted at once, not when it has failed: attempts at the same moment must not slip through
         together. ``now`` is of a clock that does not go back.
         """
-        counts = [(key, self._counts.get(key, _Count())) for key in keys]
-        wait = max((count.until - now for _, count in counts), default=0.0)
+        keys = tuple(keys)
+        wait = self.pause_of(keys, now)
         if wait > 0:
             return wait
-        for key, count in counts:
+        for key in keys:
+            count = self._counts.get(key, _Count())
             if now - count.last > FORGET_SECONDS:
                 count.failures = 0
             count.failures += 1
@@ -103,6 +106,13 @@ class Throttle:
         while len(self._counts) > MOST_COUNTED:
             del self._counts[next(iter(self._counts))]
         return 0.0
+
+    def pause_of(self, keys: Iterable[Key], now: float) -> float:
+        """Return the seconds that an attempt would have to wait, 0 for none; counts nothing."""
+        counts = (self._counts.get(key) for key in keys)
+        return max(
+            (count.until - now for count in counts if count and count.until > now), default=0.0
+        )
 
     def succeeded(self, keys: Iterable[Key]) -> None:
         """Take back an attempt that was right; what the person mistyped before is forgotten.
@@ -153,6 +163,11 @@ def keys_of(name: str, address: str, *, is_known: bool) -> tuple[Key, ...]:
 def code_keys(name: str) -> tuple[Key, ...]:
     """Return what a try with a code counts for; its address was counted with the password."""
     return ((Kind.CODE, name.lower()),)
+
+
+def provider_keys(address: str) -> tuple[Key, ...]:
+    """Return what an answer of the identity provider counts for until it is believed."""
+    return ((Kind.PROVIDER, network_of(address)),)
 
 
 def network_of(address: str) -> str:

@@ -16,7 +16,13 @@ from switchover.directory.access.account.account import LONGEST_NAME
 from switchover.directory.access.account.work.second_factor import context
 from switchover.directory.access.role import Door
 from switchover.directory.access.session import queries as sessions
-from switchover.directory.access.session.session import Method, Session, Visitor, secret_hash
+from switchover.directory.access.session.session import (
+    CODE_SECONDS,
+    Method,
+    Session,
+    Visitor,
+    secret_hash,
+)
 from switchover.directory.access.session.work import KEPT, open_session
 from switchover.directory.access.sign_in.outcome import (
     TOO_LATE,
@@ -45,6 +51,9 @@ async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor
     Raises Unavailable when the database does not answer or too many sign in at once.
     """
     name = name.strip()[:LONGEST_NAME].replace("\0", "")
+    paused = await _pause(parts, name, visitor)
+    if paused > 0:
+        return await note_denied(parts, too_often(paused), "", visitor)
     known, is_near = await _look_up(parts, name, visitor)
     now = clock.monotonic()
     keys = parts.throttle.keys_of(name, visitor.address, now, is_known=is_near)
@@ -69,6 +78,8 @@ async def sign_in(parts: AccessParts, name: str, password: str, visitor: Visitor
         # Right passwords are no excuse for guessing codes: that count stays until a code was right.
         pair = () if isinstance(outcome, Opened) else pair_keys(name, visitor.address)
         parts.throttle.succeeded(key for key in keys if key not in pair)
+        if isinstance(outcome, Opened):
+            parts.near.add(visitor.address, known.account.name)
     return outcome
 
 
@@ -95,7 +106,20 @@ async def confirm_code(parts: AccessParts, secret: str, code: str, visitor: Visi
         await note_denied(parts, outcome, account.name, visitor)
     if isinstance(outcome, Opened):
         parts.throttle.succeeded((*keys, *pair_keys(account.name, visitor.address)))
+        parts.near.add(visitor.address, account.name)
     return outcome
+
+
+async def code_seconds_left(parts: AccessParts, secret: str) -> float:
+    """Return for how long a session still awaits its code, 0 when it does not."""
+    digest = secret_hash(secret)
+    if digest is None:
+        return 0.0
+    async with parts.database.transaction() as connection:
+        found = await sessions.find_session(connection, digest)
+    if found is None or not _awaits(parts, *found):
+        return 0.0
+    return (found[0].made_at - clock.now()).total_seconds() + CODE_SECONDS
 
 
 async def sign_out(parts: AccessParts, account: Account, session: Session, *, actor: Actor) -> None:
@@ -123,6 +147,29 @@ async def note_denied(parts: AccessParts, denied: Denied, name: str, visitor: Vi
     )
     await parts.refusals.note(entry, is_known=False)
     return denied
+
+
+async def _pause(parts: AccessParts, name: str, visitor: Visitor) -> float:
+    """Return for how long a try is paused, asking the database once a minute for each address at most."""
+    now = clock.monotonic()
+    stranger = parts.throttle.keys_of(name, visitor.address, now, is_known=False)
+    wait = parts.throttle.pause_of(stranger, now)
+    if wait <= 0:
+        return 0.0
+    names = parts.near.recall(visitor.address, now)
+    if names is None:
+        if not parts.near.may_read(now):
+            return wait
+        async with parts.database.transaction() as connection:
+            found = await sessions.list_names_at(
+                connection, visitor.address, after=clock.now() - KEPT
+            )
+        parts.near.remember(visitor.address, found, now)
+        names = parts.near.recall(visitor.address, now) or set()
+    if name.lower() not in names:
+        return wait
+    near = parts.throttle.keys_of(name, visitor.address, now, is_known=True)
+    return parts.throttle.pause_of(near, now)
 
 
 async def _look_up(

@@ -55,10 +55,6 @@
   // The cookie is set by the server; the page only does not wait for it.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) {
-      event.preventDefault();
-      return;
-    }
     if (!form.matches(".theme") || !event.submitter) return;
     event.preventDefault();
     const theme = event.submitter.value;
@@ -67,6 +63,18 @@
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
     if (answer.type !== "opaqueredirect" && !answer.ok && answer.status !== 401) window.location.reload();
   }, true);
+
+  // What is left of a short time; the server decides, this only shows it.
+  for (const hint of document.querySelectorAll("[data-seconds-left]")) {
+    const end = Date.now() + 1000 * Number(hint.dataset.secondsLeft);
+    const show = () => {
+      const left = Math.max(0, Math.round((end - Date.now()) / 1000));
+      const words = left < 60 ? `${left} s` : `${Math.floor(left / 60)} min ${left % 60} s`;
+      hint.querySelector(".left").textContent = words;
+    };
+    show();
+    setInterval(show, 1000);
+  }
 
   // What takes longer than a moment says that it is under way; who comes back to the page finds it quiet.
   document.addEventListener("submit", (event) => {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from switchover.edges.console import live
 from switchover.edges.console.pages import (
     account,
+    account_change,
     accounts,
     audit,
     audit_proof,
@@ -62,5 +63,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     first_run.router,
     account.router,
     accounts.router,
+    account_change.router,
     tokens.router,
 )

@@ -9,11 +9,13 @@ from fastapi.responses import HTMLResponse
 
 from switchover.app import Switchover
 from switchover.directory.access.account.account import Account
-from switchover.directory.access.account.work import changes, reading, second_factor
+from switchover.directory.access.account.work import changes, reading
 from switchover.directory.access.role import Role
 from switchover.directory.access.session.work import list_sessions
+from switchover.directory.access.work import list_tokens
 from switchover.edges.api.access import Suite
 from switchover.edges.api.accounts import COLUMNS, account_body
+from switchover.edges.api.shapes import Reason
 from switchover.edges.console.access import Admin, Person
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import path_word, render, see_other
@@ -32,6 +34,7 @@ from switchover.errors import InvalidInput, SwitchoverError
 
 router = APIRouter()
 Field = Annotated[str, Form(max_length=4096)]
+ReasonField = Annotated[Reason, Form()]
 _ROLES = tuple((role.value, role.value) for role in Role)
 _STATES = (("enabled", "may sign in"), ("disabled", "disabled"))
 _KINDS = (("local", "here"), ("provided", "identity provider"))
@@ -71,12 +74,19 @@ async def create_account(
     role: Annotated[Role, Form()] = Role.VIEWER,
     password: Field = "",
     again: Field = "",
+    reason: ReasonField = "",
 ) -> Response:
     """Make a local account."""
     try:
         require_same(password, again)
         made = await changes.create_account(
-            suite.access, name.strip(), role, password, actor=person.actor, zone=person.zone
+            suite.access,
+            name.strip(),
+            role,
+            password,
+            actor=person.actor,
+            zone=person.zone,
+            reason=reason,
         )
     except SwitchoverError as error:
         return await _list_page(request, suite, person, error=error, name=name, role=role)
@@ -89,15 +99,6 @@ async def show_account(request: Request, suite: Suite, person: Admin, name: str)
     return await _account_page(request, suite, person, name)
 
 
-@router.post("/accounts/{name}/role")
-async def change_role(
-    request: Request, suite: Suite, person: Admin, name: str, role: Annotated[Role, Form()]
-) -> Response:
-    """Give somebody another role; their sessions end."""
-    await changes.change_role(suite.access, name, role, actor=person.actor)
-    return _back(request, name)
-
-
 @router.post("/accounts/{name}/password")
 async def set_password(
     request: Request,
@@ -106,49 +107,15 @@ async def set_password(
     name: str,
     password: Field = "",
     again: Field = "",
+    reason: ReasonField = "",
 ) -> Response:
     """Give somebody another password; their sessions end."""
     try:
         require_same(password, again)
-        await changes.set_password(suite.access, name, password, actor=person.actor)
+        await changes.set_password(suite.access, name, password, actor=person.actor, reason=reason)
     except InvalidInput as error:
         return await _account_page(request, suite, person, name, error=error)
-    return _back(request, name)
-
-
-@router.post("/accounts/{name}/disable")
-async def disable(request: Request, suite: Suite, person: Admin, name: str) -> Response:
-    """Keep somebody from signing in; their sessions end."""
-    await changes.disable_account(suite.access, name, actor=person.actor)
-    return _back(request, name)
-
-
-@router.post("/accounts/{name}/enable")
-async def enable(request: Request, suite: Suite, person: Admin, name: str) -> Response:
-    """Let somebody sign in again."""
-    await changes.enable_account(suite.access, name, actor=person.actor)
-    return _back(request, name)
-
-
-@router.post("/accounts/{name}/second-factor-reset")
-async def reset_second_factor(request: Request, suite: Suite, person: Admin, name: str) -> Response:
-    """Take the second factor from somebody who lost it; their sessions end."""
-    await second_factor.reset(suite.access, name, actor=person.actor)
-    return _back(request, name)
-
-
-@router.post("/accounts/{name}/sign-out")
-async def sign_out_everywhere(request: Request, suite: Suite, person: Admin, name: str) -> Response:
-    """End all sessions of somebody."""
-    await changes.end_sessions(suite.access, name, actor=person.actor)
-    return _back(request, name)
-
-
-@router.post("/accounts/{name}/remove")
-async def remove(request: Request, suite: Suite, person: Admin, name: str) -> Response:
-    """Remove an account; its name stays in the history."""
-    await changes.remove_account(suite.access, name, actor=person.actor)
-    return see_other(request, "/accounts")
+    return see_other(request, f"/accounts/{path_word(name)}")
 
 
 async def _list_page(
@@ -200,7 +167,8 @@ async def _account_page(
         status=422 if error else 200,
         account=account,
         sessions=await list_sessions(suite.access, account),
-        is_own=account.id == person.account.id,
+        tokens=await list_tokens(suite.database, maker=account.name, is_valid=True),
+        is_vouched=suite.access.is_vouched(account),
         roles=list(Role),
         error=str(error) if error else None,
     )
@@ -224,7 +192,3 @@ def _fits(account: Account, query: ListQuery) -> bool:
     state, kind = query.get("state"), query.get("kind")
     is_state = state is None or account.is_enabled is (state == "enabled")
     return is_state and (kind is None or account.is_local is (kind == "local"))
-
-
-def _back(request: Request, name: str) -> Response:
-    return see_other(request, f"/accounts/{path_word(name)}")

@@ -67,7 +67,9 @@ async def list_entries(request: Request, suite: Suite, person: Admin) -> Respons
         return await listing.file(Format(query.form))
     rows = await listing.read(query.place_number(), SPEC.rows + 1)
     table = read_page(query, rows, place=listing.place)
-    return render(request, person, "audit.html", table=table, levels=LEVELS)
+    return render(
+        request, person, "audit.html", table=table, levels=LEVELS, exposure=suite.audit_exposure
+    )
 
 
 @router.get("/audit/{number}", response_class=HTMLResponse)

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from switchover import clock
 from switchover.app import Switchover
 from switchover.directory.access.account.work.reading import is_claimed
-from switchover.directory.access.oidc.work import IdentityProvider, sign_in_provided
+from switchover.directory.access.oidc.work import IdentityProvider, enter_provided
 from switchover.directory.access.session.session import (
     CODE_SECONDS,
     NewSession,
@@ -84,11 +84,14 @@ async def sign_in(
 
 
 @router.get("/sign-in/code", response_class=HTMLResponse)
-async def show_code(request: Request, back: Next = "/") -> Response:
-    """Ask for a code of the second factor."""
-    if not request.cookies.get(cookie_name(request, CODE_COOKIE)):
+async def show_code(request: Request, suite: Suite, back: Next = "/") -> Response:
+    """Ask for a code of the second factor; lead back whose time for it is over."""
+    require_prepared(suite)
+    pending = request.cookies.get(cookie_name(request, CODE_COOKIE), "")
+    seconds_left = await work.code_seconds_left(suite.access, pending)
+    if seconds_left <= 0:
         return see_other(request, "/sign-in")
-    return _code_page(request, back=back)
+    return _code_page(request, back=back, seconds_left=seconds_left)
 
 
 @router.post("/sign-in/code", response_class=HTMLResponse)
@@ -105,7 +108,8 @@ async def confirm_code(
         take_cookie(request, answer, CODE_COOKIE)
         return answer
     denied = outcome if isinstance(outcome, Denied) else None
-    return _code_page(request, back=back, denied=denied)
+    seconds_left = await work.code_seconds_left(suite.access, pending)
+    return _code_page(request, back=back, seconds_left=seconds_left, denied=denied)
 
 
 @router.get("/sign-in/oidc")
@@ -128,15 +132,9 @@ async def finish_oidc(request: Request, suite: Suite) -> Response:
     require_prepared(suite)
     provider = _provider(suite)
     cookie = request.cookies.get(cookie_name(request, OIDC_COOKIE), "")
-    back = "/"
-    try:
-        identity, back = await provider.finish(dict(request.query_params), cookie)
-        outcome = await sign_in_provided(
-            suite.access, provider.settings, identity, visitor_of(request)
-        )
-    except Refused as error:
-        refused = Denied(sentence=str(error), reason=str(error))
-        outcome = await work.note_denied(suite.access, refused, "", visitor_of(request))
+    outcome, back = await enter_provided(
+        suite.access, provider, dict(request.query_params), cookie, visitor_of(request)
+    )
     if isinstance(outcome, Opened):
         answer: Response = open_browser(request, outcome.new, back)
     else:
@@ -192,7 +190,10 @@ async def _strange(request: Request, suite: Switchover, *, back: str, name: str)
         await require_visitor_form(request, suite, _visitor_secret(request))
     except Refused:
         fault = origin_fault(request)
-        too_old = "This form was too old, or the browser keeps no cookies of this site. Try again."
+        too_old = (
+            "Nothing was sent to be checked: this page was open for too long, or your browser keeps no "
+            "cookies of this console. Try again; if it says so once more, allow its cookies."
+        )
         sentence = f"{fault[0].upper()}{fault[1:]}." if fault else too_old
         denied = Denied(sentence=sentence, reason="no form of ours")
         return _sign_in_page(request, suite, back=back, name=name, denied=denied, status=403)
@@ -225,7 +226,9 @@ def _sign_in_page(
     return _with_wait(answer, denied)
 
 
-def _code_page(request: Request, *, back: str, denied: Denied | None = None) -> Response:
+def _code_page(
+    request: Request, *, back: str, seconds_left: float, denied: Denied | None = None
+) -> Response:
     secret = visitor_secret(request)
     answer = render(
         request,
@@ -235,6 +238,7 @@ def _code_page(request: Request, *, back: str, denied: Denied | None = None) -> 
         csrf=form_token(secret),
         back=local_path(back),
         denied=denied,
+        seconds_left=seconds_left,
     )
     give_visitor(request, answer, secret)
     return _with_wait(answer, denied)

@@ -13,6 +13,7 @@ from switchover.directory.access import work
 from switchover.directory.access.role import Role
 from switchover.directory.access.token import NewToken, Token
 from switchover.edges.api.access import Suite
+from switchover.edges.api.shapes import Reason
 from switchover.edges.api.tokens import COLUMNS, token_body
 from switchover.edges.console.access import Admin, Person
 from switchover.edges.console.export import export_rows
@@ -29,6 +30,7 @@ from switchover.edges.console.table import (
 from switchover.errors import SwitchoverError
 
 router = APIRouter()
+ReasonField = Annotated[Reason, Form()]
 _ROLES = tuple((role.value, role.value) for role in Role)
 _STATES = (("valid", "valid"), ("expired", "expired"), ("revoked", "revoked"))
 LIST = ListSpec(
@@ -44,6 +46,7 @@ LIST = ListSpec(
     ),
     filters=(
         Filter(key="q", title="Name"),
+        Filter(key="maker", title="Made by"),
         Filter(key="role", title="Role", kind=FilterKind.CHOICE, choices=_ROLES),
         Filter(key="state", title="State", kind=FilterKind.CHOICE, choices=_STATES),
     ),
@@ -65,26 +68,38 @@ async def create_token(
     name: Annotated[str, Form(max_length=200)] = "",
     role: Annotated[Role, Form()] = Role.VIEWER,
     days: Annotated[float, Form(ge=0.01, le=3650)] = 90.0,
+    reason: ReasonField = "",
 ) -> Response:
     """Make a token and show it, this once."""
     try:
         fresh = await work.create_token(
-            suite.database, name.strip(), role, actor=person.actor, valid_days=days
+            suite.database,
+            name.strip(),
+            role,
+            actor=person.actor,
+            valid_days=days,
+            reason=reason,
         )
     except SwitchoverError as error:
         return await _page(request, suite, person, error=error, name=name, role=role)
     return await _page(request, suite, person, fresh=fresh)
 
 
+@router.get("/tokens/{token_id}/revoke", response_class=HTMLResponse)
+async def show_end(request: Request, suite: Suite, person: Admin, token_id: str) -> Response:
+    """Say what ending a token means; changes nothing."""
+    token = await work.get_token(suite.database, token_id)
+    return render(request, person, "token_end.html", token=token, state=_state(token))
+
+
 @router.post("/tokens/{token_id}/revoke")
 async def revoke_token(
-    request: Request,
-    suite: Suite,
-    person: Admin,
-    token_id: str,
+    request: Request, suite: Suite, person: Admin, token_id: str, reason: ReasonField = ""
 ) -> Response:
     """End a token now."""
-    await work.revoke_token(suite.database, suite.tokens, token_id, actor=person.actor)
+    await work.revoke_token(
+        suite.database, suite.tokens, token_id, actor=person.actor, reason=reason
+    )
     return see_other(request, "/tokens")
 
 
@@ -103,6 +118,7 @@ async def _page(
         suite.database,
         role=Role(query.filters["role"]) if query.get("role") else None,
         containing=query.get("q"),
+        maker=query.get("maker"),
     )
     wanted = query.get("state")
     rows = [row for row in map(_row, found) if wanted in (None, row["state"])]
@@ -124,15 +140,17 @@ async def _page(
     )
 
 
-def _row(token: Token) -> dict[str, Any]:
+def _state(token: Token) -> str:
     if token.revoked_at is not None:
-        state = "revoked"
-    else:
-        state = "valid" if token.is_valid(clock.now()) else "expired"
+        return "revoked"
+    return "valid" if token.is_valid(clock.now()) else "expired"
+
+
+def _row(token: Token) -> dict[str, Any]:
     return {
         "name": token.name,
         "role": token.role.rank,
-        "state": state,
+        "state": _state(token),
         "last_used_at": token.last_used_at and token.last_used_at.timestamp(),
         "expires_at": token.expires_at and token.expires_at.timestamp(),
         "created_at": token.created_at.timestamp(),

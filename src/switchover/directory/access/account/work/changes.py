@@ -1,4 +1,4 @@
-"""Public verbs that change accounts: create, role, password, disable, enable, remove.
+"""Public verbs that change accounts: create, password, enable, sign out everywhere; ``leaving`` has the others.
 
 Each is one transaction that holds the table's lock, so that two of them can not take away the last two
 administrators at the same moment. Whatever takes rights away ends the account's sessions in the same
@@ -30,7 +30,14 @@ FIRST = "first run"
 
 
 async def create_account(
-    parts: AccessParts, name: str, role: Role, password: str, *, actor: Actor, zone: str = "UTC"
+    parts: AccessParts,
+    name: str,
+    role: Role,
+    password: str,
+    *,
+    actor: Actor,
+    zone: str = "UTC",
+    reason: str = "",
 ) -> Account:
     """Return a new local account. Nobody can give more than they have.
 
@@ -42,7 +49,8 @@ async def create_account(
     digest = await _hash(parts, name, password)
     async with parts.database.transaction() as connection:
         await queries.lock_accounts(connection)
-        return await _insert(connection, name, role, digest, actor, zone)
+        made = _fresh(name, role, actor, zone)
+        return await _insert(connection, made, digest, actor, reason)
 
 
 async def create_first_account(
@@ -73,31 +81,12 @@ async def create_first_account(
             address=visitor.address,
             client=visitor.short_agent,
         )
-        return await _insert(connection, name, Role.ADMIN, digest, actor, zone)
+        return await _insert(connection, _fresh(name, Role.ADMIN, actor, zone), digest, actor)
 
 
-async def change_role(parts: AccessParts, name: str, role: Role, *, actor: Actor) -> Account:
-    """Give a local account another role and end its sessions.
-
-    Raises:
-        Conflict: it is the last local administrator, or an identity provider decides its role.
-    """
-    actor.require(role)
-    async with parts.ending() as connection:
-        account = await _locked(connection, name)
-        if not account.is_local:
-            raise Conflict(
-                f"{account.name} gets its role from the groups at the identity provider; change it there"
-            )
-        if account.role is role:
-            return account
-        await _require_another(connection, account)
-        await queries.set_role(connection, account.id, role)
-        await sessions.end_sessions(connection, account.id, "role changed", clock.now())
-        return await recorded(connection, "account.role", account, actor)
-
-
-async def set_password(parts: AccessParts, name: str, password: str, *, actor: Actor) -> Account:
+async def set_password(
+    parts: AccessParts, name: str, password: str, *, actor: Actor, reason: str = ""
+) -> Account:
     """Give a local account another password, end its sessions and lift every pause of its sign-in.
 
     Raises:
@@ -106,70 +95,38 @@ async def set_password(parts: AccessParts, name: str, password: str, *, actor: A
     actor.require(Role.ADMIN)
     digest = await _hash(parts, name, password)
     async with parts.ending() as connection:
-        account = await _locked(connection, name)
+        account = await locked(connection, name)
         require_local(account)
         now = clock.now()
         await queries.set_password(connection, account.id, digest, now)
         await sessions.end_sessions(connection, account.id, "password changed", now)
-        changed = await recorded(connection, "account.password", account, actor)
+        changed = await recorded(connection, "account.password", account, actor, reason)
     parts.throttle.forgive(account.name, clock.monotonic())
     return changed
 
 
-async def disable_account(parts: AccessParts, name: str, *, actor: Actor) -> Account:
-    """Keep an account from signing in and end its sessions; idempotent.
-
-    Raises:
-        Conflict: it is the last local administrator.
-    """
-    actor.require(Role.ADMIN)
-    async with parts.ending() as connection:
-        account = await _locked(connection, name)
-        if not account.is_enabled:
-            return account
-        await _require_another(connection, account)
-        now = clock.now()
-        await queries.set_disabled(connection, account.id, now)
-        await sessions.end_sessions(connection, account.id, "account disabled", now)
-        return await recorded(connection, "account.disable", account, actor)
-
-
-async def enable_account(parts: AccessParts, name: str, *, actor: Actor) -> Account:
+async def enable_account(
+    parts: AccessParts, name: str, *, actor: Actor, reason: str = ""
+) -> Account:
     """Let an account sign in again; idempotent."""
     actor.require(Role.ADMIN)
     async with parts.database.transaction() as connection:
-        account = await _locked(connection, name)
+        account = await locked(connection, name)
         if account.is_enabled:
             return account
         await queries.set_disabled(connection, account.id, None)
-        return await recorded(connection, "account.enable", account, actor)
+        return await recorded(connection, "account.enable", account, actor, reason)
 
 
-async def remove_account(parts: AccessParts, name: str, *, actor: Actor) -> Account:
-    """Remove an account with its sessions; its name stays in the history. Returns what it was.
-
-    Raises:
-        Conflict: it is the last local administrator.
-    """
-    actor.require(Role.ADMIN)
-    async with parts.ending() as connection:
-        account = await _locked(connection, name)
-        await _require_another(connection, account)
-        await queries.delete_account(connection, account.id)
-        await record(
-            connection, Entry.by(actor, "account.remove", account.name, before=told(account))
-        )
-        return account
-
-
-async def end_sessions(parts: AccessParts, name: str, *, actor: Actor) -> int:
+async def end_sessions(parts: AccessParts, name: str, *, actor: Actor, reason: str = "") -> int:
     """Sign an account out everywhere; return how many sessions that ended."""
     actor.require(Role.ADMIN)
     async with parts.ending() as connection:
         account = await require_account(connection, name)
         because = f"ended by {actor.name}"
         count = await sessions.end_sessions(connection, account.id, because, clock.now())
-        entry = Entry.by(actor, "account.sign-out", account.name, after={"sessions": count})
+        after = {"sessions": count}
+        entry = Entry.by(actor, "account.sign-out", account.name, after=after, reason=reason)
         await record(connection, entry)
         return count
 
@@ -200,7 +157,9 @@ def told(account: Account) -> dict[str, str | bool]:
     }
 
 
-async def recorded(connection: Connection, action: str, before: Account, actor: Actor) -> Account:
+async def recorded(
+    connection: Connection, action: str, before: Account, actor: Actor, reason: str = ""
+) -> Account:
     """Return an account as it is now, once what was done to it stands in the audit log."""
     after = await require_account(connection, before.name)
     old, new = told(before), told(after)
@@ -211,6 +170,7 @@ async def recorded(connection: Connection, action: str, before: Account, actor: 
         before.name,
         before={key: old[key] for key in changed} or None,
         after={key: new[key] for key in changed} or None,
+        reason=reason,
     )
     await record(connection, entry)
     return after
@@ -220,19 +180,15 @@ async def _hash(parts: AccessParts, name: str, password: str) -> str:
     return await parts.hashing.make(usable_password(password, name=usable_name(name)))
 
 
-async def _locked(connection: Connection, name: str) -> Account:
+async def locked(connection: Connection, name: str) -> Account:
+    """Return an account that nobody else changes until the end of the transaction; raises NotFound."""
     await queries.lock_accounts(connection)
     return await require_account(connection, name)
 
 
-async def _insert(
-    connection: Connection, name: str, role: Role, digest: str, actor: Actor, zone: str
-) -> Account:
-    taken = await queries.find_account(connection, name)
-    if taken is not None:
-        raise Conflict(f"there is an account {taken.name!r}; take another name, or change that one")
+def _fresh(name: str, role: Role, actor: Actor, zone: str) -> Account:
     now = clock.now()
-    account = Account(
+    return Account(
         id=clock.new_id(),
         name=name,
         role=role,
@@ -243,16 +199,15 @@ async def _insert(
         made_by=actor.name,
         password_at=now,
     )
+
+
+async def _insert(
+    connection: Connection, account: Account, digest: str, actor: Actor, reason: str = ""
+) -> Account:
+    taken = await queries.find_account(connection, account.name)
+    if taken is not None:
+        raise Conflict(f"there is an account {taken.name!r}; take another name, or change that one")
     await queries.insert_account(connection, account, digest)
-    await record(connection, Entry.by(actor, "account.create", name, after=told(account)))
+    entry = Entry.by(actor, "account.create", account.name, after=told(account), reason=reason)
+    await record(connection, entry)
     return account
-
-
-async def _require_another(connection: Connection, account: Account) -> None:
-    """Raise Conflict for the last one who could sign in while the identity provider is away."""
-    is_one = account.is_local and account.is_enabled and account.role is Role.ADMIN
-    if is_one and not await queries.has_other_administrator(connection, account.id):
-        raise Conflict(
-            f"{account.name} is the last local account with the role admin that may sign in; make another one "
-            "first: switchover account create NAME --role admin"
-        )

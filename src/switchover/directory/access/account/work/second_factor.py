@@ -109,7 +109,7 @@ async def remove(parts: AccessParts, account: Account, password: str, *, actor: 
         await recorded(connection, "account.second-factor-remove", account, actor)
 
 
-async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
+async def reset(parts: AccessParts, name: str, *, actor: Actor, reason: str = "") -> Account:
     """Take the second factor from somebody who lost it and every code, and end their sessions."""
     actor.require(Role.ADMIN)
     async with parts.ending() as connection:
@@ -117,7 +117,7 @@ async def reset(parts: AccessParts, name: str, *, actor: Actor) -> Account:
         require_local(account)
         await _drop(connection, account)
         await sessions.end_sessions(connection, account.id, "second factor reset", clock.now())
-        changed = await recorded(connection, "account.second-factor-reset", account, actor)
+        changed = await recorded(connection, "account.second-factor-reset", account, actor, reason)
     parts.throttle.forgive(account.name, clock.monotonic())
     return changed
 
