@@ -62,12 +62,23 @@ def broken_in(
     """Return the (server, workload) pairs of ``service`` that are among ``broken``."""
     if not broken:
         return frozenset()
+    servers = [real.name for real in service.servers]
+    workloads = [(item.workload.template, item.name) for item in service.workloads]
     return frozenset(
-        (real.name, item.name)
-        for real in service.servers
-        for item in service.workloads
-        if (real.name, item.workload.template, item.name) in broken
+        (server, name)
+        for server in servers
+        for template, name in workloads
+        if (server, template, name) in broken
     )
+
+
+def item_text(balance: Balance, server: str, template: str, name: str) -> str:
+    """Return ``cas1/owa``, or ``cas1/exchange/owa`` where another product there has an ``owa`` too."""
+    owners = sum(
+        any(item.name == name for item in balance.templates[run].workloads)
+        for run in balance.servers[server].runs
+    )
+    return f"{server}/{template}/{name}" if owners > 1 else f"{server}/{name}"
 
 
 def parse_outage(balance: Balance, texts: Iterable[str]) -> Outage:

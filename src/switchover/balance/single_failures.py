@@ -6,13 +6,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchover.balance.prediction import Outcome, predict_wished, wishes_of
+from switchover.balance.outage import broken_in
+from switchover.balance.prediction import Outcome, file_weight, predict_wished, wishes_of
+from switchover.model.platform_file.spec import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from switchover.balance.outage import BrokenWorkload
     from switchover.balance.overrides import Overrides
-    from switchover.balance.virtual_service import Balance
+    from switchover.balance.prediction import Wishes
+    from switchover.balance.virtual_service import Balance, RealServer, VirtualService
 
 MILDEST_FIRST = (
     Outcome.WORKS,
@@ -40,18 +44,40 @@ class SingleFailure:
 
 
 def single_failures(
-    balance: Balance, overrides: Overrides, servers: Collection[str]
+    balance: Balance,
+    overrides: Overrides,
+    servers: Collection[str],
+    already: frozenset[BrokenWorkload] = frozenset(),
 ) -> dict[str, SingleFailure]:
-    """Return for each of ``servers`` that a service uses what its loss alone would do."""
+    """Return for each of ``servers`` that a service uses what its loss alone would do.
+
+    ``already`` is down anyway.
+    """
     met: defaultdict[str, list[tuple[Outcome, float, str, str]]] = defaultdict(list)
     for service in balance.services:
-        mine = [real.name for real in service.servers if real.name in servers]
+        mine = [real for real in service.servers if real.name in servers]
         wishes = wishes_of(service, overrides) if mine else {}
-        for name in mine:
-            down = [(name, item.name) for item in service.workloads]
-            for row in predict_wished(service, down, wishes).values():
-                met[name].append((row.outcome, row.share, service.name, row.workload))
+        present = broken_in(service, already) if mine else frozenset()
+        known: dict[object, list[tuple[Outcome, float, str, str]]] = {}
+        for real in mine:
+            kind = _kind_of(service, real, wishes, present)
+            if kind not in known:
+                down = [*present, *((real.name, item.name) for item in service.workloads)]
+                rows = predict_wished(service, down, wishes).values()
+                known[kind] = [(row.outcome, row.share, service.name, row.workload) for row in rows]
+            met[real.name] += known[kind]
     return {name: _worst(name, rows) for name, rows in met.items()}
+
+
+def _kind_of(
+    service: VirtualService, real: RealServer, wishes: Wishes, present: frozenset[tuple[str, str]]
+) -> object:
+    """Return what is the same for servers whose loss does the same: hundreds of one kind are looked at once."""
+    if real.backup or service.scheduler is Scheduler.FIRST_AVAILABLE:
+        return real.name  # the place in the line counts too
+    names = [item.name for item in service.workloads]
+    asked = tuple((wishes.get((name, real.name)), (real.name, name) in present) for name in names)
+    return file_weight(service, real), asked
 
 
 def _worst(server: str, rows: list[tuple[Outcome, float, str, str]]) -> SingleFailure:

@@ -7,13 +7,13 @@ made when somebody asks, so that a farm of thousands costs only what is looked a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchover.balance.overrides import AdminState, Override, Overrides
+from switchover.balance.roster import Place, Roster
 from switchover.balance.snapshot_lines import (
     WORD_LEVELS,
     GridCell,
@@ -93,33 +93,12 @@ class Tally(NamedTuple):
         return Word.REDUCED if self.out else Word.UP
 
 
-class Place(NamedTuple):
-    """A server in a pool, with the key of its row."""
-
-    service: VirtualService
-    pool: Pool
-    server: str
-    key: Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roster:
-    """Who is where, in the order of the platform file: worked out once for each of its revisions."""
-
-    by_service: Mapping[str, tuple[tuple[Pool, tuple[Place, ...]], ...]] = field(
-        default_factory=dict
-    )
-    by_server: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-    seen_inside: frozenset[str] = frozenset()
-    """The services whose requests the engine sees."""
-
-
 @dataclass(frozen=True, kw_only=True)  # no slots: what is made on demand is kept
 class Snapshot:
     """The farm at one moment. ``balance`` is None before the first platform file.
 
-    ``number`` grows with each snapshot. ``rows``, ``rates``, ``errors`` (of the last
-    hour) and ``since`` are by proxy and name;
+    ``number`` grows with each snapshot. ``rows``, ``rates``, ``errors`` (of the last hour), ``since`` and
+    ``drained`` (when drains began: to HAProxy one is no change of state) are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
     before anything was applied: no engine runs then, and none should.
@@ -133,6 +112,7 @@ class Snapshot:
     rates: Mapping[Key, float] = field(default_factory=dict)
     errors: Mapping[Key, int] = field(default_factory=dict)
     since: Mapping[Key, int] = field(default_factory=dict)
+    drained: Mapping[Key, int] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     sentence: str = "no cycle yet"
     cycle_at: datetime | None = None
@@ -190,6 +170,7 @@ class Snapshot:
     def cell(self, place: Place) -> GridCell:
         """Return a server in a pool as it is now."""
         row = self.rows.get(place.key)
+        is_drain = row is not None and row_condition(row) is Condition.DRAIN
         return GridCell(
             view=server_view(
                 place.service.name,
@@ -199,7 +180,7 @@ class Snapshot:
                 self._orders.get(place.key, NO_ORDER),
                 errors=self.errors.get(place.key, 0),
             ),
-            since=self.since.get(place.key, 0),
+            since=(self.drained if is_drain else self.since).get(place.key, 0),
             rate=rate_of(place.service, self.rates.get(place.key)),
         )
 
@@ -363,30 +344,6 @@ class Snapshot:
             rate=self.server_rate(server),
             reason="" if is_well else _first_reason(self.server_cells(server.name)),
         )
-
-
-def make_roster(balance: Balance) -> Roster:
-    """Return who is where."""
-    by_service = {}
-    by_server: defaultdict[str, list[Place]] = defaultdict(list)
-    for service in balance.services:
-        pools = []
-        for pool in service.pools():
-            places = tuple(
-                Place(service, pool, real.name, (pool.backend, real.name))
-                for real in service.servers
-            )
-            pools.append((pool, places))
-            for place in places:
-                by_server[place.server].append(place)
-        by_service[service.name] = tuple(pools)
-    return Roster(
-        by_service=by_service,
-        by_server={name: tuple(places) for name, places in by_server.items()},
-        seen_inside=frozenset(
-            service.name for service in balance.services if service.sees_requests
-        ),
-    )
 
 
 def _standing(row: Row) -> Standing:

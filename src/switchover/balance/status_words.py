@@ -56,7 +56,7 @@ RANKS = {level: rank for rank, level in enumerate(Level)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
-    """A server in a pool; ``since_seconds`` is how long the state lasts.
+    """A server in a pool; ``since_seconds`` is how long the state lasts, 0 where that is not known.
 
     ``errors`` are connections and answers that failed, and answers with status 5xx, in the last hour.
     """
@@ -166,13 +166,15 @@ def server_view(
 
     ``errors`` are those of the last hour.
     """
+    # To HAProxy a drain is no change of state: it tells since when the server was up or down.
+    is_timed = row is not None and row_condition(row) is not Condition.DRAIN
     return ServerView(
         service=service,
         pool=pool,
         server=server,
         condition=row_condition(row) if row else Condition.ABSENT,
         reason=reason_of(row) if row else "the engine does not have it",
-        since_seconds=row.changed_seconds_ago if row else 0,
+        since_seconds=row.changed_seconds_ago if row and is_timed else 0,
         connections=row.sessions_now if row else 0,
         requests=(row.counters.requests or row.counters.sessions) if row else 0,
         weight=row.weight if row else 0,

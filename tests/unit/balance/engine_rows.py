@@ -8,7 +8,8 @@ from typing import Any
 
 from switchover.balance.between_looks import moments_of
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Roster, Snapshot, make_roster
+from switchover.balance.roster import Roster, make_roster
+from switchover.balance.snapshot import Snapshot
 from switchover.balance.virtual_service import Balance
 from switchover.wire.haproxy.statistics import NOTHING, Row, RowKind
 

@@ -7,7 +7,7 @@ from tests.builders import farm, http_service, mail_service, server
 from tests.unit.balance.engine_rows import NOON, row, snapshot_of
 
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
-from switchover.balance.snapshot import make_roster
+from switchover.balance.roster import make_roster
 from switchover.balance.snapshot_lines import Rate, Word
 from switchover.balance.status_words import LEVELS, RANKS, Condition, Level
 

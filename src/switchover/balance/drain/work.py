@@ -38,6 +38,14 @@ class Drains:
     _asked_at: float = -AGAIN_SECONDS
     _reading: asyncio.Task[None] | None = None
 
+    @property
+    def moments(self) -> dict[tuple[str, str], int]:
+        """When the drains began that are known, in seconds of the epoch, by proxy and server."""
+        return {
+            (f"{target.service}.{target.pool}", target.server): int(start.at)
+            for target, start in list(self.starts.items())
+        }
+
     def hear(self, events: Iterable[Event]) -> None:
         """Take what the engine tells of drains; never blocks."""
         for event in events:

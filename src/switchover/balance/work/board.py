@@ -19,7 +19,8 @@ from switchover import clock
 from switchover.balance.between_looks import Key, counts_of, moments_of, rates_between
 from switchover.balance.client import Client
 from switchover.balance.overrides import Overrides
-from switchover.balance.snapshot import Roster, Snapshot, make_roster
+from switchover.balance.roster import Roster, make_roster
+from switchover.balance.snapshot import Snapshot
 from switchover.balance.targets import unknown_name
 from switchover.balance.unserved import closed_sentences, empty_pools
 from switchover.balance.work import views
@@ -252,6 +253,7 @@ class Board:
             rates=self._rates(by_key) if answers else {},
             errors=self.observation.errors.counts,
             since=self._since,
+            drained=self.drains.moments,
             roster=self._roster,
             sentence=report.sentence if report else "no cycle yet",
             cycle_at=report.at if report else None,

@@ -121,7 +121,7 @@ def show_service(
                     pool["workload"],
                     escape(server["server"]),
                     state_text(server["state"]),
-                    duration(server["since_seconds"]),
+                    duration(server["since_seconds"]) if server["since_seconds"] else "",
                     str(server["connections"]),
                     f"{server['requests']:,}",
                     str(server["errors"]),

@@ -68,7 +68,7 @@ def list_servers(
                     pool["service"],
                     pool["workload"],
                     state_text(pool["state"]),
-                    duration(pool["since_seconds"]),
+                    duration(pool["since_seconds"]) if pool["since_seconds"] else "",
                     str(pool["connections"]),
                     str(pool["weight"]),
                     escape(pool["reason"]),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_CLIENTS = 10
 """Shown of those who are still connected to a server that drains; a page of its own lists all."""
+MOST_ELSEWHERE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Draining:
     first: int | None
     now: int
     left: str
+    elsewhere: str
+    """Where it still serves, a sentence's words."""
     clients: tuple[tuple[str, str | None], ...]
     """Address and port of those who have been connected longest, and since when."""
 
@@ -275,8 +278,20 @@ def _draining(cell: GridCell, view: View) -> Draining:
         first=max(start.connections, shown.connections) if start else None,
         now=shown.connections,
         left="" if seconds is None else duration_words(_rounded(seconds)),
+        elsewhere=_elsewhere(shown.server, view.snapshot),
         clients=_clients(target, view),
     )
+
+
+def _elsewhere(server: str, snapshot: Snapshot) -> str:
+    """Return which workloads a server still serves, or still has clients of."""
+    busy = [
+        f"{cell.view.pool} of {cell.view.service}"
+        for cell in snapshot.server_cells(server)
+        if cell.serves or cell.view.connections
+    ]
+    more = f" and {len(busy) - MOST_ELSEWHERE} more" if len(busy) > MOST_ELSEWHERE else ""
+    return ", ".join(busy[:MOST_ELSEWHERE]) + more
 
 
 def _clients(target: Target, view: View) -> tuple[tuple[str, str | None], ...]:

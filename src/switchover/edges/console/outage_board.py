@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from switchover.balance.outage import SITE_PREFIX
+from switchover.balance.outage import SITE_PREFIX, item_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from switchover.balance.outage import BrokenWorkload
     from switchover.balance.virtual_service import Balance
     from switchover.model.server import Server
 
@@ -28,13 +30,15 @@ Carried = tuple[str, str]
 class Switch:
     """Something that can be clicked off: ``value`` stands in the address.
 
-    ``is_covered`` is True where it is off because of what it belongs to.
+    ``is_covered`` is True where it is off because of what it belongs to. ``now`` is a word for why it takes
+    no new clients at present, empty where it does.
     """
 
     value: str
     label: str
     is_off: bool
     is_covered: bool = False
+    now: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +65,16 @@ def lay_out(
     balance: Balance,
     down: Iterable[str],
     *,
+    now: Mapping[BrokenWorkload, str] = MappingProxyType({}),
     service: str = "",
     containing: str = "",
     most: int = MOST_SERVERS,
 ) -> Board:
-    """Return the board of a platform with ``down`` off, for one service or for servers of some name."""
-    off = _Off(frozenset(down))
+    """Return the board of a platform with ``down`` off, for one service or for servers of some name.
+
+    ``now`` has words for what takes no new clients at present.
+    """
+    off = _Off(frozenset(down), now)
     carried = _carried(balance, service)
     part = containing.casefold()
     names = [name for name in balance.servers if name in carried and part in name.casefold()]
@@ -106,11 +114,12 @@ def _row(
     def switch(column: Carried) -> Switch | None:
         if column not in carried:
             return None
-        value = _value(balance, server, *column)
+        value = item_text(balance, server.name, *column)
         covered = is_off or off.has_site(server, column[1])
         return Switch(
-            value=value, label=column[1], is_off=covered or value in off.values, is_covered=covered
-        )
+            value=value, label=column[1], is_off=covered or value in off.values,
+            is_covered=covered, now=off.now.get((server.name, *column), ""),
+        )  # fmt: skip
 
     own = Switch(value=server.name, label=server.name, is_off=is_off, is_covered=is_site_off)
     return ServerRow(
@@ -120,22 +129,15 @@ def _row(
 
 @dataclass(frozen=True, slots=True)
 class _Off:
-    """What is off, as it stands in the address."""
+    """What is off, as it stands in the address, and what does not serve anyway."""
 
     values: frozenset[str]
+    now: Mapping[BrokenWorkload, str]
 
     def has_site(self, server: Server, workload: str) -> bool:
         """True when the whole site of a server is off, or this workload at the whole site."""
         place = f"{SITE_PREFIX}{server.site}"
         return server.site is not None and "/".join(filter(None, (place, workload))) in self.values
-
-
-def _value(balance: Balance, server: Server, template: str, name: str) -> str:
-    """Return ``cas1/owa``, or ``cas1/exchange/owa`` where another product there has an ``owa`` too."""
-    owners = sum(
-        any(item.name == name for item in balance.templates[run].workloads) for run in server.runs
-    )
-    return f"{server.name}/{template}/{name}" if owners > 1 else f"{server.name}/{name}"
 
 
 def _labels(columns: list[Carried]) -> tuple[str, ...]:

@@ -10,12 +10,28 @@ import pytest
 from fastapi import FastAPI
 from tests.builders import farm, http_service, mail_service, server
 from tests.integration.edges.console.asgi import ask, console
+from tests.unit.balance.engine_rows import row, snapshot_of
 
 from switchover.balance.overrides import Overrides
+from switchover.balance.snapshot import Snapshot
+from switchover.balance.virtual_service import Balance
 from switchover.balance.work import preview
 from switchover.directory.access.role import Role
+from switchover.wire.haproxy.statistics import Row
 
 SERVERS = {"cas1": server(1, site="brussels"), "cas2": server(2, site="ghent")}
+
+
+class Seen:
+    """A board that always shows the same rows."""
+
+    rows: tuple[Row, ...] = ()
+
+    def __init__(self, balance: Balance) -> None:
+        self.balance = balance
+
+    async def look(self) -> Snapshot:
+        return snapshot_of(self.balance, self.rows)
 
 
 def application(monkeypatch: pytest.MonkeyPatch, **services: Any) -> FastAPI:
@@ -25,7 +41,7 @@ def application(monkeypatch: pytest.MonkeyPatch, **services: Any) -> FastAPI:
         return wish
 
     monkeypatch.setattr(preview, "load_wish", load)
-    return console(Role.VIEWER, balance=None)
+    return console(Role.VIEWER, balance=None, board=Seen(wish.balance))
 
 
 @pytest.fixture
@@ -124,3 +140,25 @@ async def test_of_many_services_the_worst_are_told_in_full_and_the_chosen_one_fi
     told = re.findall(r'<article class="card" aria-labelledby="answer-([^"]+)"', text)
     assert (len(told), told[:2]) == (12, ["last", "lonely"])
     assert 'href="/what-if?down=cas1&amp;service=mail19"' in text
+
+
+async def test_what_is_down_now_counts_until_all_is_supposed_well(
+    page: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = [("owa", "DOWN"), ("activesync", "DRAIN")]
+    rows = tuple(row(f"mail.{workload}", "cas1", status) for workload, status in away)
+    monkeypatch.setattr(Seen, "rows", rows)
+    text = (await ask(page, "/what-if")).text
+    assert "cas1/owa, and counted as down below" in text
+    assert "Webmail &lt;b&gt;" in text
+    assert ">down</span>" in text
+    assert ">drained</span>" in text
+    assert "Everything is on" not in text
+    assert "If one of them goes too" in text
+    # With the other one off as well nobody is left for webmail.
+    both = (await ask(page, "/what-if?down=cas2")).text
+    alone = (await ask(page, "/what-if?down=cas2&well=true")).text
+    assert "No server is left." in both
+    assert "No server is left." not in alone
+    assert "not counted: you suppose that all is well" in alone
+    assert 'name="well" value="true"' in alone

@@ -13,12 +13,14 @@ from switchover.balance.client import Client
 from switchover.balance.drain.start import DrainStart
 from switchover.balance.overrides import Target
 from switchover.balance.recent import Recent, health_group, recent_revision
-from switchover.balance.snapshot import Snapshot
+from switchover.balance.snapshot import NO_ORDER, Snapshot
 from switchover.balance.snapshot_lines import Rate
+from switchover.balance.status_words import server_view
 from switchover.edges.console.cells import View, parts_of, rate_words
 from switchover.edges.console.fragments import Part
 from switchover.edges.console.live import render_part
 from switchover.edges.console.topic import Kind, Topic
+from switchover.wire.haproxy.statistics import Row
 
 FARM = farm({"web": http_service(), "imap": mail_service()})
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -203,7 +205,7 @@ def test_a_layout_with_one_verdict_says_that_it_is_about_all_workloads() -> None
     assert "all workloads" in found["service-line:all4:pools"]
 
 
-def draining(connections: int, *, after: float, start: int | None = 100) -> str:
+def draining(connections: int, *others: Row, after: float = 60, start: int | None = 100) -> str:
     target = Target(service="web", pool="owa", server="cas1")
     drains: Mapping[Target, DrainStart] = (
         {}
@@ -218,7 +220,7 @@ def draining(connections: int, *, after: float, start: int | None = 100) -> str:
         )
         for number in range(1, 15)
     ]  # fmt: skip
-    return shown(WEB, seen(one), drains=drains, connected=clients)["service:web:drains"]
+    return shown(WEB, seen(one, *others), drains=drains, connected=clients)["service:web:drains"]
 
 
 def test_a_drain_counts_down_and_names_who_stays_longest() -> None:
@@ -248,8 +250,26 @@ def test_a_drain_of_which_too_few_have_ended_says_that_it_is_too_early_to_tell()
 
 
 def test_a_drain_that_has_ended_says_so() -> None:
-    assert "Nobody is connected any more" in draining(0, after=600)
+    assert "Nobody is connected any more:</b> it can be taken down" in draining(0, after=600)
     assert "gone in about 10 min" in draining(50, after=610)
+
+
+def test_a_server_that_still_serves_elsewhere_is_not_said_to_be_free() -> None:
+    found = draining(0, row("web.activesync", "cas1"))
+    assert "It still serves activesync of web; drain it there too" in found
+    assert "it can be taken down" not in found
+    left = draining(0, row("web.activesync", "cas1", "DRAIN", sessions_now=3))
+    assert "It still serves activesync of web" in left
+
+
+def test_a_drain_is_as_old_as_its_order() -> None:
+    drained = row("web.owa", "cas1", "DRAIN", changed_seconds_ago=5000)
+    view = server_view("web", "owa", "cas1", drained, NO_ORDER)
+    assert view.since_seconds == 0
+    seconds = int(NOON.timestamp())
+    for known, since in (({}, 0), ({("web.owa", "cas1"): seconds - 60}, seconds - 60)):
+        cell = snapshot_of(FARM, [drained], drained=known).server_cells("cas1")[0]
+        assert cell.since == since
 
 
 def test_what_does_not_change_compares_equal_from_one_snapshot_to_the_next() -> None:
