@@ -110,4 +110,5 @@ _.names_id
 # Read in the console's templates.
 _.align
 _.icon
+_.is_answer
 _.list_path

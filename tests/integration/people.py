@@ -81,12 +81,15 @@ class Browser:
     """A browser: cookies, forms with their tokens, Origin as browsers send it; follows no redirect itself."""
 
     url: str
+    source: str = ""
+    """The address it asks from; empty where that does not matter."""
     session: aiohttp.ClientSession = field(init=False)
     csrf: str = ""
 
     async def __aenter__(self) -> Self:
         jar = aiohttp.CookieJar(unsafe=True)
-        connector = aiohttp.TCPConnector(ssl=False)
+        local = (self.source, 0) if self.source else None
+        connector = aiohttp.TCPConnector(ssl=False, local_addr=local)
         self.session = aiohttp.ClientSession(cookie_jar=jar, connector=connector)
         return self
 
