@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -28,8 +29,8 @@ from switchover.edges.api.listing import (
     Listing,
     Name,
     Older,
-    Row,
     Word,
+    list_by_time,
 )
 from switchover.edges.api.shapes import Reason
 
@@ -95,23 +96,8 @@ def audit_listing(
     suite: Switchover, filters: Mapping[str, object], *, oldest_first: bool = False
 ) -> Listing[int]:
     """Return the list of entries that fit these filters, newest first."""
-    place = "beyond" if oldest_first else "before"
-
-    async def read(start: int | None, rows: int) -> list[Row]:
-        return await work.list_entries(
-            suite.database,
-            filters={**filters, place: start},
-            limit=rows,
-            oldest_first=oldest_first,
-        )
-
-    return Listing(
-        name="audit",
-        columns=COLUMNS,
-        read=read,
-        place=lambda row: int(row["number"]),
-        cursor="before",
-    )
+    read = partial(work.list_entries, suite.database)
+    return list_by_time("audit", COLUMNS, read, filters, number="number", oldest_first=oldest_first)
 
 
 @router.get("/audit/verify", response_model=dict[str, Any])

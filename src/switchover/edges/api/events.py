@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from switchover import clock
+from switchover.app import Switchover
 from switchover.balance.event import Severity
 from switchover.balance.event_words import require_kind
 from switchover.balance.statistics.span import MAX_HOURS, Per, start_of
@@ -25,6 +28,7 @@ from switchover.edges.api.listing import (
     Name,
     Older,
     Row,
+    list_by_time,
 )
 
 router = APIRouter(tags=["events"])
@@ -59,16 +63,16 @@ async def list_events(
         "since": since,
         "until": until,
     }
-
-    async def read(start: int | None, rows: int) -> list[Row]:
-        return await history.list_events(
-            suite.balance, filters={**filters, "before": start}, limit=rows
-        )
-
-    listing = Listing(
-        name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]), cursor="before"
-    )
+    listing = event_listing(suite, filters)
     return await listing.answer(form, start=before, limit=limit, default=100)
+
+
+def event_listing(
+    suite: Switchover, filters: Mapping[str, object], *, oldest_first: bool = False
+) -> Listing[int]:
+    """Return the list of events that fit these filters, newest first."""
+    read = partial(history.list_events, suite.balance)
+    return list_by_time("events", EVENT, read, filters, number="id", oldest_first=oldest_first)
 
 
 @router.get("/terminations", response_model=dict[str, Any], responses=CSV_TOO)

@@ -8,11 +8,11 @@ whole, and none keeps a connection to the database while a slow client reads.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
@@ -165,3 +165,36 @@ def _json_value(value: object) -> str:
 
 def _at_once(left: int | None) -> int:
     return EXPORT_ROWS if left is None else min(left, EXPORT_ROWS)
+
+
+class ReadByTime(Protocol):
+    """Reads rows by time: those ``before`` a number, or ``beyond`` it where the oldest come first."""
+
+    async def __call__(
+        self, *, filters: Mapping[str, object], limit: int, oldest_first: bool
+    ) -> list[Row]:
+        """Return up to ``limit`` rows that fit the filters."""
+
+
+def list_by_time(
+    name: str,
+    columns: tuple[str, ...],
+    read: ReadByTime,
+    filters: Mapping[str, object],
+    *,
+    number: str,
+    oldest_first: bool = False,
+) -> Listing[int]:
+    """Return a list of rows by time, newest first, each with its place in the column ``number``."""
+    place = "beyond" if oldest_first else "before"
+
+    async def read_from(start: int | None, rows: int) -> list[Row]:
+        return await read(filters={**filters, place: start}, limit=rows, oldest_first=oldest_first)
+
+    return Listing(
+        name=name,
+        columns=columns,
+        read=read_from,
+        place=lambda row: int(row[number]),
+        cursor="before",
+    )

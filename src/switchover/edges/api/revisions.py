@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from switchover.app import Switchover
 from switchover.balance.revision import Origin, Verb
 from switchover.balance.work import history, revisions
 from switchover.edges.api.access import Admin, Suite, Viewer
-from switchover.edges.api.listing import CSV_TOO, Answer, Form, Format, Listing, Name, Older, Row
+from switchover.edges.api.listing import (
+    CSV_TOO,
+    Answer,
+    Form,
+    Format,
+    Listing,
+    Name,
+    Older,
+    list_by_time,
+)
 from switchover.edges.api.shapes import Reason, outcome_body, revision_body
 from switchover.errors import InvalidInput
 from switchover.model.platform_file.spec import json_schema
@@ -99,20 +111,18 @@ async def list_revisions(
 ) -> Answer:
     """List revisions, newest first; `before` continues after the last number of a page."""
     filters = {"author": author, "verb": verb.value if verb else None}
-
-    async def read(start: int | None, rows: int) -> list[Row]:
-        return await history.list_revisions(
-            suite.balance, filters={**filters, "before": start}, limit=rows
-        )
-
-    listing = Listing(
-        name="revisions",
-        columns=REVISION,
-        read=read,
-        place=lambda row: int(row["number"]),
-        cursor="before",
-    )
+    listing = revision_listing(suite, filters)
     return await listing.answer(form, start=before, limit=limit, default=50)
+
+
+def revision_listing(
+    suite: Switchover, filters: Mapping[str, object], *, oldest_first: bool = False
+) -> Listing[int]:
+    """Return the list of revisions that fit these filters, newest first."""
+    read = partial(history.list_revisions, suite.balance)
+    return list_by_time(
+        "revisions", REVISION, read, filters, number="number", oldest_first=oldest_first
+    )
 
 
 @router.get("/revisions/{number}")

@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from switchover.app import Switchover
 from switchover.balance.work import history
 from switchover.edges.api.access import Suite
-from switchover.edges.api.events import EVENT
-from switchover.edges.api.listing import Format, Listing, Row
+from switchover.edges.api.events import event_listing
+from switchover.edges.api.listing import Format
 from switchover.edges.console.access import Viewer, Watcher
 from switchover.edges.console.event_list import (
     SPEC,
@@ -33,20 +33,10 @@ async def show_events(request: Request, suite: Suite, person: Viewer) -> Respons
     query = read_query(SPEC, request.query_params)
     known = _known(suite)
     filters = read_filters(query, person.zone, known)
-    place = "before" if query.is_descending else "beyond"
-
-    async def read(start: int | None, rows: int) -> list[Row]:
-        return await history.list_events(
-            suite.balance,
-            filters={**filters, place: start},
-            limit=rows,
-            oldest_first=not query.is_descending,
-        )
-
+    listing = event_listing(suite, filters, oldest_first=not query.is_descending)
     if query.form:
-        listing = Listing(name="events", columns=EVENT, read=read, place=lambda row: int(row["id"]))
         return await listing.file(Format(query.form))
-    rows = [tell(row) for row in await read(query.place_number(), SPEC.rows + 1)]
+    rows = [tell(row) for row in await listing.read(query.place_number(), SPEC.rows + 1)]
     table = read_page(query, rows, place=lambda event: event.id)
     is_live = query.is_descending and query.place is None and filters["until"] is None
     newest = max((event.id for event in table.rows), default=0)

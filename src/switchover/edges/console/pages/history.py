@@ -14,8 +14,8 @@ from switchover.balance.work import history, revisions
 from switchover.balance.work.preview import preview_rollback
 from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
-from switchover.edges.api.listing import Format, Listing, Row
-from switchover.edges.api.revisions import REVISION
+from switchover.edges.api.listing import Format
+from switchover.edges.api.revisions import revision_listing
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Admin, Person, Viewer
 from switchover.edges.console.done_notice import done_by
@@ -78,23 +78,11 @@ async def show_history(request: Request, suite: Suite, person: Viewer) -> Respon
         "verb": query.get("verb"),
         "words": query.get("words"),
     }
-    place = "before" if query.is_descending else "beyond"
-
-    async def read(start: int | None, rows: int) -> list[Row]:
-        return await history.list_revisions(
-            suite.balance,
-            filters={**filters, place: start},
-            limit=rows,
-            oldest_first=not query.is_descending,
-        )
-
+    listing = revision_listing(suite, filters, oldest_first=not query.is_descending)
     if query.form:
-        listing = Listing(
-            name="revisions", columns=REVISION, read=read, place=lambda row: int(row["number"])
-        )
         return await listing.file(Format(query.form))
-    rows = await read(query.place_number(), SPEC.rows + 1)
-    table = read_page(query, rows, place=lambda row: row["number"])
+    rows = await listing.read(query.place_number(), SPEC.rows + 1)
+    table = read_page(query, rows, place=listing.place)
     pair = sorted(row["number"] for row in table.rows[:2])
     return render(
         request,
