@@ -54,6 +54,9 @@ MORE = (
     "/services/{big}/charts?by=server",
     "/services/{service}/charts?span=90d&by=server",
     "/services/{service}/series?span=90d",
+    "/what-if?down={server}",
+    "/what-if?down=site:brussels",
+    "/what-if?service={big}",
 )
 
 

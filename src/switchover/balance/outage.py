@@ -62,11 +62,13 @@ def broken_in(
     """Return the (server, workload) pairs of ``service`` that are among ``broken``."""
     if not broken:
         return frozenset()
+    servers = [real.name for real in service.servers]
+    workloads = [(item.workload.template, item.name) for item in service.workloads]
     return frozenset(
-        (real.name, item.name)
-        for real in service.servers
-        for item in service.workloads
-        if (real.name, item.workload.template, item.name) in broken
+        (server, name)
+        for server in servers
+        for template, name in workloads
+        if (server, template, name) in broken
     )
 
 

@@ -229,7 +229,8 @@ class _Rotation:
                 self.out.append((one.name, *decided))
         self.used = line_up.used(ready)
         self.remaining = tuple(one.name for one in self.used)
-        self.standby = tuple(one.name for one in ready if one.name not in self.remaining)
+        used = set(self.remaining)
+        self.standby = tuple(one.name for one in ready if one.name not in used)
         self.suspects = [one for one in self.used if one.name in line_up.broken]
         self.capacity = sum(map(self._capacity, self.used))
 

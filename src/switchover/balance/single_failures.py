@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.balance.outage import broken_in
-from switchover.balance.prediction import Outcome, predict_wished, wishes_of
+from switchover.balance.prediction import Outcome, file_weight, predict_wished, wishes_of
+from switchover.model.platform_file.spec import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from switchover.balance.outage import BrokenWorkload
     from switchover.balance.overrides import Overrides
-    from switchover.balance.virtual_service import Balance
+    from switchover.balance.prediction import Wishes
+    from switchover.balance.virtual_service import Balance, RealServer, VirtualService
 
 MILDEST_FIRST = (
     Outcome.WORKS,
@@ -53,14 +55,29 @@ def single_failures(
     """
     met: defaultdict[str, list[tuple[Outcome, float, str, str]]] = defaultdict(list)
     for service in balance.services:
-        mine = [real.name for real in service.servers if real.name in servers]
+        mine = [real for real in service.servers if real.name in servers]
         wishes = wishes_of(service, overrides) if mine else {}
         present = broken_in(service, already) if mine else frozenset()
-        for name in mine:
-            down = [*present, *((name, item.name) for item in service.workloads)]
-            for row in predict_wished(service, down, wishes).values():
-                met[name].append((row.outcome, row.share, service.name, row.workload))
+        known: dict[object, list[tuple[Outcome, float, str, str]]] = {}
+        for real in mine:
+            kind = _kind_of(service, real, wishes, present)
+            if kind not in known:
+                down = [*present, *((real.name, item.name) for item in service.workloads)]
+                rows = predict_wished(service, down, wishes).values()
+                known[kind] = [(row.outcome, row.share, service.name, row.workload) for row in rows]
+            met[real.name] += known[kind]
     return {name: _worst(name, rows) for name, rows in met.items()}
+
+
+def _kind_of(
+    service: VirtualService, real: RealServer, wishes: Wishes, present: frozenset[tuple[str, str]]
+) -> object:
+    """Return what is the same for servers whose loss does the same: hundreds of one kind are looked at once."""
+    if real.backup or service.scheduler is Scheduler.FIRST_AVAILABLE:
+        return real.name  # the place in the line counts too
+    names = [item.name for item in service.workloads]
+    asked = tuple((wishes.get((name, real.name)), (real.name, name) in present) for name in names)
+    return file_weight(service, real), asked
 
 
 def _worst(server: str, rows: list[tuple[Outcome, float, str, str]]) -> SingleFailure:

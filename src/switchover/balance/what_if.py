@@ -28,6 +28,7 @@ from switchover.balance.prediction import (
     predict_wished,
     wishes_of,
 )
+from switchover.balance.single_failures import MILDEST_FIRST
 from switchover.model.platform_file.spec import Layout
 
 if TYPE_CHECKING:
@@ -98,6 +99,14 @@ class ServiceReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """One virtual service during the outage as it is, by what its worst workload meets."""
+
+    service: VirtualService
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
     """The whole answer; ``without_effect`` are the outage's items that no service carries."""
 
@@ -121,6 +130,16 @@ def what_if(balance: Balance, outage: Outage, overrides: Overrides | None = None
             for service in balance.services
         ),
         without_effect=outage.without_effect(balance),
+    )
+
+
+def glimpse_service(
+    service: VirtualService, down: frozenset[tuple[str, str]], overrides: Overrides
+) -> Glimpse:
+    """Return one service as it is, without the other layouts: a quarter of the work of a report."""
+    rows = predict_wished(service, down, wishes_of(service, overrides)).values()
+    return Glimpse(
+        service=service, outcome=max((row.outcome for row in rows), key=MILDEST_FIRST.index)
     )
 
 

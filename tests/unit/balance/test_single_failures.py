@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.balance.outage_farm import service_of
+from tests.unit.balance.outage_farm import real_of, service_of
 
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
 from switchover.balance.prediction import Outcome
 from switchover.balance.single_failures import MILDEST_FIRST, single_failures
 from switchover.balance.virtual_service import Balance, VirtualService
-from switchover.model.platform_file.spec import EngineSpec
+from switchover.model.platform_file.spec import EngineSpec, Layout, Scheduler
 
 
 def balance_of(*services: VirtualService) -> Balance:
@@ -44,3 +44,25 @@ def test_what_operators_took_out_counts() -> None:
     overrides = Overrides(by_target={target: Override(state=AdminState.DRAIN)})
     found = single_failures(balance_of(service_of()), overrides, ["cas1"])
     assert found["cas1"].felt == (("mail", ("owa",)),)
+
+
+def test_servers_of_one_kind_are_told_as_if_each_had_been_looked_at_alone() -> None:
+    reals = (
+        *(real_of(f"cas{number}", 50 if number == 3 else 100) for number in range(1, 6)),
+        real_of("spare1", backup=True),
+        real_of("spare2", 10, backup=True),
+        real_of("small", max_connections=5),
+    )
+    names = {real.name for real in reals}
+    drained = Target(service="mail", pool="owa", server="cas2")
+    overrides = Overrides(by_target={drained: Override(state=AdminState.DRAIN)})
+    for scheduler in Scheduler:
+        service = replace(service_of(Layout.L7), servers=reals, scheduler=scheduler)
+        balance = balance_of(service)
+        for wishes in (Overrides(), overrides):
+            for already in (frozenset(), frozenset({("cas4", "exchange", "owa")})):
+                together = single_failures(balance, wishes, names, already)
+                alone = {
+                    one: single_failures(balance, wishes, {one}, already)[one] for one in names
+                }
+                assert together == alone

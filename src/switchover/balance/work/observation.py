@@ -258,7 +258,7 @@ class Observation:
 
     async def _recall(self) -> None:
         """Read once which errors of the last hour were counted before this process wrote any."""
-        if self._has_recalled:
+        if self._has_recalled or not self.parts.is_prepared:  # else there may be no table yet
             return
         now = clock.now()
         async with self.parts.database.transaction() as connection:

@@ -11,7 +11,8 @@ from switchover.balance.effect import Effect, Side, find_effects
 from switchover.balance.outage import Outage, broken_in, parse_outage
 from switchover.balance.overrides import Overrides
 from switchover.balance.resolve import resolve
-from switchover.balance.what_if import ServiceReport, report_service
+from switchover.balance.single_failures import MILDEST_FIRST
+from switchover.balance.what_if import Glimpse, ServiceReport, glimpse_service, report_service
 from switchover.balance.work.revisions import Intent, Outcome, current_wish, roll_back
 from switchover.balance.work.views import load_wish
 from switchover.errors import Conflict, InvalidInput
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from switchover.balance.virtual_service import Balance
     from switchover.balance.work.parts import BalancerParts
 
+MOST_REPORTS = 12
+"""Services told in every layout: each is worked out several times for that."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPreview:
@@ -37,16 +41,18 @@ class RollbackPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutagePreview:
-    """What an outage would do; ``reports`` are of the services it touches, ``calm`` names the others.
+    """What an outage would do; ``reports`` are of the services that it touches, the worst first.
 
-    ``already`` is down anyway and counted; with nothing else assumed the reports are of what that touches.
-    ``unknown`` are sentences about what should be down and is not in the platform file.
+    Where it touches many, ``brief`` has the others in short. ``already`` is down anyway and counted; with nothing
+    else assumed the reports are of what that touches. ``calm`` names services that it does not touch, ``unknown``
+    are sentences about what should be down and is not in the platform file.
     """
 
     balance: Balance
     overrides: Overrides
     outage: Outage
     reports: tuple[ServiceReport, ...]
+    brief: tuple[Glimpse, ...]
     calm: tuple[str, ...]
     unknown: tuple[str, ...]
     already: tuple[OutageItem, ...] = ()
@@ -76,11 +82,18 @@ def _side_of(revision: Revision) -> Side:
 
 
 async def preview_outage(
-    parts: BalancerParts, down: Iterable[str], *, already: tuple[OutageItem, ...] = ()
+    parts: BalancerParts,
+    down: Iterable[str],
+    *,
+    already: tuple[OutageItem, ...] = (),
+    first: str = "",
+    most: int = MOST_REPORTS,
 ) -> OutagePreview:
     """Return what users would feel if these servers, workloads or sites were gone.
 
-    ``already`` is what is down at present and stays so. What the platform file does not know is told and left out: bookmarks outlive servers.
+    ``already`` is what is down at present and stays so. At most ``most`` services are told in every layout, the
+    one named ``first`` before all others. What the platform file does not know is told and left out:
+    bookmarks outlive servers.
     """
     wish = await load_wish(parts)
     balance = wish.balance
@@ -92,10 +105,13 @@ async def preview_outage(
         except InvalidInput as error:
             unknown += [str(problem) for problem in error.problems]
     outage = Outage(items=tuple(items))
-    # Of a whole site that is gone this takes a quarter of a second, during which others must not wait.
-    reports = await asyncio.to_thread(_reports, balance, outage, already, wish.overrides)
+    # Of a whole site that is gone this takes a while, during which others must not wait.
+    whole = Outage(items=(*outage.items, *already))
+    touched = await asyncio.to_thread(_touched, balance, outage, whole, wish.overrides)
+    touched.sort(key=lambda one: (one.service.name != first, -MILDEST_FIRST.index(one.outcome)))
+    reports = await asyncio.to_thread(_reports, touched[:most], whole, wish.overrides)
     present = Outage(items=already).broken
-    touched = {report.service.name for report in reports} | {
+    names = {one.service.name for one in touched} | {
         service.name for service in balance.services if broken_in(service, present)
     }
     return OutagePreview(
@@ -103,22 +119,35 @@ async def preview_outage(
         overrides=wish.overrides,
         outage=outage,
         reports=reports,
-        calm=tuple(item.name for item in balance.services if item.name not in touched),
+        brief=tuple(touched[most:]),
+        calm=tuple(item.name for item in balance.services if item.name not in names),
         unknown=tuple(unknown),
         already=already,
     )
 
 
-def _reports(
-    balance: Balance, outage: Outage, already: tuple[OutageItem, ...], overrides: Overrides
-) -> tuple[ServiceReport, ...]:
-    """Return the reports of the services in which something is broken: the others would all say the same."""
-    whole = Outage(items=(*outage.items, *already)).broken
-    touching = outage.broken if outage.items else whole
-    return tuple(
-        report_service(service, broken_in(service, whole), _of(overrides, service.name))
+def _touched(
+    balance: Balance, outage: Outage, whole: Outage, overrides: Overrides
+) -> list[Glimpse]:
+    """Return the services in which something is broken: the others would all say the same."""
+    broken = whole.broken
+    touching = outage.broken if outage.items else broken
+    return [
+        glimpse_service(service, broken_in(service, broken), _of(overrides, service.name))
         for service in balance.services
         if broken_in(service, touching)
+    ]
+
+
+def _reports(
+    glimpses: Iterable[Glimpse], whole: Outage, overrides: Overrides
+) -> tuple[ServiceReport, ...]:
+    broken = whole.broken
+    return tuple(
+        report_service(
+            one.service, broken_in(one.service, broken), _of(overrides, one.service.name)
+        )
+        for one in glimpses
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from switchover.errors import InvalidInput
 from switchover.model.wording import two_largest
@@ -84,9 +84,10 @@ def ago_html(value: datetime | str | None, *, zone: str, now: datetime) -> Marku
         return Markup('<span class="none">never</span>')
     moment = parse_moment(value)
     local = moment.astimezone(zone_named(zone))
-    return Markup('<time datetime="{}" data-ago="{}" title="{}">{}</time>').format(
-        _iso(moment), _iso(moment), f"{local:%Y-%m-%d %H:%M:%S} {zone}", ago_words(moment, now)
-    )
+    at, title = _iso(moment), escape(f"{local:%Y-%m-%d %H:%M:%S} {zone}")
+    # Hundreds on a page, and Markup's own formatting takes several times as long.
+    text = f'<time datetime="{at}" data-ago="{at}" title="{title}">{ago_words(moment, now)}</time>'
+    return Markup(text)  # noqa: S704 - every part of it is escaped or of our own making
 
 
 def _iso(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from switchover.balance.what_if_view import describe_taken_out
 if TYPE_CHECKING:
     from switchover.balance.prediction import WorkloadPrediction
     from switchover.balance.single_failures import SingleFailure
-    from switchover.balance.what_if import LayoutReport, ServiceReport
+    from switchover.balance.what_if import Glimpse, LayoutReport, ServiceReport
 
 LEVELS = {
     Outcome.WORKS: "ok",
@@ -22,6 +22,7 @@ LEVELS = {
     Outcome.SORRY_SERVER: "bad",
     Outcome.CLOSED: "bad",
 }
+_FELT = {"bad": "users notice", "warning": "less capacity", "ok": "nobody notices"}
 _WORDS = {Outcome.REDUCED: "less capacity"}
 """Where the outcome's own words are too long for a cell."""
 
@@ -83,6 +84,16 @@ class ToldService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """A service during the outage in a line."""
+
+    name: str
+    title: str
+    level: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
     """What the loss of one server alone would do, in a few words."""
 
@@ -102,6 +113,13 @@ def tell_alone(failure: SingleFailure) -> Alone:
     return Alone(level="bad", word=failure.outcome.value, sentence=where)
 
 
+def tell_briefly(glimpse: Glimpse) -> Brief:
+    """Return a service in a line."""
+    level = LEVELS[glimpse.outcome]
+    service = glimpse.service
+    return Brief(name=service.name, title=service.title, level=level, word=_FELT[level])
+
+
 def tell(report: ServiceReport) -> ToldService:
     """Return a service's report in words, the layout in use before the others."""
     report = replace(
@@ -114,7 +132,7 @@ def tell(report: ServiceReport) -> ToldService:
         name=report.service.name,
         title=report.service.title,
         level=level,
-        word={"bad": "users notice", "warning": "less capacity", "ok": "nobody notices"}[level],
+        word=_FELT[level],
         columns=tuple(_column(report, layout) for layout in report.layouts),
         lines=lines,
         recommendation=report.recommendation.sentence,

@@ -7,8 +7,15 @@ from tests.unit.balance.outage_farm import service_of
 from switchover.balance.overrides import AdminState, Override, Overrides, Target
 from switchover.balance.prediction import Outcome
 from switchover.balance.single_failures import SingleFailure
-from switchover.balance.what_if import report_service
-from switchover.edges.console.outage_words import LEVELS, Alone, ToldService, tell, tell_alone
+from switchover.balance.what_if import glimpse_service, report_service
+from switchover.edges.console.outage_words import (
+    LEVELS,
+    Alone,
+    ToldService,
+    tell,
+    tell_alone,
+    tell_briefly,
+)
 from switchover.model.platform_file.spec import Layout
 
 
@@ -51,6 +58,16 @@ def test_what_nobody_notices_is_told_as_such_and_what_everybody_does_too() -> No
     gone = told("cas1/owa", "cas2/owa", layout=Layout.L7)
     assert (gone.level, gone.word) == ("bad", "users notice")
     assert gone.lines[0].answering == ()
+
+
+def test_a_service_in_a_line_says_what_it_would_say_in_full() -> None:
+    for layout in Layout:
+        for down in ((), ("cas1/owa",), ("cas1/owa", "cas2/owa"), ("cas1/owa", "cas1/ecp")):
+            full = told(*down, layout=layout)
+            pairs = frozenset((one.split("/")[0], one.split("/")[1]) for one in down)
+            brief = tell_briefly(glimpse_service(service_of(layout), pairs, Overrides()))
+            assert (brief.name, brief.title) == (full.name, full.title)
+            assert (brief.level, brief.word) == (full.level, full.word)
 
 
 def test_a_server_that_is_broken_and_not_checked_is_named() -> None:

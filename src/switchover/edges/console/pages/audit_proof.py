@@ -32,9 +32,9 @@ async def show_proof(request: Request, proof: AuditProof, person: Admin) -> HTML
     return render(request, person, "audit_proof.html", proof=proof, fault="", reason="")
 
 
-@router.get("/audit/proof/progress", response_class=HTMLResponse)
-async def show_progress(request: Request, proof: AuditProof, person: AdminWatcher) -> HTMLResponse:
-    """Do as the page; asked by itself again and again, so it keeps no session open."""
+@router.get("/audit/proof/progress", response_class=Response)
+async def show_progress(request: Request, proof: AuditProof, person: AdminWatcher) -> Response:
+    """Return the same for the page itself, which asks again and again: that keeps no session open."""
     return render(request, person, "audit_proof.html", proof=proof, fault="", reason="")
 
 

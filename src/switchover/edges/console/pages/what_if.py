@@ -21,15 +21,13 @@ from switchover.balance.work.preview import OutagePreview, preview_outage
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
 from switchover.edges.console.outage_board import Board, lay_out
-from switchover.edges.console.outage_words import Alone, tell, tell_alone
+from switchover.edges.console.outage_words import Alone, tell, tell_alone, tell_briefly
 from switchover.edges.console.page import render
 from switchover.errors import InvalidInput, NotFound
 
 router = APIRouter()
 MOST_DOWN = 500
 """What can be off at once: a longer address would not pass every proxy."""
-MOST_TOLD = 12
-"""Services told in full; the others in a line each."""
 LEVELS_FIRST = ("bad", "warning", "ok")
 WORDS = {
     Condition.DOWN: "down",
@@ -58,14 +56,11 @@ async def show_what_if(
         raise InvalidInput(f"{len(down)} things at once; more than {MOST_DOWN} can not be off here")
     present = await _present(suite)
     try:
-        preview = await preview_outage(suite.balance, down, already=() if well else present.outages)
+        already = () if well else present.outages
+        preview = await preview_outage(suite.balance, down, already=already, first=service)
     except NotFound:
         return render(request, person, "what_if.html", preview=None)
     known = [item.text for item in preview.outage.items]
-    answers = sorted(
-        (tell(report) for report in preview.reports),
-        key=lambda told: (told.name != service, LEVELS_FIRST.index(told.level)),
-    )
     board = lay_out(preview.balance, known, now=present.words, service=service, containing=q)
     return render(
         request,
@@ -74,8 +69,8 @@ async def show_what_if(
         preview=preview,
         board=board,
         alone=[] if known else _alone(preview, board),
-        answers=answers[:MOST_TOLD],
-        more=answers[MOST_TOLD:],
+        answers=list(map(tell, preview.reports)),
+        more=list(map(tell_briefly, preview.brief)),
         services=[(item.name, item.title) for item in preview.balance.services],
         down=known,
         present=[item.text for item in present.outages],
