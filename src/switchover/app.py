@@ -34,7 +34,7 @@ from switchover.balance.work.parts import BalancerParts
 from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
-from switchover.directory.access.local_token import renew_local_token
+from switchover.directory.access.local_token.work import renew_local_token
 from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.session.session import Limits
 from switchover.directory.audit import work as audit

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from switchover import clock
 from switchover.app import look_at_audit, prepare_database, read_machine
 from switchover.balance.work.upkeep import drop_old, roll_up
-from switchover.directory.access.local_token import renew_local_token
+from switchover.directory.access.local_token.work import renew_local_token
 from switchover.directory.access.session.work import drop_old as drop_old_sessions
 from switchover.errors import SwitchoverError
 
