@@ -221,7 +221,7 @@ async def test_a_server_shows_its_workloads_and_what_happened_to_it(desk: Desk) 
     text = (await page(desk, "/servers/cas2")).text
     assert 'id="imap.imaps/cas2"' in text
     assert "connection refused" in text
-    assert "server-down" in text
+    assert "Went down" in text
     assert 'href="/servers/cas2/change?where=imap%2Fimaps"' in text or (
         'href="/servers/cas2/change?where=imap/imaps"' in text
     )

@@ -20,6 +20,7 @@ from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Viewer
 from switchover.edges.console.cell_row import CELL, CELL_KEYS, RATE, cell_row, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
+from switchover.edges.console.event_list import ToldEvent, tell
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.gone import answer_gone
 from switchover.edges.console.live import LiveHub
@@ -180,14 +181,15 @@ def _pools_spec(server: str) -> ListSpec:
     )
 
 
-async def _events(suite: Switchover, server: str) -> list[dict[str, Any]] | None:
+async def _events(suite: Switchover, server: str) -> list[ToldEvent] | None:
     """Return what happened to a server lately; None while the database does not answer."""
     if not suite.balance.database.is_answering:
         return None  # who asks was looked up in vain a moment ago: once is enough
     try:
-        return await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
+        rows = await history.list_events(suite.balance, filters={"server": server}, limit=EVENTS)
     except Unavailable:
         return None
+    return [tell(row) for row in rows]
 
 
 @router.get("/servers/{server}/connections", response_class=HTMLResponse)
