@@ -52,9 +52,10 @@ def measure_open(
     running: Serving, visitor: Visitor, consoles: int, seconds: float, settle: float
 ) -> dict[str, Any]:
     """Measure with none and with so many consoles, print the table, return the figures."""
+    crowd = Visitor.crowd(running, consoles)  # before others speak to the API on that connection
     with _life(running):
         none = _measure(running, seconds)
-        with _opened(visitor, Visitor.crowd(running, consoles)) as received:
+        with _opened(visitor, crowd) as received:
             time.sleep(settle)
             began = received.count
             opened = _measure(running, seconds)

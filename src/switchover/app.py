@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchover import clock
 from switchover.balance.advice import AdviceBoard
 from switchover.balance.drain.work import Drains
 from switchover.balance.event import Event, Severity
@@ -35,15 +34,9 @@ from switchover.balance.work.parts import BalancerParts
 from switchover.balance.work.recent import RecentChanges
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.account.work.reading import is_claimed
+from switchover.directory.access.local_token.work import renew_local_token
 from switchover.directory.access.oidc.work import IdentityProvider
-from switchover.directory.access.role import Actor, Role
 from switchover.directory.access.session.session import Limits
-from switchover.directory.access.work import (
-    create_token,
-    find_token,
-    list_tokens,
-    revoke_token,
-)
 from switchover.directory.audit import work as audit
 from switchover.directory.audit.work import Refusals
 from switchover.errors import SwitchoverError
@@ -71,9 +64,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOCAL_TOKEN_NAME = "local administrator"  # noqa: S105 - a name, not the secret
-LOCAL_TOKEN_DAYS = 365.0
-LOCAL_TOKEN_RENEWAL = timedelta(days=30)
 STOP_GRACE_SECONDS = 2.0
 
 
@@ -348,7 +338,7 @@ async def prepare_database(switchover: Switchover) -> None:
         await ensure_application_role(switchover.superuser_dsn)
     await migrate(switchover.dsn.reveal())
     await look_at_audit(switchover)
-    await renew_local_token(switchover)
+    await renew_local_token(switchover.database, switchover.tokens, switchover.settings.token_file)
     await _tell_first_code(switchover.access)
     switchover.balance.is_prepared = True
 
@@ -378,33 +368,3 @@ async def look_at_audit(switchover: Switchover) -> None:
             Event(kind="audit-exposed", severity=Severity.WARNING, cause=exposure)
         )
     switchover.audit_exposure = exposure
-
-
-async def renew_local_token(switchover: Switchover) -> None:
-    """Make the admin token of the local command line (file mode 0600) unless a good one is there.
-
-    It is valid for LOCAL_TOKEN_DAYS and replaced a month before its end; its predecessors are revoked.
-    """
-    file = switchover.settings.token_file
-    now = clock.now()
-    if file.is_file():
-        kept = await find_token(switchover.database, file.read_text("ascii", "replace").strip())
-        if kept is not None and kept.is_valid(now + LOCAL_TOKEN_RENEWAL):
-            return
-    old = [
-        token
-        for token in await list_tokens(switchover.database)
-        if token.name == LOCAL_TOKEN_NAME and token.revoked_at is None
-    ]
-    system = Actor(name="switchover", role=Role.ADMIN)
-    fresh = await create_token(
-        switchover.database, LOCAL_TOKEN_NAME, Role.ADMIN, actor=system, valid_days=LOCAL_TOKEN_DAYS
-    )
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(fresh.secret + "\n")
-    draft.replace(file)
-    for token in old:
-        await revoke_token(switchover.database, switchover.tokens, token.id, actor=system)

@@ -196,6 +196,7 @@ def test_every_variable_sets_the_field_it_names(tmp_path: Path) -> None:
         "api": ("[::1]:1", ListenAddress(host="::1", port=1)),
         "keep_engine": ("ON", True),
         "public_url": ("https://h/", "https://h"),
+        "api_connections": ("700", 700),
         "tls": ("on", Tls.ON),
         "tls_certificate": (str(program), program),
         "tls_key": (str(program), program),

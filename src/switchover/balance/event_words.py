@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.balance.event import Severity
-from switchover.model.wording import counted
+from switchover.errors import InvalidInput
+from switchover.model.platform_file.wording import nearest
+from switchover.model.wording import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,6 +156,13 @@ def title_of(kind: str) -> str:
     return KINDS[kind].title if kind in KINDS else kind
 
 
+def require_kind(kind: str | None) -> None:
+    """Raise InvalidInput for a kind of which no event is ever written."""
+    if kind is not None and kind not in KINDS:
+        hint = nearest(kind, KINDS) or f"known: {', '.join(KINDS)}"
+        raise InvalidInput(f"there is no kind of events {plain(kind)!r}; {hint}")
+
+
 def meaning_of(kind: str) -> str:
     """Return what a kind means, "" where it is not known."""
     return KINDS[kind].meaning if kind in KINDS else ""
@@ -193,6 +202,8 @@ def _left(kind: str, detail: Mapping[str, object]) -> str:
         return ""
     backups = detail.get("backups")
     more = f" and {counted(backups, 'backup')}" if isinstance(backups, int) and backups else ""
+    if not active and not more:
+        return "no server is left"
     verb = "now" if kind in {"server-up", "drain-left", "maintenance-left"} else "left"
     return f"{counted(active, 'server')}{more} {verb}"
 

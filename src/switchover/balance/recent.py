@@ -59,7 +59,11 @@ class HealthGroup:
             if len(self.workloads) < 4
             else counted(len(self.workloads), "workload")
         )
-        times = "" if self.downs < 2 else f" {self.downs:,} times"
+        times = ""
+        if self.downs > len(self.workloads):
+            # What is counted are the transitions of all of them together.
+            many = len(self.workloads) > 1
+            times = f", {self.downs:,} times in all" if many else f" {self.downs:,} times"
         if not self.server:
             return f"no server was left for {what}{times}"
         if not self.downs:

@@ -120,7 +120,7 @@ class ServiceRules:
             )
         if http and self.spec.layout is Layout.L7 and not self.spec.names:
             self.fault(
-                "layout",
+                "names",
                 message="an l7 service needs the names clients use: checks and certificates need one",
                 hint="names: [mail.contoso.example]",
             )

@@ -101,7 +101,8 @@ class Snapshot:
     ``drained`` (when drains began: to HAProxy one is no change of state) are by proxy and name;
     ``sentence`` is that of the last reconcile cycle, which ended at ``cycle_at``. Where the engine did not
     answer, the rows are the last it told, at ``told_at``, and ``engine_answers`` is False. ``is_blank``
-    before anything was applied: no engine runs then, and none should.
+    before anything was applied: no engine runs then, and none should. While it ``has_old_workers`` there are
+    clients of before a reload, whom no row counts.
     """
 
     number: int
@@ -123,6 +124,7 @@ class Snapshot:
     is_blank: bool = False
     engine_answers: bool = True
     told_at: datetime | None = None
+    has_old_workers: bool = False
     database_answers: bool = True
 
     @property

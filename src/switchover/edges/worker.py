@@ -13,8 +13,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from switchover import clock
-from switchover.app import look_at_audit, prepare_database, read_machine, renew_local_token
+from switchover.app import look_at_audit, prepare_database, read_machine
 from switchover.balance.work.upkeep import drop_old, roll_up
+from switchover.directory.access.local_token.work import renew_local_token
 from switchover.directory.access.session.work import drop_old as drop_old_sessions
 from switchover.errors import SwitchoverError
 
@@ -56,7 +57,8 @@ async def run_worker(switchover: Switchover) -> None:
         )
         group.create_task(_repeat("audit", UPKEEP_SECONDS, lambda: look_at_audit(switchover)))
         group.create_task(_repeat("refusals", REFUSALS_SECONDS, switchover.refusals.flush))
-        group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(switchover)))
+        tokens = switchover.database, switchover.tokens, settings.token_file
+        group.create_task(_repeat("token", UPKEEP_SECONDS, lambda: renew_local_token(*tokens)))
         group.create_task(
             _repeat("sessions", UPKEEP_SECONDS, lambda: drop_old_sessions(switchover.database))
         )

@@ -156,6 +156,12 @@ async def test_after_a_restart_a_drain_still_counts_down_from_where_it_began(
             words = (await viewer.get("/services/imap")).words
         assert f"{first} of {first} connections remain" in words
         assert "too early to tell" in words
+        done = await running.apply(farm_text(farm, running, edition=9))
+        assert done["engine"]["means"] == "reload"
+        async with browser(running, secret) as viewer:
+            words = (await viewer.get("/services/imap")).words
+        assert "Nobody is connected any more" not in words
+        assert "Clients from before the last reload" in words
         assert clients.lost() == []
 
 

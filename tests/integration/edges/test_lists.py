@@ -137,52 +137,63 @@ async def test_the_file_of_servers_has_a_line_for_each_pool(running: Suite) -> N
 
 
 async def test_events_page_filter_and_export(running: Suite) -> None:
-    await keep_events(running, "paged", 50)
+    await keep_events(running, "audit-broken", 50)
     everything = await whole(
-        running, "/events", "events", cursor="before", kind="paged", limit="1000"
+        running, "/events", "events", cursor="before", kind="audit-broken", limit="1000"
     )
     assert len(everything) == 50
-    by_seven = await pages(running, "/events", "events", cursor="before", kind="paged", limit="7")
+    by_seven = await pages(
+        running, "/events", "events", cursor="before", kind="audit-broken", limit="7"
+    )
     assert [len(page) for page in by_seven] == [7] * 7 + [1]
     assert [row for page in by_seven for row in page] == everything
     order = [(row["at"], row["id"]) for row in everything]
     assert order == sorted(order, reverse=True)
     assert [len(p) for p in await pages(
-        running, "/events", "events", cursor="before", kind="paged", limit="25"
+        running, "/events", "events", cursor="before", kind="audit-broken", limit="25"
     )] == [25, 25]  # fmt: skip
 
     grave = await whole(
-        running, "/events", "events", cursor="before", kind="paged", severity="error"
+        running, "/events", "events", cursor="before", kind="audit-broken", severity="error"
     )
     assert grave == [row for row in everything if row["severity"] == "error"]
     middle = everything[20]["at"]
-    later = await running.get("/events", kind="paged", since=middle)
-    earlier = await running.get("/events", kind="paged", until=middle)
+    later = await running.get("/events", kind="audit-broken", since=middle)
+    earlier = await running.get("/events", kind="audit-broken", until=middle)
     assert later["events"] + earlier["events"] == everything
 
-    lines = await file_of(running, "/events", kind="paged")
+    lines = await file_of(running, "/events", kind="audit-broken")
     assert lines[0]["cause"].startswith("'=cause")  # what a spreadsheet would take for a formula
     assert lines == [as_cells(row) for row in everything]
-    some = await file_of(running, "/events", kind="paged", limit="12", before=str(order[9][1]))
+    some = await file_of(
+        running, "/events", kind="audit-broken", limit="12", before=str(order[9][1])
+    )
     assert [line["id"] for line in some] == [str(row["id"]) for row in everything[10:22]]
 
 
 async def test_more_events_than_an_export_reads_at_once_are_all_in_the_file(
     running: Suite,
 ) -> None:
-    await keep_events(running, "many", 2_345)
-    lines = await file_of(running, "/events", kind="many")
+    await keep_events(running, "events-lost", 2_345)
+    lines = await file_of(running, "/events", kind="events-lost")
     assert len({line["id"] for line in lines}) == len(lines) == 2_345
-    rows = await whole(running, "/events", "events", cursor="before", kind="many", limit="1000")
+    rows = await whole(
+        running, "/events", "events", cursor="before", kind="events-lost", limit="1000"
+    )
     assert [line["id"] for line in lines] == [str(row["id"]) for row in rows]
 
 
 async def test_a_page_goes_on_where_its_last_row_was_deleted(running: Suite) -> None:
-    await keep_events(running, "old", 20)
-    first = await running.get("/events", kind="old", limit="8")
+    await keep_events(running, "maintenance-kept", 20)
+    first = await running.get("/events", kind="maintenance-kept", limit="8")
     await execute(running, "delete from event where id = %s", first["before"])
     rest = await whole(
-        running, "/events", "events", cursor="before", kind="old", before=str(first["before"])
+        running,
+        "/events",
+        "events",
+        cursor="before",
+        kind="maintenance-kept",
+        before=str(first["before"]),
     )
     shown = [row["detail"]["number"] for row in first["events"] + rest]
     assert sorted(shown) == list(range(1, 21))

@@ -9,8 +9,9 @@ import pytest
 
 import switchover
 from switchover.balance.event import Severity
-from switchover.balance.event_words import KINDS, explain, meaning_of, title_of
+from switchover.balance.event_words import KINDS, explain, meaning_of, require_kind, title_of
 from switchover.balance.health_events import _KIND, _SEVERITY
+from switchover.errors import InvalidInput
 
 SOURCE = Path(switchover.__file__).parent
 
@@ -76,3 +77,19 @@ def test_a_cause_is_explained_from_what_the_check_found(
     kind: str, cause: str, detail: dict[str, object], told: str
 ) -> None:
     assert explain(kind, cause, detail) == told
+
+
+def test_a_kind_that_is_never_written_is_refused_with_the_nearest() -> None:
+    require_kind(None)
+    require_kind("server-down")
+    with pytest.raises(InvalidInput, match="did you mean 'server-down'"):
+        require_kind("servers-down")
+    with pytest.raises(InvalidInput, match="known: server-down"):
+        require_kind("zzz")
+
+
+def test_a_pool_without_servers_is_told_in_words() -> None:
+    assert explain("server-down", "", {"active": 0}) == "No server is left."
+    assert explain("server-down", "", {"active": 0, "backups": 1}).startswith(
+        "0 servers and 1 backup"
+    )

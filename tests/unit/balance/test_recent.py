@@ -28,7 +28,7 @@ def group(**values: Any) -> dict[str, Any]:
         (
             {"workloads": ["a", "b", "c", "d"], "downs": 4},
             Level.BAD,
-            "4 workloads went down 4 times, still down",
+            "4 workloads went down, still down",
         ),
         (
             {"server": None, "last_kind": "pool-empty", "downs": 1},

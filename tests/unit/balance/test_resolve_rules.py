@@ -60,7 +60,7 @@ OWN: dict[str, Any] = {
         ),
         (
             http_service(names=[]),
-            "layout: an l7 service needs the names clients use: checks and certificates need one "
+            "names: an l7 service needs the names clients use: checks and certificates need one "
             "(names: [mail.contoso.example])",
         ),
         (

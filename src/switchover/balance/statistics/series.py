@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchover.balance.statistics.span import Per
 
@@ -151,18 +151,28 @@ def make_series(
             found.setdefault(row["line"] or WHOLE, {})[place] = row
     if len(found) > 1:
         found.pop(WHOLE, None)  # what the others count would be drawn twice
-    counted = {place for places in found.values() for place in places}
+    empty = _empty({place for places in found.values() for place in places}, len(times))
     chosen = _chosen(found, len(found) if most is None else most)
     return Series(
         service=service,
         span=span,
         by=by,
         times=times,
-        lines=tuple(
-            _line(name, found[name], counted, len(times)) for name in found if name in chosen
-        ),
+        lines=tuple(_line(name, found[name], empty) for name in found if name in chosen),
         left_out=len(found) - len(chosen),
     )
+
+
+class _Empty(NamedTuple):
+    """A line without any row: 0 where others have one, holes elsewhere; and one that is nothing but holes."""
+
+    nothing: list[int | None]
+    unknown: list[float | None]
+
+
+def _empty(counted: set[int], length: int) -> _Empty:
+    """Return what all lines begin with: hundreds of them are mostly the same."""
+    return _Empty([0 if place in counted else None for place in range(length)], [None] * length)
 
 
 def _chosen(found: Mapping[str, Mapping[int, Mapping[str, Any]]], most: int) -> frozenset[str]:
@@ -180,20 +190,20 @@ def _sum(rows: Iterable[Mapping[str, Any]], key: str) -> int:
     return sum(row[key] for row in rows)
 
 
-def _line(
-    name: str, places: Mapping[int, Mapping[str, Any]], counted: set[int], length: int
-) -> Line:
-    def values(key: str, instead: int | None) -> tuple[Any, ...]:
-        return tuple(
-            places[place][key] if place in places else (instead if place in counted else None)
-            for place in range(length)
-        )
+def _line(name: str, places: Mapping[int, Mapping[str, Any]], empty: _Empty) -> Line:
+    def values(key: str, instead: list[int | None]) -> tuple[Any, ...]:
+        found: list[Any] = instead.copy()
+        for place, row in places.items():
+            found[place] = row[key]
+        return tuple(found)
 
+    waited: list[float | None] = empty.unknown.copy()
+    for place, row in places.items():
+        if (value := row["response_ms"]) is not None:
+            waited[place] = round(value, 1)
     return Line(
         name=name,
-        **{key: values(key, 0) for key in COUNTED},
-        response_ms=tuple(
-            None if value is None else round(value, 1) for value in values("response_ms", None)
-        ),
-        sessions=values("sessions", 0),
+        **{key: values(key, empty.nothing) for key in COUNTED},
+        response_ms=tuple(waited),
+        sessions=values("sessions", empty.nothing),
     )

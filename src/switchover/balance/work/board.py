@@ -269,6 +269,7 @@ class Board:
             is_blank=wish is None and report is not None and report.sentence == NOTHING_APPLIED,
             engine_answers=answers,
             told_at=self._told(at),
+            has_old_workers=self.observation.has_old_workers,
             database_answers=self._database_answers(),
         )
 

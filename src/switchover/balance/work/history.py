@@ -133,7 +133,9 @@ async def get_series(
             began=began,
             step=scale.step,
         )
-    return make_series(service, rows, span=span, by=by, began=began, now=now, most=most)
+    return await asyncio.to_thread(
+        make_series, service, rows, span=span, by=by, began=began, now=now, most=most
+    )
 
 
 async def list_statistics(

@@ -75,6 +75,7 @@ class Observation:
     minutes: MinuteStatistics = field(default_factory=MinuteStatistics)
     errors: RecentErrors = field(default_factory=RecentErrors)
     _has_recalled: bool = False
+    _old_workers_left: set[WorkerId] = field(default_factory=set)
     _by_key: tuple[tuple[Row, ...], dict[tuple[str, str], Row]] = ((), {})
     _samples: dict[WorkerId, Sample] = field(default_factory=dict)
     _has_baseline: bool = False
@@ -125,6 +126,11 @@ class Observation:
         self.terminations[service, pool, session.server, state] += 1
         self.events.count_termination(service, pool, session.server, state)
 
+    @property
+    def has_old_workers(self) -> bool:
+        """True while clients of before a reload may be connected still: ``rows`` do not count them."""
+        return bool(self._farewells or self._old_workers_left)
+
     def count_from_start(self) -> None:
         """Take the first counters for new: the engine did not run when we came."""
         self._has_baseline = True
@@ -149,6 +155,7 @@ class Observation:
         # A worker that did not answer this once keeps its last sample, else all it ever counted would
         # count again when it does.
         now = {**await self._old_workers(current), **now}
+        self._old_workers_left = now.keys() - {current}
         if self._has_baseline:
             self._add(await asyncio.to_thread(count_between, self._samples, now), rows)
         self._has_baseline = True
@@ -191,6 +198,7 @@ class Observation:
         finally:
             held.close()
             del self._farewells[worker]
+            self._old_workers_left.discard(worker)
 
     async def _count_last(self, worker: WorkerId, held: HeldWorker) -> None:
         answer = await held.ask(runtime.show_statistics(), timeout=ANSWER_SECONDS)
@@ -250,7 +258,7 @@ class Observation:
 
     async def _recall(self) -> None:
         """Read once which errors of the last hour were counted before this process wrote any."""
-        if self._has_recalled:
+        if self._has_recalled or not self.parts.is_prepared:  # else there may be no table yet
             return
         now = clock.now()
         async with self.parts.database.transaction() as connection:

@@ -51,4 +51,4 @@ class Actor:
     def require(self, role: Role) -> None:
         """Raise Refused unless the actor's role includes ``role``."""
         if not self.role.includes(role):
-            raise Refused(f"{self.name} has the role {self.role}; this needs {role}")
+            raise Refused(f"this needs {role}; {self.name} has the role {self.role}")

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from switchover import clock
 from switchover.app import Switchover
 from switchover.balance.event import Severity
+from switchover.balance.event_words import require_kind
 from switchover.balance.statistics.span import MAX_HOURS, Per, start_of
 from switchover.balance.status_words import termination_words
 from switchover.balance.work import history
@@ -52,6 +53,7 @@ async def list_events(
     form: Form = Format.JSON,
 ) -> Answer:
     """List events, newest first; `before` continues after the last id of a page."""
+    require_kind(kind)
     filters = {
         "service": service,
         "workload": workload,

@@ -136,7 +136,7 @@ def show_service(
 def events(
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     workload: Annotated[str | None, typer.Option(help="Only of this workload.")] = None,
-    server: Annotated[str | None, typer.Option(help="Only of this server.")] = None,
+    server: Annotated[str | None, typer.Option(help="Only of this server, its whole name.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only of this kind (server-down).")] = None,
     limit: Annotated[
         int | None,

@@ -44,12 +44,16 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draining:
-    """A server that drains: connections at first (None where nobody saw it begin) and now."""
+    """A server that drains: connections at first (None where nobody saw it begin) and now.
+
+    ``has_others`` is True while those of before a reload may be connected still, whom nobody counts.
+    """
 
     target: Target
     since: str | None
     first: int | None
     now: int
+    has_others: bool
     left: str
     elsewhere: str
     """Where it still serves, a sentence's words."""
@@ -277,6 +281,7 @@ def _draining(cell: GridCell, view: View) -> Draining:
         since=_moment(cell.since),
         first=max(start.connections, shown.connections) if start else None,
         now=shown.connections,
+        has_others=view.snapshot.has_old_workers,
         left="" if seconds is None else duration_words(_rounded(seconds)),
         elsewhere=_elsewhere(shown.server, view.snapshot),
         clients=_clients(target, view),

@@ -34,7 +34,7 @@ _TITLES = {
 _ADVICE = {
     401: "Nothing was changed. Sign in in another tab, then go back to the page here and send it again.",
     403: "Somebody with a larger role can do it, or give you one.",
-    404: "It may have been removed or renamed. Search for it above, or start from the overview.",
+    404: "It may have been removed or renamed. Search for it, or start from the overview.",
     409: "It may have changed since you opened the page. Go back, reload, and look again.",
     413: "Nothing was changed.",
     415: "Nothing was changed.",
@@ -62,7 +62,8 @@ def describe(error: Exception) -> Failure:
         status=status,
         title=_TITLES.get(status, "That did not work"),
         detail=detail,
-        advice=_ADVICE.get(status, ""),
+        # Not every refusal is one of roles.
+        advice="" if status == 403 and "this needs " not in detail else _ADVICE.get(status, ""),
         problems=problems,
     )
 

@@ -130,7 +130,10 @@ class Desk:
         self.board = Board(
             parts=cast("Any", parts),
             observation=cast(
-                "Any", SimpleNamespace(rows=(), sampled=(0.0, ()), errors=RecentErrors())
+                "Any",
+                SimpleNamespace(
+                    rows=(), sampled=(0.0, ()), has_old_workers=False, errors=RecentErrors()
+                ),
             ),
             cycle=cast("Any", SimpleNamespace(report=report)),
             drains=Drains(parts=cast("Any", parts)),

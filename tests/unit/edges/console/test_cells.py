@@ -272,6 +272,13 @@ def test_a_drain_is_as_old_as_its_order() -> None:
         assert cell.since == since
 
 
+def test_a_drain_has_not_ended_while_clients_of_before_a_reload_are_there() -> None:
+    one = seen(row("web.owa", "cas1", "DRAIN"), has_old_workers=True)
+    found = shown(WEB, one)["service:web:drains"]
+    assert "Nobody is connected any more" not in found
+    assert "Clients from before the last reload" in found
+
+
 def test_what_does_not_change_compares_equal_from_one_snapshot_to_the_next() -> None:
     rows = [row("web.owa", "cas1", changed_seconds_ago=5)]
     topic = Topic(Kind.SERVICE, "web")

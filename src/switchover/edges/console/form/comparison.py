@@ -73,13 +73,12 @@ def compare(draft: Draft, *, layout: str, down: str, is_whole: bool) -> Comparis
     report = suppose(draft, chosen) if chosen else None
     if report is None:
         return Comparison(down=chosen, suppositions=suppositions)
+    advised = report.recommendation.label if is_whole else ""
+    views = [_view(item, layout=layout, advised=advised) for item in report.layouts]
     return Comparison(
         down=chosen,
         suppositions=suppositions,
-        views=tuple(
-            _view(item, layout=layout, advised=report.recommendation.label if is_whole else "")
-            for item in report.layouts
-        ),
+        views=tuple(sorted(views, key=lambda view: not view.is_chosen)),
         left_out=tuple((item.layout.value, item.reason) for item in report.left_out),
         advice=report.recommendation.sentence if is_whole else "",
     )

@@ -1,0 +1,1 @@
+"""The token with which the command line on this machine signs in."""
