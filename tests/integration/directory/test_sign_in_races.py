@@ -32,7 +32,7 @@ from switchover.directory.access.sign_in.outcome import CodeNeeded, Denied, Open
 from switchover.directory.access.sign_in.throttle import Kind, keys_of
 from switchover.directory.access.sign_in.work import confirm_code, sign_in
 from switchover.directory.audit.work import Refusals
-from switchover.errors import Conflict, Unavailable
+from switchover.errors import Conflict, Refused, Unavailable
 from switchover.settings import OidcSettings, read_settings
 from switchover.store.pool import Database
 from switchover.store.seal import Sealer
@@ -241,6 +241,14 @@ async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_r
         assert recall_session(parts, opened.new.secret) is None
     parts.issuer = settings.issuer
     assert await find_open(parts, [opened.new.session.id]) == {opened.new.session.id}
+
+
+async def test_only_an_administrator_takes_a_role_away(parts: AccessParts) -> None:
+    for name in ("ada", "bob"):
+        await add(parts, name)
+    lin = Actor(name="lin", role=Role.OPERATOR)
+    with pytest.raises(Refused):
+        await leaving.change_role(parts, "ada", Role.VIEWER, actor=lin)
 
 
 @pytest.mark.parametrize("groups", [("admins",), ("strangers",)])

@@ -74,9 +74,9 @@ async def test_the_collector_is_spared_once_for_a_platform_file_and_seldom(
 
 
 def test_what_was_spared_once_is_not_kept_for_ever() -> None:
-    class Ring:
+    class Ring(list["Ring"]):
         def __init__(self) -> None:
-            self.itself = self
+            super().__init__([self])
 
     seen = weakref.ref(Ring())
     try:
