@@ -3,11 +3,15 @@
 A connection costs a file descriptor and some memory, and needs no sign-in. So all together are bounded, one
 address has half of them at most (but for trusted proxies, who speak for many), and what a client has begun
 to send must go on: START_SECONDS, and one second more for each LEAST_BYTES.
+
+With TLS we take the plain connection and begin the handshake ourselves: asyncio tells of a connection only
+after it, and who never ends one would hold a descriptor that nobody counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import resource
@@ -20,11 +24,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from switchover.directory.access.sign_in.throttle import network_of
 
 if TYPE_CHECKING:
+    import ssl
+
     from switchover.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 20.0
+HANDSHAKE_SECONDS = 10.0
 LEAST_BYTES = 1000
 """In a second: a telephone at the edge of its network sends more."""
 SPARE_FILES = 256
@@ -93,25 +100,55 @@ class PatientProtocol(H11Protocol):
     """Uvicorn's HTTP/1.1 with bounds; ``bounded`` makes the class for one set of them."""
 
     known: Connections
+    tls: ssl.SSLContext | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let a connection in, or say that there are too many."""
         self._waits_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._has_begun = False
+        self._early = b""
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._is_in = self.known.enter(self._address)
         if not self._is_in:
             logger.warning("api=busy connections=%d from=%s", self.known.open_now, self._address)
-            transport.write(BUSY)
+            if self.tls is None:
+                transport.write(BUSY)
             transport.close()
-            return
+        elif self.tls is None:
+            self._begin(transport)
+        else:
+            transport.pause_reading()
+            self._handshake = self.loop.create_task(self._shake_hands(transport, self.tls))
+
+    async def _shake_hands(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        """Begin once the connection is encrypted; what came with the end of the handshake is not lost."""
+        encrypted = None
+        try:
+            with contextlib.suppress(OSError):
+                encrypted = await self.loop.start_tls(
+                    transport, self, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                )
+        finally:
+            if encrypted is None:
+                self._leave()
+        if encrypted is not None and self._is_in:
+            self._begin(encrypted)
+            if self._early:  # nothing at all would mean the end of what the client sends
+                self.data_received(self._early)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        self._has_begun = True
         super().connection_made(transport)
         self._await_more(0)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and see whether there is more to come."""
         if not self._is_in:
+            return
+        if not self._has_begun:
+            self._early += data
             return
         super().data_received(data)
         if repr(self.conn.their_state) in _AWAITED:
@@ -121,10 +158,15 @@ class PatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the connection off."""
-        if self._is_in:
+        if self._is_in and self._has_begun:
             self._stop_waiting()
-            self.known.leave(self._address)
             super().connection_lost(exc)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._is_in:
+            self._is_in = False
+            self.known.leave(self._address)
 
     def _await_more(self, received: int) -> None:
         now = self.loop.time()
@@ -150,6 +192,6 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()
 
 
-def bounded(known: Connections) -> type[asyncio.Protocol]:
-    """Return the protocol that counts its connections there."""
-    return type("BoundedProtocol", (PatientProtocol,), {"known": known})
+def bounded(known: Connections, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
+    """Return the protocol that counts its connections there, and speaks TLS on what it is given plain."""
+    return type("BoundedProtocol", (PatientProtocol,), {"known": known, "tls": tls})

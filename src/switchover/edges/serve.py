@@ -105,7 +105,7 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
     tls = ConsoleTls(settings) if settings.has_tls else None
     config = uvicorn.Config(
         app,
-        http=bounded(_bounds(settings)),
+        http=bounded(_bounds(settings), tls.context if tls else None),
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
@@ -117,8 +117,6 @@ async def _serving(switchover: Switchover, listening: socket.socket) -> AsyncIte
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    config.load()
-    config.ssl = tls.context if tls else None
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     watching = _watch(tls)

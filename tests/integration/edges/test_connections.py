@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from tests.integration.server_certificate import make_certificate
 
 from switchover.edges import connections
 from switchover.edges.connections import Connections, bounded
@@ -34,9 +37,9 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(known: Connections) -> AsyncIterator[int]:
+async def serving(known: Connections, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(answer, log_config=None, lifespan="off", http=bounded(known))
+    config = uvicorn.Config(answer, log_config=None, lifespan="off", http=bounded(known, tls))
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
@@ -48,9 +51,11 @@ async def serving(known: Connections) -> AsyncIterator[int]:
         await task
 
 
-async def said(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+async def said(
+    port: int, *parts: bytes, pause: float = 0.0, tls: ssl.SSLContext | None = None
+) -> bytes:
     """Send the parts with pauses between; return all that is answered until the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     with contextlib.suppress(OSError):
         for part in parts:
             writer.write(part)
@@ -106,3 +111,61 @@ async def test_one_address_does_not_have_all_connections() -> None:
             await asyncio.sleep(0.01)
         assert b" 503 " in await said(port)
         assert known.open_now == 8
+
+
+@pytest.fixture
+def both_ends(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server and a client that trusts it need for TLS."""
+    make_certificate(tmp_path, ("127.0.0.1",), (-1, 90))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    return server, ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+
+
+async def test_with_tls_who_has_not_ended_the_handshake_is_counted_too(
+    both_ends: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    known, (server, client) = Connections(most=16), both_ends
+    async with serving(known, server) as port, contextlib.AsyncExitStack() as stack:
+        for _ in range(7):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+        while known.open_now < 7:
+            await asyncio.sleep(0.01)
+        assert (await said(port, GET, tls=client)).count(b" 200 ") == 1
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        stack.callback(writer.close)
+        while known.open_now < 8:
+            await asyncio.sleep(0.01)
+        assert await said(port) == b""
+        with pytest.raises(OSError):  # noqa: PT011 - reset or ended, as it comes
+            await said(port, GET, tls=client)
+        assert known.open_now == 8
+
+
+@pytest.mark.parametrize("first", [b"", b"\x16\x03\x01", GET])
+async def test_with_tls_a_handshake_that_does_not_go_on_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+    both_ends: tuple[ssl.SSLContext, ssl.SSLContext],
+    first: bytes,
+) -> None:
+    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", PATIENCE)
+    known = Connections(most=16)
+    async with serving(known, both_ends[0]) as port:
+        assert b"HTTP" not in await said(port, first)
+        while known.open_now:
+            await asyncio.sleep(0.01)
+
+
+async def test_with_tls_who_leaves_in_the_handshake_or_after_it_is_taken_off(
+    both_ends: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    known, (server, client) = Connections(most=64), both_ends
+    async with serving(known, server) as port:
+        for tls in (None, client):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+            writer.transport.abort()
+        found = await asyncio.gather(*(said(port, GET, tls=client) for _ in range(24)))
+        assert all(b" 200 " in one for one in found)
+        while known.open_now:
+            await asyncio.sleep(0.01)
