@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -33,6 +34,8 @@ router = APIRouter()
 ReasonField = Annotated[Reason, Form()]
 _ROLES = tuple((role.value, role.value) for role in Role)
 _STATES = (("valid", "valid"), ("expired", "expired"), ("revoked", "revoked"))
+_ONCE_WITHIN = timedelta(minutes=10)
+"""The page that shows a secret sends its form anew when it is loaded again: that makes no second token."""
 LIST = ListSpec(
     path="/tokens",
     columns=(
@@ -47,6 +50,7 @@ LIST = ListSpec(
     filters=(
         Filter(key="q", title="Name"),
         Filter(key="maker", title="Made by"),
+        Filter(key="account", title="Account behind it"),
         Filter(key="role", title="Role", kind=FilterKind.CHOICE, choices=_ROLES),
         Filter(key="state", title="State", kind=FilterKind.CHOICE, choices=_STATES),
     ),
@@ -79,6 +83,7 @@ async def create_token(
             actor=person.actor,
             valid_days=days,
             reason=reason,
+            once_within=_ONCE_WITHIN,
         )
     except SwitchoverError as error:
         return await _page(request, suite, person, error=error, name=name, role=role)
@@ -119,6 +124,7 @@ async def _page(
         role=Role(query.filters["role"]) if query.get("role") else None,
         containing=query.get("q"),
         maker=query.get("maker"),
+        account=query.get("account"),
     )
     wanted = query.get("state")
     rows = [row for row in map(_row, found) if wanted in (None, row["state"])]
