@@ -109,6 +109,7 @@ _.is_tls
 _.names_id
 # Read in the console's templates.
 _.align
+_.has_others
 _.icon
 _.is_answer
 _.list_path

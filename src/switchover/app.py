@@ -24,7 +24,7 @@ from switchover.balance.lint import MachineFacts
 from switchover.balance.overrides import parse_target
 from switchover.balance.probes.engine_facts import read_engine_facts
 from switchover.balance.probes.machine import read_machine_facts
-from switchover.balance.work.advice import open_agent_port
+from switchover.balance.work.advice import open_kept_agent_port
 from switchover.balance.work.board import Board
 from switchover.balance.work.cycle import Cycle
 from switchover.balance.work.engine_room import EngineRoom
@@ -193,7 +193,10 @@ async def _open_balancer(
     version = await read_version(path)
     engine = EngineRoom(_engine_process(settings, path), settings.engine_dir)
     advice = AdviceBoard(left_over=_read_targets(engine.files.advised))
-    agent_port = await _open_agent(stack, settings, advice)
+    agent, agent_port = await open_kept_agent_port(
+        advice, "127.0.0.1", settings.agent_port, settings.engine_dir / "agent.port"
+    )
+    stack.callback(agent.close)
     parts = BalancerParts(
         database=database,
         engine=engine,
@@ -300,25 +303,6 @@ def _read_targets(names: Iterable[str]) -> set[Target]:
         with contextlib.suppress(ValueError):  # a damaged note must not keep us from starting
             found.add(parse_target(name))
     return found
-
-
-async def _open_agent(stack: AsyncExitStack, settings: Settings, advice: AdviceBoard) -> int:
-    """Open the agent port, the same one as last time where it is free.
-
-    The port stands in the engine's configuration; another one would cost a reload.
-    """
-    kept = settings.engine_dir / "agent.port"
-    wanted = settings.agent_port
-    if wanted == 0 and kept.is_file():
-        with contextlib.suppress(ValueError):
-            wanted = int(kept.read_text("ascii"))
-    try:
-        server, port = await open_agent_port(advice, "127.0.0.1", wanted)
-    except OSError:
-        server, port = await open_agent_port(advice, "127.0.0.1", 0)
-    kept.write_text(str(port), "ascii")
-    stack.callback(server.close)
-    return port
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

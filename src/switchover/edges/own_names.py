@@ -45,6 +45,12 @@ def names_of(settings: Settings, machine: tuple[str, ...] | None = None) -> tupl
     return tuple(dict.fromkeys(name for name in found if name))
 
 
+def is_public_with_tls(settings: Settings, host: str) -> bool:
+    """True for a Host header that is host and port of a public URL with https: browsers came with TLS then."""
+    public = urlsplit(settings.public_url or "")
+    return public.scheme == "https" and host.lower() == public.netloc
+
+
 def address_to_open(settings: Settings, port: int, machine: tuple[str, ...] | None = None) -> str:
     """Return what to type into a browser."""
     if settings.public_url:

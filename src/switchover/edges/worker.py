@@ -33,6 +33,8 @@ PREPARE_SECONDS = 2.0
 REFUSALS_SECONDS = 60.0
 YOUNG_OBJECTS = 20_000
 COLLECTOR_SECONDS = 5.0
+SPARE_SECONDS = 300.0
+"""The least between two: each walks all there is and holds up pages for a tenth of a second."""
 SWITCH_SECONDS = 0.0005
 """How long one thread computes before another may: a page that is made meanwhile waits so long a dozen times."""
 
@@ -70,6 +72,8 @@ def _spare_collector() -> None:
     Half a million objects of imported modules never go away; walking them took a fifth of our processor
     time with 5,000 server lines, whose states are made anew in each cycle.
     """
+    # What was spared before and is garbage by now goes too.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
@@ -85,12 +89,14 @@ class _Settled:
     def __init__(self, switchover: Switchover) -> None:
         self._parts = switchover.balance
         self._known: object = None
+        self._spared_at = -SPARE_SECONDS
 
     async def look(self) -> None:
-        """Look once; does nothing while the platform file stays."""
+        """Look once; does nothing while the platform file stays, nor sooner than SPARE_SECONDS after the last."""
         balance = self._parts.wish[1].balance if self._parts.wish else None
-        if balance is not self._known:
-            self._known = balance
+        now = clock.monotonic()
+        if balance is not self._known and now - self._spared_at >= SPARE_SECONDS:
+            self._known, self._spared_at = balance, now
             _spare_collector()
 
 

@@ -32,8 +32,8 @@ from switchover.directory.access.sign_in.outcome import CodeNeeded, Denied, Open
 from switchover.directory.access.sign_in.throttle import Kind, keys_of
 from switchover.directory.access.sign_in.work import confirm_code, sign_in
 from switchover.directory.audit.work import Refusals
-from switchover.errors import Conflict, Unavailable
-from switchover.settings import read_settings
+from switchover.errors import Conflict, Refused, Unavailable
+from switchover.settings import OidcSettings, read_settings
 from switchover.store.pool import Database
 from switchover.store.seal import Sealer
 
@@ -209,9 +209,7 @@ async def test_tries_within_a_pause_ask_the_database_once_a_minute(
     assert isinstance(await sign_in(parts, "ada", PASSWORD, HERE), Opened)
 
 
-async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_refused(
-    parts: AccessParts,
-) -> None:
+def oidc_settings() -> OidcSettings:
     settings = read_settings(
         {
             "HOME": "/root",
@@ -222,6 +220,13 @@ async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_r
         }
     ).oidc
     assert settings is not None
+    return settings
+
+
+async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_refused(
+    parts: AccessParts,
+) -> None:
+    settings = oidc_settings()
     identity = Identity(issuer=settings.issuer, subject="7", name="olga", groups=("admins",))
     parts.issuer = settings.issuer
     opened = await sign_in_provided(parts, settings, identity, HERE)
@@ -236,3 +241,29 @@ async def test_sessions_of_a_provider_that_is_not_in_the_settings_any_more_are_r
         assert recall_session(parts, opened.new.secret) is None
     parts.issuer = settings.issuer
     assert await find_open(parts, [opened.new.session.id]) == {opened.new.session.id}
+
+
+async def test_only_an_administrator_takes_a_role_away(parts: AccessParts) -> None:
+    for name in ("ada", "bob"):
+        await add(parts, name)
+    lin = Actor(name="lin", role=Role.OPERATOR)
+    with pytest.raises(Refused):
+        await leaving.change_role(parts, "ada", Role.VIEWER, actor=lin)
+
+
+@pytest.mark.parametrize("groups", [("admins",), ("strangers",)])
+async def test_a_try_while_the_database_is_away_ends_nobody_s_look_from_memory(
+    parts: AccessParts, tmp_path: Path, groups: tuple[str, ...]
+) -> None:
+    settings = oidc_settings()
+    parts.issuer = settings.issuer
+    olga = Identity(issuer=settings.issuer, subject="7", name="olga", groups=("admins",))
+    opened = await sign_in_provided(parts, settings, olga, HERE)
+    assert isinstance(opened, Opened)
+    assert await find_session(parts, opened.new.secret) is not None
+    eve = Identity(issuer=settings.issuer, subject="8", name="eve", groups=groups)
+    nowhere = f"host={tmp_path}/nowhere dbname=switchover"
+    async with Database(nowhere, patience_seconds=0.2, wait_seconds=0.2) as parts.database:
+        with pytest.raises(Unavailable):
+            await sign_in_provided(parts, settings, eve, HERE)
+    assert recall_session(parts, opened.new.secret) is not None

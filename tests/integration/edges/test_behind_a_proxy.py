@@ -140,11 +140,12 @@ async def test_a_proxy_that_nobody_named_is_taken_for_who_asks(front: Front) -> 
         assert await front.last_entry() == (front.stranger, "refused")
 
 
-async def test_the_public_url_is_enough_for_safe_cookies(front: Front) -> None:
+async def test_the_public_url_is_enough_for_safe_cookies_and_hsts(front: Front) -> None:
     async with front.browser(front.public, loopback()) as page:
         entered = await page.sign_in("ada")
         assert entered.location == "/"
         assert entered.headers["Set-Cookie"].startswith("__Host-switchover=")
+        assert entered.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert await front.last_entry() == (front.public, "done")
 
 

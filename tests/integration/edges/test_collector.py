@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -52,16 +53,43 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-async def test_the_collector_is_spared_once_for_each_platform_file(spared: list[str]) -> None:
+async def test_the_collector_is_spared_once_for_a_platform_file_and_seldom(
+    spared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(worker.clock, "monotonic", lambda: now)
     parts: Any = SimpleNamespace(wish=None)
     settled = worker._Settled(cast("Any", SimpleNamespace(balance=parts)))
     await settled.look()
     assert spared == []
     for count in (1, 2):
-        parts.wish = ((count, TEXT), read_wish(TEXT, {}, Overrides()))
+        # Many changes in a row are one.
+        for _ in range(5):
+            parts.wish = ((count, TEXT), read_wish(TEXT, {}, Overrides()))
+            await settled.look()
+        now += worker.SPARE_SECONDS
         await settled.look()
         await settled.look()
-        assert len(spared) == count
+        assert len(spared) == 1 + count
+
+
+def test_what_was_spared_once_is_not_kept_for_ever() -> None:
+    class Ring(list["Ring"]):
+        def __init__(self) -> None:
+            super().__init__([self])
+
+    seen = weakref.ref(Ring())
+    try:
+        for _ in range(2):
+            worker._spare_collector()
+        assert seen() is None
+        frozen = gc.get_freeze_count()
+        for _ in range(20):
+            Ring()
+            worker._spare_collector()
+        assert gc.get_freeze_count() < frozen + 100
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.usefixtures("no_collector")

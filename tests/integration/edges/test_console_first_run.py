@@ -37,6 +37,11 @@ async def test_only_the_code_from_the_log_makes_the_first_account(fresh: Suite) 
         odd = await page.post("/first-run", **{**form, "zone": "Mars/Olympus"}, code=told[1])
         assert (odd.status, "no time zone" in odd.words) == (422, True)
         assert (wrong.status, "not the code of this switchover" in wrong.words) == (422, True)
+        # Mistakes of who has the code are no guesses, and the code need not be typed again.
+        for _ in range(12):
+            typed = await page.post("/first-run", **{**form, "again": "other"}, code=told[1])
+            assert (typed.status, f'value="{told[1]}"' in typed.text) == (422, True)
+        assert "AAAA-BBBB" not in wrong.text
         assert await query(fresh, "select count(*) from account") == [(0,)]
         made = await page.post("/first-run", **form, code=told[1].lower())
         assert made.status == 303

@@ -25,6 +25,7 @@ from tests.scenario.console.signing import sign_in
 from tests.scenario.console.stage import PASSWORD, WORKLOADS, Stage, staged
 
 from switchover.practice.stories import Door, HttpStory
+from switchover.wire.haproxy.binary import find_binary
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "images"
 GALLERY = PICTURES.parent / "console.md"
@@ -185,8 +186,9 @@ def _addresses(stage: Stage) -> list[tuple[str, str]]:
         (address, f"192.0.2.{numbers[name]}") for name, address in stage.farm.addresses.items()
     ]
     data = (str(stage.suite.data), "/var/lib/switchover")
+    program = (str(find_binary()[0]), "/usr/sbin/haproxy")
     # The longest first: one address may be the beginning of another.
-    found = [*servers, (stage.suite.address, "203.0.113.10"), data]
+    found = [*servers, (stage.suite.address, "203.0.113.10"), data, program]
     return sorted(found, key=lambda pair: -len(pair[0]))
 
 

@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.xdist_group("console"),
     pytest.mark.timeout(180),
 ]
+STREAM_ENDED = "EventSource's response has a MIME type"
+"""What Chromium says of a live page whose session has ended: it is led to the sign-in page."""
 
 
 async def test_somebody_from_the_identity_provider_gets_in_with_the_role_of_his_group(
@@ -69,7 +71,8 @@ async def test_a_wrong_password_is_told_plainly_and_lets_nobody_in(visit: Visit)
 async def test_after_signing_in_one_is_where_one_wanted_to_be_and_after_signing_out_nowhere(
     visit: Visit, stage: Stage
 ) -> None:
-    async with visit() as (page, _):
+    async with visit() as (page, watch):
+        watch.expect(STREAM_ENDED)
         await page.goto("/servers?q=cas")
         await fill_in(page, "viewer", PASSWORD)
         await expect(page).to_have_url(f"{stage.home}/servers?q=cas")
@@ -116,7 +119,8 @@ async def test_a_session_ends_when_the_role_changes(browser: Browser, stage: Sta
     await stage.suite.api(
         "POST", "/accounts", {"name": "carla", "role": "operator", "password": PASSWORD}
     )
-    async with watched(browser, stage.home) as (page, _):
+    async with watched(browser, stage.home) as (page, watch):
+        watch.expect(STREAM_ENDED)
         await sign_in(page, "carla", PASSWORD)
         (await stage.suite.api("PUT", "/accounts/carla/role", {"role": "viewer"})).good()
         await page.goto("/servers")

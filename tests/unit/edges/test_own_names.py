@@ -9,7 +9,13 @@ import pytest
 
 from switchover.edges import own_names
 from switchover.edges.console.door import is_our_host
-from switchover.edges.own_names import address_to_open, machine_names, names_of, usable_name
+from switchover.edges.own_names import (
+    address_to_open,
+    is_public_with_tls,
+    machine_names,
+    names_of,
+    usable_name,
+)
 from switchover.settings import ListenAddress, Settings
 
 MACHINE = ("mail1.contoso.example", "mail1")
@@ -64,6 +70,13 @@ def test_a_machine_without_a_name_is_reached_by_localhost() -> None:
 )
 def test_only_what_can_stand_in_a_certificate_is_a_name(given: str, usable: str) -> None:
     assert usable_name(given) == usable
+
+
+def test_a_public_url_with_https_tells_that_the_browser_has_tls() -> None:
+    of_url = settings("127.0.0.1", "https://console.contoso.example:9443")
+    assert is_public_with_tls(of_url, "Console.contoso.example:9443")
+    assert not is_public_with_tls(of_url, "console.contoso.example")
+    assert not is_public_with_tls(settings("127.0.0.1"), "")
 
 
 def test_the_machine_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.balance.advice import AdviceBoard
 from switchover.balance.overrides import Target
 
-__all__ = ["AdviceBoard", "open_agent_port", "parse_question"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["AdviceBoard", "open_agent_port", "open_kept_agent_port", "parse_question"]
 
 MAX_QUESTION_BYTES = 256
 MAX_WAITING = 256
@@ -90,6 +94,32 @@ class AgentPort:
         self._loop.remove_reader(asking)
         del self._waiting[asking]
         asking.close()
+
+
+async def open_kept_agent_port(
+    board: AdviceBoard, host: str, wanted: int, kept: Path
+) -> tuple[AgentPort, int]:
+    """Listen where we listened the last time, as far as that is free, and write down where in ``kept``.
+
+    The port stands in the engine's configuration; another one would cost a reload.
+    """
+    try:
+        agent, port = await open_agent_port(board, host, wanted or _last_port(kept))
+    except OSError:
+        agent, port = await open_agent_port(board, host, 0)
+    _note_port(kept, port)
+    return agent, port
+
+
+def _last_port(kept: Path) -> int:
+    """Return the port of the last time, 0 where nobody wrote one down that can be read."""
+    with contextlib.suppress(ValueError, FileNotFoundError):
+        return int(kept.read_text("ascii"))
+    return 0
+
+
+def _note_port(kept: Path, port: int) -> None:
+    kept.write_text(str(port), "ascii")
 
 
 async def open_agent_port(board: AdviceBoard, host: str, port: int) -> tuple[AgentPort, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Response
 
@@ -26,6 +26,7 @@ from switchover.directory.access.session.session import (
 )
 from switchover.edges.api.access import Suite, find_switchover, require_prepared
 from switchover.edges.api.limits import MAX_FIELDS, MAX_FORM_BYTES
+from switchover.edges.own_names import is_public_with_tls
 from switchover.edges.provenance import note_refused
 from switchover.errors import Refused, Unavailable
 from switchover.model.wording import plain
@@ -256,8 +257,8 @@ def is_secure(request: Request) -> bool:
     """
     if request.url.scheme == "https":
         return True
-    public = urlsplit(request.app.state.switchover.settings.public_url or "")
-    return public.scheme == "https" and request.headers.get("host", "").lower() == public.netloc
+    settings = request.app.state.switchover.settings
+    return is_public_with_tls(settings, request.headers.get("host", ""))
 
 
 def cookie_name(request: Request, name: str) -> str:

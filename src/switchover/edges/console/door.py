@@ -11,7 +11,7 @@ import ipaddress
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from switchover.edges.own_names import names_of
+from switchover.edges.own_names import is_public_with_tls, names_of
 from switchover.edges.readers import is_for_programs
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        more = (*HEADERS, _UNCACHED, *((_TRANSPORT,) if scope.get("scheme") == "https" else ()))
+        more = (*HEADERS, _UNCACHED, *((_TRANSPORT,) if _has_tls(scope) else ()))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -78,6 +78,17 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def _has_tls(scope: Scope) -> bool:
+    """True when the browser has TLS, even if it ends at a proxy that says nothing of it."""
+    settings = scope["app"].state.switchover.settings
+    return scope.get("scheme") == "https" or is_public_with_tls(settings, _host(scope))
+
+
+def _host(scope: Scope) -> str:
+    host: bytes = dict(scope["headers"]).get(b"host", b"")
+    return host.decode("latin-1")
 
 
 class HostCheck:
@@ -92,7 +103,7 @@ class HostCheck:
         if scope["type"] != "http" or is_for_programs(scope["path"]):
             await self.app(scope, receive, send)
             return
-        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        host = _host(scope)
         if is_our_host(host, own_names(scope["app"].state.switchover.settings)):
             await self.app(scope, receive, send)
             return

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
+from switchover.directory.access.oidc.work import CALLBACK
 from switchover.edges.console import pages
 from switchover.edges.console.asset import shipped_assets
 from switchover.edges.console.door import HEADERS, HostCheck, SecurityHeaders
@@ -48,7 +49,10 @@ def routers() -> tuple[tuple[str, APIRouter], ...]:
 
 
 def _answer_heads(of: APIRouter) -> None:
-    """Let pages answer HEAD as GET, for monitors; the server leaves the body out. Streams and files do not."""
+    """Let pages answer HEAD as GET, for monitors; the server leaves the body out. Streams and files do not.
+
+    Nor the way back from an identity provider: who only looks at the address must not use its code up.
+    """
     for route in of.routes:
         methods = route.methods if isinstance(route, APIRoute) else None
         if methods and "GET" in methods and _is_page(route):
@@ -57,6 +61,8 @@ def _answer_heads(of: APIRouter) -> None:
 
 def _is_page(route: object) -> bool:
     given: Any = getattr(route, "response_class", None)
+    if getattr(route, "path", "") == CALLBACK:
+        return False
     answer = getattr(given, "value", given)
     return isinstance(answer, type) and issubclass(answer, HTMLResponse)
 

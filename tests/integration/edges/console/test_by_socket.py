@@ -23,6 +23,8 @@ async def test_monitors_may_ask_with_head(running: Suite) -> None:
         assert (page.status, page.text) == (200, "")
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert (await stranger.ask("HEAD", "/")).location == "/sign-in"
+        # It would use up the code of somebody's sign-in.
+        assert (await stranger.ask("HEAD", "/sign-in/oidc/callback?code=c&state=s")).status == 405
     async with browser(running, await open_session(running, account)) as mona:
         assert [(await mona.ask("HEAD", path)).status for path in ("/", "/servers")] == [200, 200]
         assert (await mona.ask("HEAD", "/live")).status == 405

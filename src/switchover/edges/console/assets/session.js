@@ -96,6 +96,8 @@
       } else if (answer.type === "opaqueredirect" || answer.status === 401) {
         left = 0;
         tellEnd();
+      } else if (isSending) {
+        notice("Not sent.", `switchover can not say whether you are signed in (status ${answer.status}). What you typed is still here: send it later.`);
       }
     } catch {
       // No answer says nothing about the session.

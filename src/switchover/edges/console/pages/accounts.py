@@ -29,13 +29,13 @@ from switchover.edges.console.table import (
     cut,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.errors import InvalidInput, SwitchoverError
 
 router = APIRouter()
 Field = Annotated[str, Form(max_length=4096)]
 ReasonField = Annotated[Reason, Form()]
-_ROLES = tuple((role.value, role.value) for role in Role)
 _STATES = (("enabled", "may sign in"), ("disabled", "disabled"))
 _KINDS = (("local", "here"), ("provided", "identity provider"))
 LIST = ListSpec(
@@ -51,7 +51,7 @@ LIST = ListSpec(
     ),
     filters=(
         Filter(key="q", title="Name"),
-        Filter(key="role", title="Role", kind=FilterKind.CHOICE, choices=_ROLES),
+        word_filter("role", "Role", Role),
         Filter(key="state", title="State", kind=FilterKind.CHOICE, choices=_STATES),
         Filter(key="kind", title="Known", kind=FilterKind.CHOICE, choices=_KINDS),
     ),

@@ -67,7 +67,11 @@ async def claim(
             suite.access, name.strip(), password, code=code, visitor=visitor, zone=zone
         )
     except (InvalidInput, Refused, Conflict) as error:
-        return _page(request, name=name, zone=zone, error=str(error), status=422)
+        kept = code if suite.access.first_code.is_right(code) else ""
+        if kept:
+            # Who has the code guesses nothing: a mistyped name is no try.
+            suite.access.throttle.succeeded((key,))
+        return _page(request, code=kept, name=name, zone=zone, error=str(error), status=422)
     suite.access.throttle.succeeded((key,))
     return await _enter(request, suite, account.name, password)
 
@@ -82,6 +86,7 @@ async def _enter(request: Request, suite: Switchover, name: str, password: str) 
 def _page(
     request: Request,
     *,
+    code: str = "",
     name: str = "",
     zone: str | None = None,
     error: str | None = None,
@@ -94,6 +99,7 @@ def _page(
         "first_run.html",
         status=status,
         csrf=form_token(secret),
+        code=code,
         name=name[:63],
         zone=zone,
         zones=sorted(zones()),

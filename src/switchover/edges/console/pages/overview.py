@@ -14,7 +14,7 @@ from switchover.edges.console.access import Viewer
 from switchover.edges.console.cell_row import RATE, rate_columns
 from switchover.edges.console.done_notice import Done, done_by
 from switchover.edges.console.export import export_rows
-from switchover.edges.console.live import LiveHub
+from switchover.edges.console.live import LiveHub, look_counted
 from switchover.edges.console.page import render
 from switchover.edges.console.table import (
     Align,
@@ -72,7 +72,7 @@ async def show_overview(
 ) -> HTMLResponse:
     """Return the overview: services, the last cycle, warnings, what changed within a day."""
     query = read_query(ON_OVERVIEW, request.query_params)
-    snapshot = await suite.board.look()
+    snapshot = await look_counted(suite.board)
     found = _fitting(snapshot.service_lines, query.get("q"))
     table = cut(query, sorted(found, key=lambda line: line.rank))
     live = await hub.show(snapshot, Topic(Kind.OVERVIEW), *_line_topics(table.rows))
@@ -85,7 +85,7 @@ async def list_services(
 ) -> Response:
     """Return the list of services, or a file of it."""
     query = read_query(SERVICES, request.query_params)
-    snapshot = await suite.board.look()
+    snapshot = await look_counted(suite.board)
     found = [
         line
         for line in _fitting(snapshot.service_lines, query.get("q"))

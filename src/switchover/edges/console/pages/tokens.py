@@ -22,18 +22,17 @@ from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
     Column,
     Filter,
-    FilterKind,
     ListSpec,
     cut,
     in_order,
     read_query,
+    word_filter,
 )
 from switchover.errors import SwitchoverError
 
 router = APIRouter()
 ReasonField = Annotated[Reason, Form()]
-_ROLES = tuple((role.value, role.value) for role in Role)
-_STATES = (("valid", "valid"), ("expired", "expired"), ("revoked", "revoked"))
+_STATES = ("valid", "expired", "revoked")
 _ONCE_WITHIN = timedelta(minutes=10)
 """The page that shows a secret sends its form anew when it is loaded again: that makes no second token."""
 LIST = ListSpec(
@@ -51,8 +50,8 @@ LIST = ListSpec(
         Filter(key="q", title="Name"),
         Filter(key="maker", title="Made by"),
         Filter(key="account", title="Account behind it"),
-        Filter(key="role", title="Role", kind=FilterKind.CHOICE, choices=_ROLES),
-        Filter(key="state", title="State", kind=FilterKind.CHOICE, choices=_STATES),
+        word_filter("role", "Role", Role),
+        word_filter("state", "State", _STATES),
     ),
     sort="-created_at",
 )

@@ -50,7 +50,7 @@ async def change_role(
     Raises:
         Conflict: it is the last local administrator, or an identity provider decides its role.
     """
-    actor.require(role)
+    actor.require(Role.ADMIN)
     async with parts.ending(with_tokens=True) as connection:
         account = await locked(connection, name)
         if not account.is_local:

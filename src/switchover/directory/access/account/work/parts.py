@@ -52,12 +52,16 @@ class AccessParts:
         """Give a connection in a transaction that ends sessions, or tokens too: none is remembered after it.
 
         Not before the commit: until then requests find them open and remember them. Nor only when it
-        succeeded: one whose answer was lost may have been stored.
+        succeeded: one whose answer was lost may have been stored. But when it never began, nothing ended:
+        while the database is away, a try must not throw out everybody who looks from memory.
         """
+        has_begun = False
         try:
             async with self.database.transaction() as connection:
+                has_begun = True
                 yield connection
         finally:
-            self.sessions.forget_all()
-            if with_tokens:
+            if has_begun:
+                self.sessions.forget_all()
+            if has_begun and with_tokens:
                 self.tokens.forget_all()
