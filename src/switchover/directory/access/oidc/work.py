@@ -30,8 +30,7 @@ from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.session.session import Method
 from switchover.directory.access.session.work import open_session
-from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn, too_often
-from switchover.directory.access.sign_in.throttle import provider_keys
+from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
 from switchover.directory.access.sign_in.work import note_denied
 from switchover.directory.access.work import revoke_tokens_of
 from switchover.directory.audit.entry import Entry
@@ -103,21 +102,30 @@ class IdentityProvider:
         sealed = self._sealer.seal(attempt.dump(), _CONTEXT)
         return address, base64.urlsafe_b64encode(sealed).decode("ascii")
 
-    async def finish(self, answer: Mapping[str, str], cookie: str) -> tuple[Identity, str]:
-        """Return whom the provider vouched for in its answer, and where they wanted to go.
+    async def take(self, answer: Mapping[str, str], cookie: str) -> tuple[Attempt, str]:
+        """Return the try that an answer belongs to and the code in it; costs the provider nothing.
 
         Raises:
             Unavailable: the provider does not answer.
-            Refused: the answer is not for this browser, or can not be believed.
+            Refused: the answer is not for this browser.
         """
         attempt = self._open(cookie)
         with self._patience.seat():
-            identity = await self._identify(attempt, answer)
-        return identity, attempt.back
+            provider = await self._get_provider()
+        return attempt, attempt.code_of(answer, provider, clock.now())
 
-    async def _identify(self, attempt: Attempt, answer: Mapping[str, str]) -> Identity:
+    async def redeem(self, attempt: Attempt, code: str) -> Identity:
+        """Return for whom the provider vouches, asked with a code of ``take``.
+
+        Raises:
+            Unavailable: the provider does not answer.
+            Refused: what it answers can not be believed.
+        """
+        with self._patience.seat():
+            return await self._identify(attempt, code)
+
+    async def _identify(self, attempt: Attempt, code: str) -> Identity:
         provider = await self._get_provider()
-        code = attempt.code_of(answer, provider, clock.now())
         tokens = await self._exchange(provider, attempt, code)
         access_token = str(tokens.get("access_token", ""))
         claims = await self._believe(provider, attempt, tokens, access_token)
@@ -265,31 +273,6 @@ class IdentityProvider:
         return ssl.create_default_context(cafile=None if authority is None else str(authority))
 
 
-async def enter_provided(
-    parts: AccessParts,
-    provider: IdentityProvider,
-    answer: Mapping[str, str],
-    cookie: str,
-    visitor: Visitor,
-) -> tuple[SignIn, str]:
-    """Return what a provider's answer leads to, and where the browser wanted to go.
-
-    Answers that are not believed are counted for the address, with pauses: each costs the provider a
-    request. Raises Unavailable when it does not answer.
-    """
-    keys = provider_keys(visitor.address)
-    wait = parts.throttle.enter(keys, clock.monotonic())
-    if wait > 0:
-        return await note_denied(parts, too_often(wait), "", visitor), "/"
-    try:
-        identity, back = await provider.finish(answer, cookie)
-    except Refused as error:
-        denied = Denied(sentence=str(error), reason=str(error))
-        return await note_denied(parts, denied, "", visitor), "/"
-    parts.throttle.succeeded(keys)
-    return await sign_in_provided(parts, provider.settings, identity, visitor), back
-
-
 async def sign_in_provided(
     parts: AccessParts, settings: OidcSettings, identity: Identity, visitor: Visitor
 ) -> SignIn:
@@ -312,6 +295,7 @@ async def sign_in_provided(
         if account.is_enabled:
             now = clock.now()
             await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
+            parts.near.add(visitor.address, account.name)
             return Opened(new=await open_session(connection, account, Method.OIDC, visitor))
     denied = Denied(
         sentence="Your account is disabled here. Ask who runs this switchover.",
