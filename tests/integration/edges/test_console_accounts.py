@@ -148,9 +148,11 @@ async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada
 async def test_times_stand_in_the_zone_of_the_account(home: Suite, ada: str) -> None:
     async with browser(home, ada) as page:
         assert (await page.post("/account/zone", zone="Mars/Olympus")).status == 422
-        assert (
-            await page.post("/account/zone", zone="Asia/Tokyo")
-        ).location == "/account?done=zone"
+        done = (await page.post("/account/zone", zone="Asia/Tokyo")).location
+        assert done.startswith("/account?done=zone&mark=")
+        assert "Times are shown in your zone." in (await page.get(done)).words
+        for forged in (done.replace("zone&", "password&"), "/account?done=zone"):
+            assert "Done." not in (await page.get(forged)).words
         assert 'data-zone="Asia/Tokyo"' in (await page.get("/account")).text
 
 

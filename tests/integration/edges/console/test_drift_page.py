@@ -93,9 +93,14 @@ async def test_repair_says_who_and_why_and_how_much() -> None:
     cycle = PlayedCycle(STATE, ADDRESS)
     app = application(cycle)
     done = await ask(app, "/drift/repair", method="POST", body=b"reason=night+shift")
-    assert (done.status, done.headers["location"]) == (303, "/drift?done=repaired&count=2")
+    assert done.status == 303
+    told = "/drift?done=repaired&count=2"
+    assert done.headers["location"].startswith(f"{told}&mark=")
     assert cycle.told == [{"author": "ada", "reason": "night shift", "stop_engine": False}]
     assert "2 differences put right." in (await ask(app, done.headers["location"])).text
+    more = done.headers["location"].replace("count=2", "count=999")
+    for forged in (told, f"{told}&mark=", f"{told}&mark=%C3%A9", more):
+        assert "put right." not in (await ask(app, forged)).text
 
 
 async def test_an_engine_that_nobody_ordered_is_stopped_only_when_said_so() -> None:
