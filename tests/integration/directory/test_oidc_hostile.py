@@ -23,10 +23,11 @@ from tests.integration.processes import loopback
 from switchover import clock
 from switchover.directory.access.account.work.parts import AccessParts
 from switchover.directory.access.oidc import work
+from switchover.directory.access.oidc.entrance import enter_provided
 from switchover.directory.access.oidc.patience import FAILED_SECONDS, MOST_WAITING
-from switchover.directory.access.oidc.work import IdentityProvider, enter_provided
+from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.session.session import Limits, Visitor
-from switchover.directory.access.sign_in.outcome import Denied
+from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
 from switchover.directory.access.sign_in.throttle import Kind
 from switchover.directory.audit.work import Refusals
 from switchover.errors import Refused, Unavailable
@@ -136,8 +137,9 @@ async def enter(provider: IdentityProvider, double: Double) -> Any:
     address, cookie = await provider.begin("/")
     asked = {key: value[0] for key, value in parse_qs(urlsplit(address).query).items()}
     double.nonce = double.nonce or asked["nonce"]
-    identity, _ = await provider.finish({"state": asked["state"], "code": "c"}, cookie)
-    return identity
+    return await provider.redeem(
+        *await provider.take({"state": asked["state"], "code": "c"}, cookie)
+    )
 
 
 async def test_an_honest_double_is_believed(double: Double, tmp_path: Path) -> None:
@@ -231,7 +233,7 @@ async def test_a_cookie_that_is_not_ours_is_refused(
     double: Double, tmp_path: Path, cookie: str
 ) -> None:
     with pytest.raises(Refused, match="Sign in anew"):
-        await provider_of(double, tmp_path).finish({"state": "s", "code": "c"}, cookie)
+        await provider_of(double, tmp_path).take({"state": "s", "code": "c"}, cookie)
 
 
 async def test_people_do_not_wait_in_a_row_for_a_provider_that_hangs(
@@ -253,24 +255,71 @@ async def test_people_do_not_wait_in_a_row_for_a_provider_that_hangs(
     await provider.begin("/")
 
 
-async def test_answers_made_up_cost_the_provider_a_bounded_number_of_requests(
-    double: Double, tmp_path: Path, database: Database
-) -> None:
-    provider = provider_of(double, tmp_path)
-    parts = AccessParts(
+def parts_of(database: Database, tmp_path: Path) -> AccessParts:
+    return AccessParts(
         database=database,
         sealer=Sealer.open(tmp_path / "secret.key"),
         limits=Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
         refusals=Refusals(database),
     )
-    visitor = Visitor(address="192.0.2.1")
+
+
+HERE = Visitor(address="192.0.2.1")
+
+
+async def come_back(
+    parts: AccessParts, provider: IdentityProvider, double: Double | None = None
+) -> SignIn:
+    """Go to the provider and come back with a code; with the double, whose token fits then."""
+    address, cookie = await provider.begin("/")
+    asked = {key: value[0] for key, value in parse_qs(urlsplit(address).query).items()}
+    if double is not None:
+        double.nonce = asked["nonce"]
+    answer = {"state": asked["state"], "code": "made up"}
+    return (await enter_provided(parts, provider, answer, cookie, HERE))[0]
+
+
+async def test_answers_without_a_sign_in_of_the_browser_shut_nobody_out(
+    double: Double, tmp_path: Path, database: Database
+) -> None:
+    provider, parts = provider_of(double, tmp_path), parts_of(database, tmp_path)
+    _, cookie = await provider.begin("/")
+    for cookie_shown in [""] * 30 + [cookie] * 30:
+        answer = {"state": "made up", "code": "made up"}
+        denied, _ = await enter_provided(parts, provider, answer, cookie_shown, HERE)
+        assert isinstance(denied, Denied)
+        assert denied.wait_seconds == 0
+    assert double.asked == 1
+    assert isinstance(await come_back(parts, provider, double), Opened)
+
+
+async def test_who_comes_where_somebody_is_known_is_not_paused_by_codes_of_others(
+    double: Double, tmp_path: Path, database: Database
+) -> None:
+    provider, parts = provider_of(double, tmp_path), parts_of(database, tmp_path)
+    assert isinstance(await come_back(parts, provider, double), Opened)
     double.nonce = "another"
-    denied = []
     for _ in range(Kind.PROVIDER.value.free + 5):
-        address, cookie = await provider.begin("/")
-        state = parse_qs(urlsplit(address).query)["state"][0]
-        answer = {"state": state, "code": "made up"}
-        denied.append((await enter_provided(parts, provider, answer, cookie, visitor))[0])
+        await come_back(parts, provider)
+    assert isinstance(await come_back(parts, provider, double), Opened)
+
+
+async def test_a_provider_that_is_away_is_no_try_of_who_came_back(
+    double: Double, tmp_path: Path, database: Database
+) -> None:
+    provider, parts = provider_of(double, tmp_path), parts_of(database, tmp_path)
+    double.document = {"jwks_uri": f"{double.issuer}/elsewhere"}
+    for _ in range(Kind.PROVIDER.value.free + 5):
+        with pytest.raises(Unavailable, match="answers 302"):
+            await come_back(parts, provider, double)
+
+
+async def test_answers_made_up_cost_the_provider_a_bounded_number_of_requests(
+    double: Double, tmp_path: Path, database: Database
+) -> None:
+    provider, parts = provider_of(double, tmp_path), parts_of(database, tmp_path)
+    double.nonce = "another"
+    denied = [await come_back(parts, provider) for _ in range(Kind.PROVIDER.value.free + 5)]
     assert all(isinstance(one, Denied) for one in denied)
     assert sum(isinstance(one, Denied) and one.wait_seconds > 0 for one in denied) == 5
     assert double.asked == 1 + Kind.PROVIDER.value.free

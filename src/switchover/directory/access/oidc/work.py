@@ -30,9 +30,9 @@ from switchover.directory.access.role import Actor, Door, Role
 from switchover.directory.access.session import queries as sessions
 from switchover.directory.access.session.session import Method
 from switchover.directory.access.session.work import open_session
-from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn, too_often
-from switchover.directory.access.sign_in.throttle import provider_keys
+from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
 from switchover.directory.access.sign_in.work import note_denied
+from switchover.directory.access.work import revoke_tokens_of
 from switchover.directory.audit.entry import Entry
 from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, Refused, Unavailable
@@ -56,6 +56,7 @@ KEYS_AGAIN_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
 LONGEST_ANSWER_BYTES = 1024 * 1024
 _CONTEXT = "oidc sign-in"
+_FEWER = "fewer groups at the identity provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,21 +102,30 @@ class IdentityProvider:
         sealed = self._sealer.seal(attempt.dump(), _CONTEXT)
         return address, base64.urlsafe_b64encode(sealed).decode("ascii")
 
-    async def finish(self, answer: Mapping[str, str], cookie: str) -> tuple[Identity, str]:
-        """Return whom the provider vouched for in its answer, and where they wanted to go.
+    async def take(self, answer: Mapping[str, str], cookie: str) -> tuple[Attempt, str]:
+        """Return the try that an answer belongs to and the code in it; costs the provider nothing.
 
         Raises:
             Unavailable: the provider does not answer.
-            Refused: the answer is not for this browser, or can not be believed.
+            Refused: the answer is not for this browser.
         """
         attempt = self._open(cookie)
         with self._patience.seat():
-            identity = await self._identify(attempt, answer)
-        return identity, attempt.back
+            provider = await self._get_provider()
+        return attempt, attempt.code_of(answer, provider, clock.now())
 
-    async def _identify(self, attempt: Attempt, answer: Mapping[str, str]) -> Identity:
+    async def redeem(self, attempt: Attempt, code: str) -> Identity:
+        """Return for whom the provider vouches, asked with a code of ``take``.
+
+        Raises:
+            Unavailable: the provider does not answer.
+            Refused: what it answers can not be believed.
+        """
+        with self._patience.seat():
+            return await self._identify(attempt, code)
+
+    async def _identify(self, attempt: Attempt, code: str) -> Identity:
         provider = await self._get_provider()
-        code = attempt.code_of(answer, provider, clock.now())
         tokens = await self._exchange(provider, attempt, code)
         access_token = str(tokens.get("access_token", ""))
         claims = await self._believe(provider, attempt, tokens, access_token)
@@ -263,53 +273,29 @@ class IdentityProvider:
         return ssl.create_default_context(cafile=None if authority is None else str(authority))
 
 
-async def enter_provided(
-    parts: AccessParts,
-    provider: IdentityProvider,
-    answer: Mapping[str, str],
-    cookie: str,
-    visitor: Visitor,
-) -> tuple[SignIn, str]:
-    """Return what a provider's answer leads to, and where the browser wanted to go.
-
-    Answers that are not believed are counted for the address, with pauses: each costs the provider a
-    request. Raises Unavailable when it does not answer.
-    """
-    keys = provider_keys(visitor.address)
-    wait = parts.throttle.enter(keys, clock.monotonic())
-    if wait > 0:
-        return await note_denied(parts, too_often(wait), "", visitor), "/"
-    try:
-        identity, back = await provider.finish(answer, cookie)
-    except Refused as error:
-        denied = Denied(sentence=str(error), reason=str(error))
-        return await note_denied(parts, denied, "", visitor), "/"
-    parts.throttle.succeeded(keys)
-    return await sign_in_provided(parts, provider.settings, identity, visitor), back
-
-
 async def sign_in_provided(
     parts: AccessParts, settings: OidcSettings, identity: Identity, visitor: Visitor
 ) -> SignIn:
     """Return a session of the account of somebody whom the provider vouched for, or why not.
 
     The account is made at the first sign-in. Its role is that of the groups of this sign-in; when it
-    changes, sessions with the old one end.
+    changes, sessions with the old one end, and so do tokens of its making above a smaller one.
     """
     role = role_for(identity.groups, roles_of(settings))
     if role is None:
-        known = await _end_all(parts, identity)
+        known = await _end_all(parts, identity, visitor)
         denied = Denied(
             sentence="None of your groups may use this switchover. Ask who runs it to add one of them.",
             reason=f"no group of {identity.name} is mapped to a role",
         )
         return await note_denied(parts, denied, known.name if known else "", visitor)
-    async with parts.ending() as connection:
+    async with parts.ending(with_tokens=True) as connection:
         await accounts.lock_accounts(connection)
         account = await _keep(connection, identity, role, visitor)
         if account.is_enabled:
             now = clock.now()
             await accounts.admit(connection, account.id, now, password_hash=None, is_whole=True)
+            parts.near.add(visitor.address, account.name)
             return Opened(new=await open_session(connection, account, Method.OIDC, visitor))
     denied = Denied(
         sentence="Your account is disabled here. Ask who runs this switchover.",
@@ -337,6 +323,10 @@ async def _keep(
     if known.role is not role:
         await accounts.set_role(connection, known.id, role)
         await sessions.end_sessions(connection, known.id, "role changed", clock.now())
+        if known.role.includes(role):
+            await revoke_tokens_of(
+                connection, known.id, above=role, actor=_actor(visitor), reason=_FEWER
+            )
         await recorded(connection, "account.role", known, _actor(visitor))
     return replace(known, role=role)
 
@@ -370,11 +360,17 @@ async def _add(connection: Connection, identity: Identity, role: Role, visitor: 
     return account
 
 
-async def _end_all(parts: AccessParts, identity: Identity) -> Account | None:
-    """End what somebody opened while they had a group; return their account, None for a stranger."""
-    async with parts.ending() as connection:
+async def _end_all(parts: AccessParts, identity: Identity, visitor: Visitor) -> Account | None:
+    """End what somebody opened and made while they had a group; return their account, None for a stranger."""
+    async with parts.ending(with_tokens=True) as connection:
         known = await accounts.find_provided(connection, identity.issuer, identity.subject)
         if known is not None:
+            # Who makes a token holds this row: one that is under way is waited for, and ends too.
+            await accounts.admit(
+                connection, known.id, clock.now(), password_hash=None, is_whole=False
+            )
+            by = _actor(visitor)
+            await revoke_tokens_of(connection, known.id, above=None, actor=by, reason=_FEWER)
             await sessions.end_sessions(connection, known.id, "no group any more", clock.now())
     return known
 

@@ -8,7 +8,8 @@ Counts, each with free attempts and then growing pauses:
   many names;
 * of one account from all addresses it did not sign in from lately: many guessers, one name;
 * of one account's codes, from everywhere: whoever comes so far knows the password;
-* of one address, answers of the identity provider that are not believed: each costs it a request.
+* of one address, codes of sign-ins that the identity provider does not confirm: each costs it a request.
+  Who is new at the address waits; where somebody signed in lately nobody does.
 
 Attempts within a pause do not make it longer. An address may be that of a proxy or of a whole office, so
 what strangers do there with other names does not slow down who is known there. Who is pushed out all the

@@ -156,20 +156,24 @@ async def _pause(parts: AccessParts, name: str, visitor: Visitor) -> float:
     wait = parts.throttle.pause_of(stranger, now)
     if wait <= 0:
         return 0.0
+    if name.lower() not in await names_near(parts, visitor):
+        return wait
+    near = parts.throttle.keys_of(name, visitor.address, now, is_known=True)
+    return parts.throttle.pause_of(near, now)
+
+
+async def names_near(parts: AccessParts, visitor: Visitor) -> set[str]:
+    """Return who signed in from an address lately, in lower case; nobody when too many addresses ask."""
+    now = clock.monotonic()
     names = parts.near.recall(visitor.address, now)
-    if names is None:
-        if not parts.near.may_read(now):
-            return wait
+    if names is None and parts.near.may_read(now):
         async with parts.database.transaction() as connection:
             found = await sessions.list_names_at(
                 connection, visitor.address, after=clock.now() - KEPT
             )
         parts.near.remember(visitor.address, found, now)
-        names = parts.near.recall(visitor.address, now) or set()
-    if name.lower() not in names:
-        return wait
-    near = parts.throttle.keys_of(name, visitor.address, now, is_known=True)
-    return parts.throttle.pause_of(near, now)
+        names = parts.near.recall(visitor.address, now)
+    return names or set()
 
 
 async def _look_up(

@@ -15,7 +15,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from switchover import clock
 from switchover.app import Switchover
 from switchover.directory.access.account.work.reading import is_claimed
-from switchover.directory.access.oidc.work import IdentityProvider, enter_provided
+from switchover.directory.access.oidc.entrance import enter_provided
+from switchover.directory.access.oidc.work import IdentityProvider
 from switchover.directory.access.session.session import (
     CODE_SECONDS,
     NewSession,
