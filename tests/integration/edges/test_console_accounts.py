@@ -137,6 +137,8 @@ async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada
         assert found[0] not in listed.text
         action = re.search(r'href="(/tokens/[^"]+/revoke)"', listed.text)
         assert action is not None
+        twice = await page.post("/tokens", name="from a page", role="viewer", days="2")
+        assert (twice.status, "you made a token" in twice.words) == (422, True)
         assert (await page.post(action[1])).location == "/tokens"
         assert (await home.api("GET", "/status", token=found[0])).status == 401
         wrong = await page.post("/tokens", name="<b>", role="viewer", days="2")
@@ -146,9 +148,11 @@ async def test_a_token_is_made_shown_once_and_ended_on_its_page(home: Suite, ada
 async def test_times_stand_in_the_zone_of_the_account(home: Suite, ada: str) -> None:
     async with browser(home, ada) as page:
         assert (await page.post("/account/zone", zone="Mars/Olympus")).status == 422
-        assert (
-            await page.post("/account/zone", zone="Asia/Tokyo")
-        ).location == "/account?done=zone"
+        done = (await page.post("/account/zone", zone="Asia/Tokyo")).location
+        assert done.startswith("/account?done=zone&mark=")
+        assert "Times are shown in your zone." in (await page.get(done)).words
+        for forged in (done.replace("zone&", "password&"), "/account?done=zone"):
+            assert "Done." not in (await page.get(forged)).words
         assert 'data-zone="Asia/Tokyo"' in (await page.get("/account")).text
 
 
@@ -194,7 +198,13 @@ async def made_by(at: Suite, maker: str, **tokens: str) -> dict[str, str]:
     ids = {}
     for name, role in tokens.items():
         made = await at.post("/tokens", {"name": name, "role": role})
-        await query(at, "update api_token set created_by = %s where id = %s", maker, made["id"])
+        await query(
+            at,
+            "update api_token set created_by = name_of.name, account_id = name_of.id "
+            "from account as name_of where name_of.name = %s and api_token.id = %s",
+            maker,
+            made["id"],
+        )
         ids[name] = made["id"]
     return ids
 
@@ -230,12 +240,12 @@ async def test_who_leaves_takes_the_tokens_of_their_making_along(home: Suite, ad
     assert await valid_of(home, "gus") == []
     entries = (await home.get("/audit", limit="6"))["audit"]
     assert [(one["action"], one["subject"], one["reason"]) for one in entries] == [
+        ("account.remove", "gus", "left the company"),
         ("token.revoke", "small", "left the company"),
         ("token.revoke", "middle", "left the company"),
-        ("account.remove", "gus", "left the company"),
         ("account.role", "gus", ""),
-        ("token.revoke", "big", "night desk"),
         ("account.role", "gus", "night desk"),
+        ("token.revoke", "big", "night desk"),
     ]
     assert {one["actor"] for one in entries} == {"ada"}
     assert all(one["client"].startswith("Python/") for one in entries)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from switchover.directory.access.role import Actor
 from switchover.directory.access.token import token_hash
 
 if TYPE_CHECKING:
+    from switchover.directory.access.role import Actor
     from switchover.directory.access.token import Token
 
 REMEMBERED_FOR = timedelta(hours=24)
@@ -53,4 +53,4 @@ class TokenMemory:
         token, at = self._seen.get(digest or "", (None, now))
         if token is None or not token.is_valid(now) or now - at > REMEMBERED_FOR:
             return None
-        return Actor(name=token.name, role=token.role)
+        return token.actor

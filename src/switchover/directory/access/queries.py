@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
 
-_COLUMNS = "id, name, role, created_at, created_by, expires_at, last_used_at, revoked_at"
+_COLUMNS = (
+    "id, name, role, created_at, created_by, expires_at, last_used_at, revoked_at, account_id"
+)
 
 
 def _token(row: dict[str, Any]) -> Token:
-    return Token(**{**row, "id": str(row["id"]), "role": Role(row["role"])})
+    root = row["account_id"]
+    known = {"id": str(row["id"]), "role": Role(row["role"]), "account_id": root and str(root)}
+    return Token(**{**row, **known})
 
 
 async def insert_token(connection: AsyncConnection[Any], token: Token, digest: str) -> None:
@@ -27,8 +31,8 @@ async def insert_token(connection: AsyncConnection[Any], token: Token, digest: s
     await connection.execute(
         """
         -- keep a new token; row lock only
-        insert into api_token (id, name, role, hash, created_at, created_by, expires_at)
-        values (%s, %s, %s, %s, %s, %s, %s)
+        insert into api_token (id, name, role, hash, created_at, created_by, expires_at, account_id)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             token.id,
@@ -38,8 +42,70 @@ async def insert_token(connection: AsyncConnection[Any], token: Token, digest: s
             token.created_at,
             token.created_by,
             token.expires_at,
+            token.account_id,
         ),
     )
+
+
+async def hold_token(
+    connection: AsyncConnection[Any], token_id: str, roles: Iterable[str], now: datetime
+) -> bool:
+    """Keep others from ending a token until the end of the transaction; False when it does not work."""
+    cursor = await connection.execute(
+        """
+        -- the token that makes another still works; row lock, waits for whoever ends it
+        select from api_token
+        where id = %s
+          and role = any(%s)
+          and revoked_at is null
+          and (expires_at is null or expires_at > %s)
+        for no key update
+        """,
+        (token_id, list(roles), now),
+    )
+    return cursor.rowcount == 1
+
+
+async def hold_account(
+    connection: AsyncConnection[Any], account_id: str, roles: Iterable[str]
+) -> bool:
+    """Keep an account as it is until the end of the transaction; False when it lacks role or sign-in."""
+    cursor = await connection.execute(
+        """
+        -- who makes a token still may; row lock, waits for whoever takes rights away
+        select from account
+        where id = %s
+          and role = any(%s)
+          and disabled_at is null
+        for no key update
+        """,
+        (account_id, list(roles)),
+    )
+    return cursor.rowcount == 1
+
+
+async def has_twin(
+    connection: AsyncConnection[Any], token: Token, *, since: datetime, now: datetime
+) -> bool:
+    """True when the same maker made a token of the same name since a moment, and it works."""
+    cursor = await connection.execute(
+        """
+        -- a form that is sent twice; no lock
+        select exists (
+            select
+            from api_token
+            where name = %s
+              and account_id = %s
+              and created_by = %s
+              and created_at > %s
+              and revoked_at is null
+              and (expires_at is null or expires_at > %s)
+        )
+        """,
+        (token.name, token.account_id, token.created_by, since, now),
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 async def find_token(connection: AsyncConnection[Any], digest: str) -> Token | None:
@@ -71,6 +137,7 @@ async def list_tokens(
     role: str | None = None,
     containing: str | None = None,
     maker: str | None = None,
+    account: str | None = None,
     valid_at: datetime | None = None,
     limit: int | None = None,
 ) -> list[Token]:
@@ -88,6 +155,10 @@ async def list_tokens(
             )
               and (%(role)s::text is null or role = %(role)s)
               and (%(maker)s::text is null or created_by = %(maker)s)
+              and (
+                  %(account)s::text is null
+                  or account_id = (select id from account where lower(name) = lower(%(account)s))
+              )
               and (
                   %(valid_at)s::timestamptz is null
                   or (
@@ -108,6 +179,7 @@ async def list_tokens(
                 "role": role,
                 "containing": containing,
                 "maker": maker,
+                "account": account,
                 "valid_at": valid_at,
                 "limit": limit,
             },
@@ -142,21 +214,20 @@ async def revoke_token(
 
 
 async def revoke_tokens_of(
-    connection: AsyncConnection[Any], maker: str, roles: Iterable[str], now: datetime
+    connection: AsyncConnection[Any], account_id: str, roles: Iterable[str], now: datetime
 ) -> list[Token]:
-    """End the tokens of these roles that somebody made and that still work; return them by name."""
+    """End the tokens of these roles with an account at their root that still work; return them."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             f"""
-            -- end the tokens that somebody made; row locks
+            -- end the tokens of an account; row locks, waits for those that make another right now
             update api_token set revoked_at = %(now)s
-            where created_by = %(maker)s
+            where account_id = %(account_id)s
               and role = any(%(roles)s)
               and revoked_at is null
               and (expires_at is null or expires_at > %(now)s)
             returning {_COLUMNS}
             """,  # noqa: S608 - constant names
-            {"now": now, "maker": maker, "roles": list(roles)},
+            {"now": now, "account_id": account_id, "roles": list(roles)},
         )
-        found = [_token(row) for row in await cursor.fetchall()]
-    return sorted(found, key=lambda token: (token.name, token.id))
+        return [_token(row) for row in await cursor.fetchall()]

@@ -39,7 +39,9 @@ class Actor:
     """Who does something: the name that revisions, events and the audit log record, and the role.
 
     ``door``, ``address`` and ``client`` are for the audit log and decide nothing: through which door, from
-    which address, and what the client says of itself.
+    which address, and what the client says of itself. ``account_id`` is the account at the root: the actor's
+    own, or the one whose token it is, however many tokens lie between. ``token_id`` is the token of one who came
+    with a token. Both are None for ourselves.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Actor:
     door: Door = field(default=Door.SYSTEM, compare=False)
     address: str = field(default="", compare=False)
     client: str = field(default="", compare=False)
+    account_id: str | None = field(default=None, compare=False)
+    token_id: str | None = field(default=None, compare=False)
 
     def require(self, role: Role) -> None:
         """Raise Refused unless the actor's role includes ``role``."""

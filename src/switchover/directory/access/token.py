@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchover.clock import new_id, new_secret
+from switchover.directory.access.role import Actor
 from switchover.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 @._-]{0,62}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token as it is known after it was made: everything but the secret."""
+    """A token as it is known after it was made: everything but the secret.
+
+    ``account_id`` is the account at its root, also when tokens made each other; None for none.
+    """
 
     id: str
     name: str
@@ -32,6 +36,12 @@ class Token:
     expires_at: datetime | None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    account_id: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who does what is done with this token."""
+        return Actor(name=self.name, role=self.role, account_id=self.account_id, token_id=self.id)
 
     def is_valid(self, now: datetime) -> bool:
         """True when neither revoked nor expired at ``now``."""
@@ -47,7 +57,13 @@ class NewToken:
 
 
 def new_token(
-    name: str, role: Role, *, created_by: str, now: datetime, expires_at: datetime | None
+    name: str,
+    role: Role,
+    *,
+    created_by: str,
+    now: datetime,
+    expires_at: datetime | None,
+    account_id: str | None = None,
 ) -> NewToken:
     """Return a fresh token; raises InvalidInput for an unusable name or an expiry in the past."""
     if not _NAME.match(name):
@@ -63,6 +79,7 @@ def new_token(
         created_at=now,
         created_by=created_by,
         expires_at=expires_at,
+        account_id=account_id,
     )
     return NewToken(token=token, secret=PREFIX + new_secret())
 

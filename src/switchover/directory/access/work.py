@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from switchover import clock
 from switchover.directory.access import queries
-from switchover.directory.access.role import Actor, Role
+from switchover.directory.access.role import Role
 from switchover.directory.access.token import NewToken, Token, new_token, token_hash
 from switchover.directory.audit.entry import Entry
 from switchover.directory.audit.work import record
-from switchover.errors import Corrupt, NotFound
+from switchover.errors import Conflict, Corrupt, NotFound, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from switchover.directory.access.memory import TokenMemory
+    from switchover.directory.access.role import Actor
     from switchover.store.pool import Connection, Database
 
 _TOUCH_AFTER = timedelta(minutes=5)
@@ -31,23 +32,63 @@ async def create_token(
     actor: Actor,
     valid_days: float | None,
     reason: str = "",
+    once_within: timedelta | None = None,
 ) -> NewToken:
     """Return a new token with its secret, which is kept nowhere else.
 
-    Nobody can give more than they have. ``valid_days`` None means that it never expires.
+    Nobody can give more than they have. ``valid_days`` None means that it never expires. ``once_within`` is for
+    how long the same account makes no other token of that name: a page that is loaded again sends its form anew.
+
+    Raises:
+        Refused: the role is above that of the actor, or who is behind it lost it meanwhile.
+        Conflict: there is such a token already.
     """
     actor.require(role)
     now = clock.now()
     expires_at = None if valid_days is None else now + timedelta(days=valid_days)
-    fresh = new_token(name, role, created_by=actor.name, now=now, expires_at=expires_at)
+    fresh = new_token(
+        name,
+        role,
+        created_by=actor.name,
+        now=now,
+        expires_at=expires_at,
+        account_id=actor.account_id,
+    )
     digest = token_hash(fresh.secret)
     if digest is None:
         raise Corrupt("a new token does not have the form of a token")
     async with database.transaction() as connection:
+        await _require_maker(connection, actor, role, now)
+        if once_within is not None:
+            await _require_no_twin(connection, fresh.token, since=now - once_within)
         await queries.insert_token(connection, fresh.token, digest)
         told = _told(fresh.token)
         await record(connection, Entry.by(actor, "token.create", name, after=told, reason=reason))
     return fresh
+
+
+async def _require_maker(connection: Connection, actor: Actor, role: Role, now: datetime) -> None:
+    """Raise Refused when the account or token behind an actor has lost a role; else it keeps it till the end.
+
+    Whoever takes rights away waits for this transaction or is waited for: no token is made behind their back.
+    """
+    roles = [other.value for other in Role if other.includes(role)]
+    if actor.token_id is not None:
+        may = await queries.hold_token(connection, actor.token_id, roles, now)
+    elif actor.account_id is not None:
+        may = await queries.hold_account(connection, actor.account_id, roles)
+    else:
+        return
+    if not may:
+        raise Refused(f"this needs {role}; {actor.name} has lost that right meanwhile")
+
+
+async def _require_no_twin(connection: Connection, token: Token, *, since: datetime) -> None:
+    if await queries.has_twin(connection, token, since=since, now=token.created_at):
+        raise Conflict(
+            f"you made a token {token.name!r} a moment ago, and its secret was shown then; if it is lost, end "
+            "that token and make another, or take another name"
+        )
 
 
 async def find_actor(database: Database, memory: TokenMemory, secret: str) -> Actor | None:
@@ -63,7 +104,7 @@ async def find_actor(database: Database, memory: TokenMemory, secret: str) -> Ac
         return None
     if memory.revocations == revocations:  # else this may be the one, read just before
         memory.remember(digest, token, clock.now())
-    return Actor(name=token.name, role=token.role)
+    return token.actor
 
 
 async def find_token(database: Database, secret: str) -> Token | None:
@@ -88,12 +129,14 @@ async def list_tokens(
     role: Role | None = None,
     containing: str | None = None,
     maker: str | None = None,
+    account: str | None = None,
     is_valid: bool = False,
     limit: int | None = None,
 ) -> list[Token]:
     """Return tokens, newest first; ``before`` is when the last one of a page was made, and its id.
 
-    ``maker`` is the name of who made them, to the letter; ``is_valid`` leaves out those that have ended.
+    ``maker`` is the name of who made them, to the letter; ``account`` is the name of the account at their root,
+    also of those that its tokens made; ``is_valid`` leaves out those that have ended.
     """
     async with database.transaction() as connection:
         return await queries.list_tokens(
@@ -102,6 +145,7 @@ async def list_tokens(
             role=role.value if role else None,
             containing=containing,
             maker=maker,
+            account=account,
             valid_at=clock.now() if is_valid else None,
             limit=limit,
         )
@@ -136,15 +180,21 @@ async def revoke_token(
 
 
 async def revoke_tokens_of(
-    connection: Connection, maker: str, *, above: Role | None, actor: Actor, reason: str = ""
+    connection: Connection, account_id: str, *, above: Role | None, actor: Actor, reason: str = ""
 ) -> tuple[Token, ...]:
-    """End the valid tokens that somebody made, within the transaction that takes their rights away.
+    """End the valid tokens of an account, within the transaction that takes its rights away.
 
-    ``above`` spares those up to a role. The memory of tokens must be emptied behind the commit:
+    Those that its tokens made are among them. ``above`` spares those up to a role. Call it behind the change of
+    the account's row and before anything is recorded: who makes a token holds the row of its maker, then waits
+    for the end of the audit log. The memory of tokens must be emptied behind the commit:
     see ``AccessParts.ending``.
     """
     roles = [role.value for role in Role if above is None or not above.includes(role)]
-    ended = await queries.revoke_tokens_of(connection, maker, roles, clock.now())
+    ended: list[Token] = []
+    # Again until there is none: one that made another meanwhile is waited for, and only the next look sees that.
+    while found := await queries.revoke_tokens_of(connection, account_id, roles, clock.now()):
+        ended += found
+    ended.sort(key=lambda token: (token.name, token.id))
     for token in ended:
         await _record_end(connection, token, actor, reason)
     return tuple(ended)

@@ -37,6 +37,10 @@ COLUMNS = (
 Maker = Annotated[
     Word | None, Query(description="Only those that this account or token made, to the letter.")
 ]
+Root = Annotated[
+    Word | None,
+    Query(description="Only those that this account made, or a token that it made, and so on."),
+]
 Valid = Annotated[bool, Query(description="Only those that still work.")]
 
 
@@ -86,6 +90,7 @@ async def list_tokens(
     q: Part = None,
     role: Role | None = None,
     maker: Maker = None,
+    account: Root = None,
     valid: Valid = False,
     before: Before = None,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="Of a page: 1,000.")] = None,
@@ -100,6 +105,7 @@ async def list_tokens(
             role=role,
             containing=q,
             maker=maker,
+            account=account,
             is_valid=valid,
             limit=rows,
         )

@@ -261,7 +261,7 @@ def _only_line(text: str, where: str) -> str:
 def _ask(client: Client, name: str, *, keep_tokens: bool) -> None:
     if not sys.stdin.isatty():
         raise InvalidInput("nobody is there to ask; give --yes")
-    made = client.rows("/tokens", "tokens", {"maker": name, "valid": "true"}, cursor="before")
+    made = client.rows("/tokens", "tokens", {"account": name, "valid": "true"}, cursor="before")
     names = ", ".join(plain(token["name"]) for token in made)
     fate = "stay valid" if keep_tokens else "end too"
     about = f" The tokens it made {fate}: {names}." if names else ""

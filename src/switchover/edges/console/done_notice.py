@@ -1,10 +1,13 @@
 """The notice that a change is in force: only where the change was made, by whom, and just now.
 
-The number stands in the address after a form was applied; an address can be written by anybody.
+What was done stands in the address after a form was applied; an address can be written by anybody. A revision is
+looked up; other words bear a mark that only this session can have got.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +26,21 @@ FRESH = timedelta(minutes=5)
 """A page that is loaded again later has nothing new to tell."""
 Done = Annotated[int | None, Query(ge=0, le=2**31)]
 """The revision that a form made, 0 where nothing was different."""
+
+
+Mark = Annotated[str, Query(max_length=64)]
+"""Shows that we wrote the words beside it, for this session."""
+
+
+def mark_of(person: Person, *words: str) -> str:
+    """Return the mark for words of an address; it ends with the session and tells nothing of its secrets."""
+    told = "\0".join(("notice", *words))
+    return hmac.new(person.csrf.encode(), told.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def is_ours(person: Person, mark: str, *words: str) -> bool:
+    """True when this session was sent to an address with these words; a link that others wrote is not."""
+    return hmac.compare_digest(mark_of(person, *words).encode(), mark.encode())
 
 
 async def done_by(suite: Switchover, person: Person, number: int | None) -> int | None:

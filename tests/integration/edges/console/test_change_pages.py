@@ -24,7 +24,7 @@ async def test_the_form_shows_what_a_change_would_do_and_does_nothing(
 
     monkeypatch.setattr(revisions, "change_servers", never)
     text = (await page(desk, "/servers/cas1/change?action=drain")).text
-    assert "this is the last server that answers for imaps of service imap" in text
+    assert "This is the last server that answers for imaps of service imap" in text
     assert 'name="sure"' in text
     assert "100 % to 50 %" in text
     calm = (await page(desk, "/servers/cas1/change?action=drain&where=web")).text

@@ -93,9 +93,14 @@ async def test_repair_says_who_and_why_and_how_much() -> None:
     cycle = PlayedCycle(STATE, ADDRESS)
     app = application(cycle)
     done = await ask(app, "/drift/repair", method="POST", body=b"reason=night+shift")
-    assert (done.status, done.headers["location"]) == (303, "/drift?done=repaired&count=2")
+    assert done.status == 303
+    told = "/drift?done=repaired&count=2"
+    assert done.headers["location"].startswith(f"{told}&mark=")
     assert cycle.told == [{"author": "ada", "reason": "night shift", "stop_engine": False}]
     assert "2 differences put right." in (await ask(app, done.headers["location"])).text
+    more = done.headers["location"].replace("count=2", "count=999")
+    for forged in (told, f"{told}&mark=", f"{told}&mark=%C3%A9", more):
+        assert "put right." not in (await ask(app, forged)).text
 
 
 async def test_an_engine_that_nobody_ordered_is_stopped_only_when_said_so() -> None:
@@ -121,7 +126,8 @@ async def test_acceptance_is_a_revision_with_its_reason_or_a_conflict_in_words(
     monkeypatch.setattr(drift, "accept", accept)
     app = application(PlayedCycle(STATE))
     done = await ask(app, "/drift/accept", method="POST", body=b"reason=because")
-    assert (done.status, done.headers["location"]) == (303, "/drift?done=accepted&count=1")
+    assert done.status == 303
+    assert done.headers["location"].startswith("/drift?done=accepted&count=1&mark=")
     refused = await ask(app, "/drift/accept", method="POST", body=b"reason=stubborn")
     assert (refused.status, "written in the platform file" in refused.text) == (409, True)
     assert told == [("ada", "drift", "because"), ("ada", "drift", "stubborn")]

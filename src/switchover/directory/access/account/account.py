@@ -56,7 +56,7 @@ class Account:
     @property
     def actor(self) -> Actor:
         """Who does what this account does."""
-        return Actor(name=self.name, role=self.role)
+        return Actor(name=self.name, role=self.role, account_id=self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -32,6 +32,7 @@ from switchover.directory.access.session.session import Method
 from switchover.directory.access.session.work import open_session
 from switchover.directory.access.sign_in.outcome import Denied, Opened, SignIn
 from switchover.directory.access.sign_in.work import note_denied
+from switchover.directory.access.work import revoke_tokens_of
 from switchover.directory.audit.entry import Entry
 from switchover.directory.audit.work import record
 from switchover.errors import Corrupt, Refused, Unavailable
@@ -55,6 +56,7 @@ KEYS_AGAIN_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
 LONGEST_ANSWER_BYTES = 1024 * 1024
 _CONTEXT = "oidc sign-in"
+_FEWER = "fewer groups at the identity provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,17 +279,17 @@ async def sign_in_provided(
     """Return a session of the account of somebody whom the provider vouched for, or why not.
 
     The account is made at the first sign-in. Its role is that of the groups of this sign-in; when it
-    changes, sessions with the old one end.
+    changes, sessions with the old one end, and so do tokens of its making above a smaller one.
     """
     role = role_for(identity.groups, roles_of(settings))
     if role is None:
-        known = await _end_all(parts, identity)
+        known = await _end_all(parts, identity, visitor)
         denied = Denied(
             sentence="None of your groups may use this switchover. Ask who runs it to add one of them.",
             reason=f"no group of {identity.name} is mapped to a role",
         )
         return await note_denied(parts, denied, known.name if known else "", visitor)
-    async with parts.ending() as connection:
+    async with parts.ending(with_tokens=True) as connection:
         await accounts.lock_accounts(connection)
         account = await _keep(connection, identity, role, visitor)
         if account.is_enabled:
@@ -321,6 +323,10 @@ async def _keep(
     if known.role is not role:
         await accounts.set_role(connection, known.id, role)
         await sessions.end_sessions(connection, known.id, "role changed", clock.now())
+        if known.role.includes(role):
+            await revoke_tokens_of(
+                connection, known.id, above=role, actor=_actor(visitor), reason=_FEWER
+            )
         await recorded(connection, "account.role", known, _actor(visitor))
     return replace(known, role=role)
 
@@ -354,11 +360,17 @@ async def _add(connection: Connection, identity: Identity, role: Role, visitor: 
     return account
 
 
-async def _end_all(parts: AccessParts, identity: Identity) -> Account | None:
-    """End what somebody opened while they had a group; return their account, None for a stranger."""
-    async with parts.ending() as connection:
+async def _end_all(parts: AccessParts, identity: Identity, visitor: Visitor) -> Account | None:
+    """End what somebody opened and made while they had a group; return their account, None for a stranger."""
+    async with parts.ending(with_tokens=True) as connection:
         known = await accounts.find_provided(connection, identity.issuer, identity.subject)
         if known is not None:
+            # Who makes a token holds this row: one that is under way is waited for, and ends too.
+            await accounts.admit(
+                connection, known.id, clock.now(), password_hash=None, is_whole=False
+            )
+            by = _actor(visitor)
+            await revoke_tokens_of(connection, known.id, above=None, actor=by, reason=_FEWER)
             await sessions.end_sessions(connection, known.id, "no group any more", clock.now())
     return known
 

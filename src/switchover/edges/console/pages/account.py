@@ -16,6 +16,7 @@ from switchover.directory.access.session import work as sessions
 from switchover.directory.access.session.session import Session
 from switchover.edges.api.access import Suite
 from switchover.edges.console.access import Person, Viewer
+from switchover.edges.console.done_notice import is_ours, mark_of
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.picture import code_picture
@@ -75,7 +76,7 @@ async def change_zone(
         await changes.change_zone(suite.access, person.account, zone, actor=person.actor)
     except InvalidInput as error:
         return await _page(request, suite, person, error=error, about="zone")
-    return see_other(request, "/account?done=zone")
+    return see_other(request, _done(person, "zone"))
 
 
 @router.post("/account/password")
@@ -100,7 +101,7 @@ async def change_password(
         )
     except (InvalidInput, Unavailable) as error:
         return await _page(request, suite, person, error=error, about="password")
-    return see_other(request, "/account?done=password")
+    return see_other(request, _done(person, "password"))
 
 
 @router.post("/account/second-factor")
@@ -158,7 +159,7 @@ async def remove_second_factor(
         await second_factor.remove(suite.access, person.account, password, actor=person.actor)
     except (InvalidInput, Unavailable) as error:
         return await _page(request, suite, person, error=error, about="second-factor")
-    return see_other(request, "/account?done=second-factor")
+    return see_other(request, _done(person, "second-factor"))
 
 
 @router.post("/account/sessions/{session}/end")
@@ -190,6 +191,7 @@ async def _page(
     about: str = "",
 ) -> Response:
     has_factor = person.account.has_second_factor
+    done, mark = (request.query_params.get(key, "") for key in ("done", "mark"))
     query = read_query(SESSIONS, request.query_params)
     opened = await sessions.list_sessions(suite.access, person.account)
     return render(
@@ -205,10 +207,14 @@ async def _page(
         codes=await count_codes(suite.access, person.account) if has_factor else 0,
         zones=sorted(zones()),
         limits=suite.access.limits,
-        done=request.query_params.get("done", ""),
+        done=done if is_ours(person, mark, done) else "",
         error=str(error) if error else None,
         about=about,
     )
+
+
+def _done(person: Person, done: str) -> str:
+    return f"/account?done={done}&mark={mark_of(person, done)}"
 
 
 def _fitting(opened: list[Session], query: ListQuery) -> list[Session]:

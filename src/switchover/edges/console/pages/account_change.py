@@ -132,7 +132,7 @@ async def _ending(suite: Switchover, account: Account, action: Action, role: Rol
     """Return the tokens that an action would end."""
     if action not in {Action.ROLE, Action.DISABLE, Action.REMOVE}:
         return []
-    made = await list_tokens(suite.database, maker=account.name, is_valid=True)
+    made = await list_tokens(suite.database, account=account.name, is_valid=True)
     if action is not Action.ROLE:
         return made
     is_less = account.role.includes(role) and account.role is not role

@@ -167,7 +167,7 @@ async def _account_page(
         status=422 if error else 200,
         account=account,
         sessions=await list_sessions(suite.access, account),
-        tokens=await list_tokens(suite.database, maker=account.name, is_valid=True),
+        tokens=await list_tokens(suite.database, account=account.name, is_valid=True),
         is_vouched=suite.access.is_vouched(account),
         roles=list(Role),
         error=str(error) if error else None,

@@ -18,6 +18,7 @@ from switchover.directory.access.role import Role
 from switchover.edges.api.access import Suite
 from switchover.edges.api.shapes import one_plain_line
 from switchover.edges.console.access import Operator, Person, Viewer
+from switchover.edges.console.done_notice import Mark, is_ours, mark_of
 from switchover.edges.console.export import export_rows
 from switchover.edges.console.page import render, see_other
 from switchover.edges.console.table import (
@@ -65,6 +66,7 @@ async def show_drift(
     person: Viewer,
     done: Annotated[str, Query(max_length=20)] = "",
     count: Annotated[int, Query(ge=0, le=10**6)] = 0,
+    mark: Mark = "",
 ) -> Response:
     """Return what the last cycle found; the page does not wait for another look at the engine."""
     query = read_query(SPEC, request.query_params)
@@ -72,7 +74,8 @@ async def show_drift(
         report = suite.cycle.report
         found = in_order(query, _fitting(report.drifts if report else (), query), _KEYS)
         return export_rows("drift", _EXPORTED, list(map(_exported, found)), query.form)
-    told = f"{counted(count, 'difference')} {_DONE[done]}." if done in _DONE else ""
+    is_told = done in _DONE and is_ours(person, mark, done, str(count))
+    told = f"{counted(count, 'difference')} {_DONE[done]}." if is_told else ""
     return _page(request, suite, person, told=told)
 
 
@@ -92,7 +95,7 @@ async def repair(
         )
     except Conflict as error:
         return _page(request, suite, person, conflict=str(error))
-    return see_other(request, f"/drift?done=repaired&count={len(repaired)}")
+    return see_other(request, _done(person, "repaired", len(repaired)))
 
 
 @router.post("/drift/accept", response_class=HTMLResponse)
@@ -103,7 +106,12 @@ async def accept(request: Request, suite: Suite, person: Operator, reason: Reaso
         accepted = await drift.accept(suite.balance, suite.cycle, intent=intent)
     except Conflict as error:
         return _page(request, suite, person, conflict=str(error))
-    return see_other(request, f"/drift?done=accepted&count={len(accepted)}")
+    return see_other(request, _done(person, "accepted", len(accepted)))
+
+
+def _done(person: Person, done: str, count: int) -> str:
+    mark = mark_of(person, done, str(count))
+    return f"/drift?done={done}&count={count}&mark={mark}"
 
 
 def _page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -32,6 +33,8 @@ from switchover.errors import SwitchoverError
 router = APIRouter()
 ReasonField = Annotated[Reason, Form()]
 _STATES = ("valid", "expired", "revoked")
+_ONCE_WITHIN = timedelta(minutes=10)
+"""The page that shows a secret sends its form anew when it is loaded again: that makes no second token."""
 LIST = ListSpec(
     path="/tokens",
     columns=(
@@ -46,6 +49,7 @@ LIST = ListSpec(
     filters=(
         Filter(key="q", title="Name"),
         Filter(key="maker", title="Made by"),
+        Filter(key="account", title="Account behind it"),
         word_filter("role", "Role", Role),
         word_filter("state", "State", _STATES),
     ),
@@ -78,6 +82,7 @@ async def create_token(
             actor=person.actor,
             valid_days=days,
             reason=reason,
+            once_within=_ONCE_WITHIN,
         )
     except SwitchoverError as error:
         return await _page(request, suite, person, error=error, name=name, role=role)
@@ -118,6 +123,7 @@ async def _page(
         role=Role(query.filters["role"]) if query.get("role") else None,
         containing=query.get("q"),
         maker=query.get("maker"),
+        account=query.get("account"),
     )
     wanted = query.get("state")
     rows = [row for row in map(_row, found) if wanted in (None, row["state"])]

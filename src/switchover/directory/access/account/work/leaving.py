@@ -1,6 +1,7 @@
 """Public verbs that take rights away from an account: a smaller role, disabling, removing.
 
-Each is one transaction: the account, its sessions, and the tokens it made, with an audit entry for every one.
+Each is one transaction: the account, its sessions, and the tokens it made, also by tokens of its making, with an
+audit entry for every one.
 A token is a key of its own: whoever made it keeps its rights after losing the account, unless it ends too.
 """
 
@@ -61,9 +62,9 @@ async def change_role(
         await _require_another(connection, account)
         await queries.set_role(connection, account.id, role)
         await sessions.end_sessions(connection, account.id, "role changed", clock.now())
-        changed = await recorded(connection, "account.role", account, actor, reason)
         is_less = account.role.includes(role) and not keep_tokens
         ended = await _end(connection, account, role, actor, reason) if is_less else ()
+        changed = await recorded(connection, "account.role", account, actor, reason)
         return Left(account=changed, tokens=ended)
 
 
@@ -78,13 +79,15 @@ async def disable_account(
     actor.require(Role.ADMIN)
     async with parts.ending(with_tokens=True) as connection:
         account = await locked(connection, name)
-        if account.is_enabled:
+        was_enabled = account.is_enabled
+        if was_enabled:
             await _require_another(connection, account)
             now = clock.now()
             await queries.set_disabled(connection, account.id, now)
             await sessions.end_sessions(connection, account.id, "account disabled", now)
-            account = await recorded(connection, "account.disable", account, actor, reason)
         ended = () if keep_tokens else await _end(connection, account, None, actor, reason)
+        if was_enabled:
+            account = await recorded(connection, "account.disable", account, actor, reason)
         return Left(account=account, tokens=ended)
 
 
@@ -101,9 +104,9 @@ async def remove_account(
         account = await locked(connection, name)
         await _require_another(connection, account)
         await queries.delete_account(connection, account.id)
+        ended = () if keep_tokens else await _end(connection, account, None, actor, reason)
         entry = Entry.by(actor, "account.remove", account.name, before=told(account), reason=reason)
         await record(connection, entry)
-        ended = () if keep_tokens else await _end(connection, account, None, actor, reason)
         return Left(account=account, tokens=ended)
 
 
@@ -111,7 +114,7 @@ async def _end(
     connection: Connection, account: Account, above: Role | None, actor: Actor, reason: str
 ) -> tuple[Token, ...]:
     why = reason or f"made by {account.name}"
-    return await revoke_tokens_of(connection, account.name, above=above, actor=actor, reason=why)
+    return await revoke_tokens_of(connection, account.id, above=above, actor=actor, reason=why)
 
 
 async def _require_another(connection: Connection, account: Account) -> None:
