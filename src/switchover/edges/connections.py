@@ -106,6 +106,7 @@ class PatientProtocol(H11Protocol):
         """Let a connection in, or say that there are too many."""
         self._waits_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._handshake: asyncio.Task[None] | None = None
         self._has_begun = False
         self._early = b""
         peer = transport.get_extra_info("peername")
@@ -161,6 +162,8 @@ class PatientProtocol(H11Protocol):
         if self._is_in and self._has_begun:
             self._stop_waiting()
             super().connection_lost(exc)
+        if self._handshake is not None:
+            self._handshake.cancel()
         self._leave()
 
     def _leave(self) -> None:

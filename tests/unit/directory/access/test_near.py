@@ -6,6 +6,7 @@ from switchover.directory.access.sign_in.near import (
     KNOWN_SECONDS,
     MOST_ADDRESSES,
     MOST_READS,
+    MOST_READS_OF_ALL,
     NearNames,
 )
 
@@ -31,8 +32,12 @@ def test_who_signs_in_is_known_at_once_where_it_matters() -> None:
 
 def test_many_addresses_make_few_questions_and_fill_no_memory() -> None:
     near = NearNames()
-    assert sum(near.may_read(5.0 + number / 1000) for number in range(500)) == MOST_READS
-    assert near.may_read(6.5)
+    reads = [near.may_read(f"2001:db8::{number:x}", 5.0 + number / 1000) for number in range(500)]
+    assert sum(reads) == MOST_READS
+    # Another network is not shut by the first, but all together have a bound too.
+    others = [near.may_read(f"192.0.2.{number}", 5.9) for number in range(100)]
+    assert sum(others) == MOST_READS_OF_ALL - MOST_READS
+    assert near.may_read("2001:db8::1", 6.5)
     for number in range(MOST_ADDRESSES + 1):
         near.remember(str(number), [], 0.0)
     assert near.recall("0", 0.0) is None

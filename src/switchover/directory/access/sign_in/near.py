@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from switchover.directory.access.sign_in.throttle import network_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KNOWN_SECONDS = 60.0
 MOST_ADDRESSES = 1000
 MOST_READS = 10
-"""In a second, for all addresses: one guesser may have 2^64 of them (RFC 6177)."""
+"""In a second, for one network: one guesser may have 2^64 addresses of it (RFC 6177)."""
+MOST_READS_OF_ALL = 50
+"""In a second, for all networks: many guessers are no flood of questions either."""
 
 
 @dataclass(slots=True)
@@ -24,19 +28,25 @@ class NearNames:
 
     _known: dict[str, tuple[set[str], float]] = field(default_factory=dict, repr=False)
     _second: float = 0.0
-    _reads: int = 0
+    _reads: dict[str, int] = field(default_factory=dict, repr=False)
+    _reads_of_all: int = 0
 
     def recall(self, address: str, now: float) -> set[str] | None:
         """Return the names that are known at an address, None when that must be read (again)."""
         names, at = self._known.get(address, (set(), -KNOWN_SECONDS))
         return None if now - at >= KNOWN_SECONDS or address not in self._known else names
 
-    def may_read(self, now: float) -> bool:
+    def may_read(self, address: str, now: float) -> bool:
         """Count a question to the database; False when there were enough within this second."""
         if now - self._second >= 1.0:
-            self._second, self._reads = now, 0
-        self._reads += 1
-        return self._reads <= MOST_READS
+            self._second, self._reads, self._reads_of_all = now, {}, 0
+        network = network_of(address)
+        reads = self._reads.get(network, 0)
+        if reads >= MOST_READS or self._reads_of_all >= MOST_READS_OF_ALL:
+            return False
+        self._reads[network] = reads + 1
+        self._reads_of_all += 1
+        return True
 
     def remember(self, address: str, names: Iterable[str], now: float) -> None:
         """Note what the database said; the oldest address is forgotten first."""

@@ -166,7 +166,7 @@ async def names_near(parts: AccessParts, visitor: Visitor) -> set[str]:
     """Return who signed in from an address lately, in lower case; nobody when too many addresses ask."""
     now = clock.monotonic()
     names = parts.near.recall(visitor.address, now)
-    if names is None and parts.near.may_read(now):
+    if names is None and parts.near.may_read(visitor.address, now):
         async with parts.database.transaction() as connection:
             found = await sessions.list_names_at(
                 connection, visitor.address, after=clock.now() - KEPT
