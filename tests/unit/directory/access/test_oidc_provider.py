@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from switchover.directory.access.oidc.provider import is_usable_url, read_provider
+from switchover.directory.access.oidc.provider import (
+    basic_credentials,
+    is_usable_url,
+    parse_answer,
+    read_provider,
+)
 from switchover.errors import Refused
 
 ISSUER = "https://login.contoso.example/realms/mail"
@@ -82,3 +87,17 @@ def test_only_https_is_spoken_except_on_this_machine(
     url: str, issuer: str, *, is_usable: bool
 ) -> None:
     assert is_usable_url(url, issuer) is is_usable
+
+
+def test_name_and_password_are_encoded_before_they_are_joined() -> None:
+    # RFC 6749 section 2.3.1: a colon or a blank in either must not move the border between them.
+    assert basic_credentials("a:b", "c d/é") == "Basic YSUzQWI6YyUyMGQlMkYlQzMlQTk="
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000])
+def test_an_answer_that_is_no_object_is_an_empty_one(content: bytes) -> None:
+    assert parse_answer(content) == {}
+
+
+def test_an_answer_is_its_object() -> None:
+    assert parse_answer(b'{"sub": "7"}') == {"sub": "7"}

@@ -85,3 +85,12 @@ def test_an_account_says_of_itself_what_pages_ask() -> None:
     assert (ADA.actor.name, ADA.actor.role) == ("ada", Role.ADMIN)
     assert not replace(ADA, issuer="https://login.contoso.example", subject="1").is_local
     assert not replace(ADA, disabled_at=NOW).is_enabled
+
+
+def test_who_listens_hears_of_each_ending() -> None:
+    seen, secret = remembered()
+    heard: list[int] = []
+    seen.listeners.append(lambda: heard.append(seen.endings))
+    seen.forget_all()
+    assert heard == [1]
+    assert seen.recall(secret, LIMITS, NOW, touch=False) is None
