@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -12,9 +13,10 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from cryptography import x509
-from tests.integration.people import add_person, browser
+from tests.integration.people import add_person, browser, open_session
 from tests.integration.processes import eventually, shown_certificate
 from tests.integration.server_certificate import make_certificate
 from tests.integration.suite import Suite, lent_database, suite
@@ -73,6 +75,37 @@ async def test_a_generated_certificate_is_trusted_by_the_local_command_line_alon
             shutil.copy(other, at.data / "api.pem")
             refused = await at.cli("status")
             assert (refused.code, "nothing was sent" in refused.err) == (5, True)
+
+
+async def test_live_streams_and_pages_go_over_tls_side_by_side(postgres: EmbeddedPostgres) -> None:
+    with lent_database(postgres) as database:
+        async with suite(database=database, tls="on", start=False) as at:
+            at.launch()
+            await ready(at)
+            secret = await open_session(at, await add_person(at, "ada", Role.ADMIN))
+            trusting = ssl.create_default_context(cafile=at.data / "api.pem")
+            cookies = {"Cookie": f"__Host-switchover={secret}"}
+            async with (
+                aiohttp.ClientSession(headers=cookies, timeout=aiohttp.ClientTimeout(30)) as client,
+                contextlib.AsyncExitStack() as streams,
+            ):
+
+                async def get(path: str) -> tuple[int, bytes]:
+                    async with client.get(at.url + path, ssl=trusting) as answer:
+                        return answer.status, await answer.read()
+
+                for _ in range(12):
+                    live = await streams.enter_async_context(
+                        client.get(f"{at.url}/live?topics=overview", ssl=trusting)
+                    )
+                    assert live.status == 200
+                    assert (await live.content.readline()) != b""
+                asset = re.search(rb"/assets/console[^\"']+\.js", (await get("/start"))[1])
+                assert asset is not None
+                paths = ["/", "/events", "/audit", asset[0].decode()] * 20
+                answers = await asyncio.gather(*map(get, paths))
+                assert {status for status, _ in answers} == {200}
+                assert len({content for status, content in answers[3::4]}) == 1
 
 
 async def _verified(at: Suite) -> None:
