@@ -241,4 +241,6 @@ def test_planning_is_linear_in_folders() -> None:
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(8000) < 16 * max(seconds(2000), 0.005)
+    # The best of some: a collection of garbage in one of them says nothing of planning.
+    many, few = (min(seconds(count) for _ in range(4)) for count in (8000, 2000))
+    assert many < 16 * max(few, 0.005)
